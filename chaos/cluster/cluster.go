@@ -1,0 +1,24 @@
+package cluster
+
+import "context"
+
+// Cluster is a set of nodes that serve the Kafka protocol.
+type Cluster interface {
+	// Nodes lists the ids of all nodes, up or down, ascending.
+	Nodes() []int32
+	// Address is where clients reach a node, host:port; it does not change during a run.
+	Address(node int32) string
+	// WaitReady returns when the node answers an ApiVersions request on a new connection, or with
+	// an error that says what it last saw when ctx ends.
+	WaitReady(ctx context.Context, node int32) error
+}
+
+// Killer can end a node at once and start it again.
+type Killer interface {
+	// Kill sends SIGKILL to the node's process group.
+	Kill(ctx context.Context, node int32) error
+	// Restart starts the node on the files and the address it had. It does not wait until it serves.
+	Restart(ctx context.Context, node int32) error
+	// Pid of the node's newest process, alive or dead; 0 before the first start.
+	Pid(node int32) int
+}

@@ -1,0 +1,6 @@
+// Package cluster is what chaos needs to know of a running cluster, and the capabilities it may have.
+//
+//	Cluster (addresses, readiness)
+//	  + Killer + ...            optional, found by type assertion; one fault needs one or two
+//	process/                    the implementations, one folder per placement
+package cluster

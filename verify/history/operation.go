@@ -1,0 +1,143 @@
+package history
+
+import "math"
+
+// Time is a moment of a run: nanoseconds since the run began, on one monotonic clock.
+type Time int64
+
+// Never is the return time of an attempt that was not answered.
+const Never Time = math.MaxInt64
+
+// Unknown offset or sequence of a Run or an Attempt.
+const Unset int64 = -1
+
+// Kind says what an operation did.
+type Kind uint8
+
+const (
+	// Produce is a promise for consecutive records of one producer to one partition, in send order.
+	Produce Kind = iota + 1
+	// Fetch is one poll of a live reader.
+	Fetch
+	// Scan is one poll of the final scan, which reads every partition from its start to its barrier.
+	Scan
+	// Barrier is the write of one barrier record to one partition after everything healed. Whatever
+	// was acknowledged before and is not below the barrier is lost, not late.
+	Barrier
+	// Fault is one stage of one fault: see FaultStage.
+	Fault
+)
+
+// Outcome of an operation. The zero value is Unknown: what nobody settled may have happened.
+type Outcome uint8
+
+const (
+	// Unknown may have happened, and may still happen later.
+	Unknown Outcome = iota
+	// OK definitely happened.
+	OK
+	// Fail definitely did not happen: nothing of it was ever written to a connection.
+	Fail
+)
+
+// Partition of a topic.
+type Partition struct {
+	Topic string
+	Index int32
+}
+
+// Run is a sequence of records that are consecutive in their partition's offsets (reads) or in
+// their producer's sequences (writes), and in both where both are known.
+type Run struct {
+	Partition Partition
+	// FirstOffset of the run; Unset where the client was not told. Record i has FirstOffset+i.
+	FirstOffset int64
+	// Producer is the logical producer of the payload, not the broker's producer id.
+	Producer uint32
+	// FirstSequence is the producer's dense sequence in this partition, from 0. Record i has FirstSequence+i.
+	FirstSequence int64
+	// Count of records, at least 1.
+	Count int32
+	// Chain is, for reads, the chain hash after the last record of the run over all records since
+	// the last multiple of ChainBlock offsets; 0 where the reader has not seen all of them.
+	// Two readers that saw the same log have the same Chain at the same offset. For writes it is 0.
+	Chain uint64
+}
+
+// Corrupt is a record whose payload does not carry what its producer wrote.
+type Corrupt struct {
+	Partition Partition
+	Offset    int64
+	Reason    string
+}
+
+// Stage of a fault.
+type Stage uint8
+
+const (
+	Inject Stage = iota + 1
+	Prove
+	Heal
+	ProveHealed
+)
+
+// FaultStage is the part of an Operation of kind Fault. Its outcome is OK when the stage did what
+// it says: for Prove and ProveHealed, when the proof holds.
+type FaultStage struct {
+	// Index of the fault in the plan's timeline, from 0: the four stages of one fault share it.
+	Index int32
+	// Fault as the timeline prints it: "kill".
+	Fault string
+	// Target as it was resolved when it fired: "node 0".
+	Target string
+	Stage  Stage
+	// Detail for people: "pid 4711 gone, 127.0.0.1:9092 refuses connections".
+	Detail string
+}
+
+// Operation is one promise of one client to its user.
+type Operation struct {
+	// Process is the logical client: "producer-0", "reader-1", "scan", "nemesis".
+	Process string
+	Kind    Kind
+	Outcome Outcome
+	// Invoke is when the client was asked, Return when it answered: Invoke <= Return.
+	Invoke, Return Time
+	Runs           []Run
+	Corrupt        []Corrupt
+	// Fault is set for Kind Fault only.
+	Fault *FaultStage
+	// Error is the client's last error, "" when OK.
+	Error string
+}
+
+// Attempt is one partition of one request on the wire.
+type Attempt struct {
+	// Process is the logical client whose connection carried it.
+	Process string
+	// Connection numbers the client's connections from 1 in dial order, over all processes of a run.
+	Connection int64
+	// API key and version of the request (Kafka's numbers), and its correlation id.
+	API, Version int16
+	Correlation  int32
+	Partition    Partition
+	// ProducerID, ProducerEpoch, BaseSequence and Count are those of the record batch; Unset where
+	// the request carries none.
+	ProducerID    int64
+	ProducerEpoch int16
+	BaseSequence  int32
+	Count         int32
+	// Written is when the last byte of the request was handed to the connection, Answered when the
+	// whole response had been read; Never if it was not.
+	Written, Answered Time
+	// Error is Kafka's error code of this partition in the response; 0 without an answer.
+	Error int16
+	// BaseOffset of the response; Unset without one.
+	BaseOffset int64
+}
+
+// Entry of a history: exactly one field is set.
+type Entry struct {
+	Operation *Operation
+	Attempt   *Attempt
+}
