@@ -1,0 +1,137 @@
+package actor
+
+import "time"
+
+// Role is the kind of an actor.
+type Role uint8
+
+const (
+	// Controller decides about topics and producer ids, and owns the metadata log.
+	Controller Role = iota + 1
+	// Metadata applies committed metadata records and publishes the image.
+	Metadata
+	// Shard owns some of the node's partitions: their logs, high watermarks and waiters.
+	Shard
+	// Session answers the requests of one connection, in order.
+	Session
+)
+
+// Address names an actor within its node.
+type Address struct {
+	Role Role
+	ID   int64
+}
+
+// Actor is a machine that decides. Calls of one actor never overlap.
+type Actor interface {
+	// Step takes one message at the given time and adds to fx what is to be done about it.
+	Step(now time.Time, message any, fx *Effects)
+}
+
+// Drained is delivered after the last message of a batch of an inbox: the moment to begin work
+// that serves all of them at once, as one sync for many appends.
+type Drained struct{}
+
+// Syncer makes something durable. It is run away from the actor.
+type Syncer interface{ Run() error }
+
+// SyncDone is the completion of a Sync effect.
+type SyncDone struct {
+	Token any
+	Err   error
+}
+
+// Send is a message for another actor of the same node.
+type Send struct {
+	To      Address
+	Message any
+}
+
+// Timer is a message for the actor itself, later.
+type Timer struct {
+	After   time.Duration
+	Message any
+}
+
+// Sync asks for Syncer.Run; SyncDone with the token follows.
+type Sync struct {
+	Syncer Syncer
+	Token  any
+}
+
+// Source is a range of a log that can be read without its owner: what lies below the log end
+// does not change.
+type Source interface {
+	// AppendTo reads the range and appends it to buf.
+	AppendTo(buf []byte) ([]byte, error)
+	// Release gives the range up; it must be called once.
+	Release()
+}
+
+// Read fills a part of a response from a log before it is encoded, away from the actor.
+type Read struct {
+	Source Source
+	// Bytes is the most that Source holds.
+	Bytes int
+	// Done takes the bytes, or why they could not be read, into the response.
+	Done func(b []byte, err error)
+}
+
+// Response answers one request of the session's connection.
+type Response struct {
+	// Body is the response, or nil when none is sent (acks=0) but the request is finished.
+	Body  ResponseBody
+	Reads []Read
+	// Correlation of the request.
+	Correlation int32
+	// Request is handed back so that its buffer can be used again.
+	Request any
+	// Arrived is when the last byte of the request was read.
+	Arrived time.Time
+}
+
+// ResponseBody is the part of kmsg.Response that encoding needs.
+type ResponseBody interface {
+	Key() int16
+	AppendTo([]byte) []byte
+	IsFlexible() bool
+}
+
+// Effects is what steps ask for, in order.
+type Effects struct {
+	Sends     []Send
+	Timers    []Timer
+	Syncs     []Sync
+	Responses []Response
+	// Hangup closes the session's connection after its responses; it says why.
+	Hangup string
+	// Fatal stops the node: it can no longer keep its promises, as after a failed sync.
+	Fatal error
+}
+
+// Send adds a message for another actor.
+func (fx *Effects) Send(to Address, message any) {
+	fx.Sends = append(fx.Sends, Send{to, message})
+}
+
+// After adds a message for the actor itself, to be delivered after d.
+func (fx *Effects) After(d time.Duration, message any) {
+	fx.Timers = append(fx.Timers, Timer{d, message})
+}
+
+// Sync adds a sync; SyncDone{token} follows.
+func (fx *Effects) Sync(s Syncer, token any) {
+	fx.Syncs = append(fx.Syncs, Sync{s, token})
+}
+
+// Respond adds a response.
+func (fx *Effects) Respond(r Response) { fx.Responses = append(fx.Responses, r) }
+
+// Reset empties the effects and keeps their memory.
+func (fx *Effects) Reset() {
+	clear(fx.Sends)
+	clear(fx.Timers)
+	clear(fx.Syncs)
+	clear(fx.Responses)
+	*fx = Effects{Sends: fx.Sends[:0], Timers: fx.Timers[:0], Syncs: fx.Syncs[:0], Responses: fx.Responses[:0]}
+}

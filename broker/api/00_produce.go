@@ -1,0 +1,193 @@
+package api
+
+import (
+	"errors"
+	"time"
+
+	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/metadata"
+	"github.com/logproof/logproof/broker/partition"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Produce (key 0): append one record batch to each of some partitions.
+//
+// Behaviour
+//   - each partition has its own error; one that fails does not stop the others
+//   - a partition carries exactly one batch of format v2; its checksum is checked, its records are
+//     not decoded
+//   - acks=-1 is answered when the records are committed, acks=1 when they are appended; acks=0 is
+//     not answered at all, and an error closes the connection, the only way to tell the client
+//   - an idempotent batch that was appended before is answered with the offset it got then
+//   - a transactional batch is refused: this broker has no transactions
+//
+// Versions
+//   - below 3: refused (they carry older batch formats), although 0 is advertised (KAFKA-18659)
+//   - 5 log start offset, 8 error message, 9 flexible, 10 current leader (KIP-951),
+//     12 implicit add-partition (KIP-890), 13 topic ids in place of names (KIP-516)
+type produce struct {
+	resp    *kmsg.ProduceResponse
+	parts   []*kmsg.ProduceResponseTopicPartition
+	waiting int
+	acks    int16
+	// failed is the first error, for acks=0.
+	failed int16
+}
+
+func (h *produce) start(s *Session, c *call, now time.Time, fx *actor.Effects) {
+	req := c.request.Body.(*kmsg.ProduceRequest)
+	h.resp, h.acks = req.ResponseKind().(*kmsg.ProduceResponse), req.Acks
+	h.build(req)
+	part := int32(0)
+	for i := range req.Topics {
+		asked := &req.Topics[i]
+		topic := s.topic(asked.Topic, asked.TopicID)
+		if topic != nil {
+			h.resp.Topics[i].Topic = topic.Name // not encoded from version 13 on; metrics want it
+		}
+		for j := range asked.Partitions {
+			p := &asked.Partitions[j]
+			if failure := h.check(s, req, topic, c.request.Version, p); failure != nil {
+				h.fail(part, failure)
+			} else {
+				h.waiting++
+				replica := Replica{topic.ID, p.Partition}
+				fx.Send(ShardOf(replica, s.cfg.Shards), ProducePart{
+					Ticket:  partition.Ticket{To: s.self, Call: c.id, Part: part},
+					Replica: replica,
+					Batch:   batch.View(p.Records),
+					Acks:    req.Acks,
+				})
+			}
+			part++
+		}
+	}
+	if req.Acks == -1 {
+		c.deadline = now.Add(time.Duration(max(req.TimeoutMillis, 0)) * time.Millisecond)
+	}
+	h.settle(s, c, fx)
+}
+
+// build lays the response out in the order of the request.
+func (h *produce) build(req *kmsg.ProduceRequest) {
+	h.resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
+	for i := range req.Topics {
+		topic := kmsg.NewProduceResponseTopic()
+		topic.Topic, topic.TopicID = req.Topics[i].Topic, req.Topics[i].TopicID
+		topic.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(req.Topics[i].Partitions))
+		for j := range topic.Partitions {
+			p := kmsg.NewProduceResponseTopicPartition()
+			p.Partition = req.Topics[i].Partitions[j].Partition
+			p.BaseOffset, p.LogStartOffset = -1, -1
+			topic.Partitions[j] = p
+			h.parts = append(h.parts, &topic.Partitions[j])
+		}
+		h.resp.Topics[i] = topic
+	}
+}
+
+// check finds what is wrong with one partition of the request before a shard is asked.
+func (h *produce) check(s *Session, req *kmsg.ProduceRequest, topic *metadata.Topic, version int16, p *kmsg.ProduceRequestTopicPartition) *failure {
+	switch {
+	case req.Acks != -1 && req.Acks != 0 && req.Acks != 1:
+		return &failure{kerr.InvalidRequiredAcks, "acks must be -1, 0 or 1"}
+	case req.TransactionID != nil:
+		return &failure{kerr.InvalidRequest, "this broker has no transactions"}
+	case topic == nil && version >= 13:
+		return &failure{kerr.UnknownTopicID, ""}
+	case topic == nil || p.Partition < 0 || int(p.Partition) >= len(topic.Partitions):
+		return &failure{kerr.UnknownTopicOrPartition, ""}
+	case topic.Partitions[p.Partition].Leader != s.cfg.NodeID:
+		return &failure{kerr.NotLeaderForPartition, ""}
+	case len(p.Records) > s.cfg.MaxBatch:
+		return &failure{kerr.MessageTooLarge, "the record batch is larger than message.max.bytes"}
+	}
+	v, rest, err := batch.Next(p.Records)
+	if err == nil && len(rest) > 0 {
+		return &failure{kerr.InvalidRecord, "want exactly one record batch for each partition"}
+	}
+	if err == nil {
+		err = v.ValidateClient()
+	}
+	if err != nil {
+		return batchFailure(err)
+	}
+	if v.IsTransactional() {
+		return &failure{kerr.InvalidRecord, "this broker has no transactions"}
+	}
+	return nil
+}
+
+// failure is an error of one partition.
+type failure struct {
+	code    *kerr.Error
+	message string
+}
+
+// batchFailure maps what is wrong with a batch to Kafka's code.
+func batchFailure(err error) *failure {
+	code := kerr.CorruptMessage
+	switch {
+	case errors.Is(err, batch.ErrUnsupportedMagic):
+		code = kerr.UnsupportedForMessageFormat
+	case errors.Is(err, batch.ErrUnsupportedCodec):
+		code = kerr.UnsupportedCompressionType
+	case errors.Is(err, batch.ErrInvalidRecord):
+		code = kerr.InvalidRecord
+	}
+	return &failure{code, err.Error()}
+}
+
+func (h *produce) fail(part int32, f *failure) {
+	p := h.parts[part]
+	p.ErrorCode = f.code.Code
+	if f.message != "" {
+		p.ErrorMessage = kmsg.StringPtr(f.message)
+	}
+	if h.failed == 0 {
+		h.failed = f.code.Code
+	}
+}
+
+// settle finishes the call when no part is waiting.
+func (h *produce) settle(s *Session, c *call, fx *actor.Effects) {
+	switch {
+	case h.acks == 0 && h.failed != 0:
+		s.hangup(c, fx, "produce with acks=0 failed: %v", kerr.ErrorForCode(h.failed))
+	case h.waiting > 0:
+	case h.acks == 0:
+		c.finish(nil)
+	default:
+		c.finish(h.resp)
+	}
+}
+
+func (h *produce) produced(s *Session, c *call, m ProduceDone, fx *actor.Effects) {
+	p := h.parts[m.Part]
+	p.ErrorCode, p.BaseOffset, p.LogStartOffset = m.Error, m.BaseOffset, m.LogStart
+	if m.Message != "" {
+		p.ErrorMessage = kmsg.StringPtr(m.Message)
+	}
+	if m.Error != 0 && h.failed == 0 {
+		h.failed = m.Error
+	}
+	h.waiting--
+	h.settle(s, c, fx)
+}
+
+// expire answers the parts that are not committed in time. They may commit later: a client that
+// is not idempotent and sends them again makes duplicates.
+func (h *produce) expire(_ *Session, c *call, _ *actor.Effects) {
+	for _, p := range h.parts {
+		if p.ErrorCode == 0 && p.BaseOffset == -1 {
+			p.ErrorCode = kerr.RequestTimedOut.Code
+		}
+	}
+	// A shard may not have taken the batches yet: the memory of the request is not used again.
+	kept := *c.request
+	kept.Frame = nil
+	c.response.Request = &kept
+	c.finish(h.resp)
+}

@@ -1,0 +1,81 @@
+package api
+
+import (
+	"time"
+
+	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/partition"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Timestamps with a meaning of their own in ListOffsets.
+const (
+	LatestOffset        = -1 // the high watermark: where a reader that begins now begins
+	EarliestOffset      = -2 // the log start
+	MaxTimestampOffset  = -3 // the record with the largest timestamp (v7, KIP-734)
+	EarliestLocalOffset = -4 // the log start, as nothing is stored elsewhere (v8, KIP-405)
+	LatestTieredOffset  = -5 // none, for the same reason (v9, KIP-1005)
+	EarliestPending     = -6 // none (v11, KIP-1023)
+)
+
+// ListOffsets (key 2): offsets of partitions by timestamp.
+//
+// Behaviour
+//   - a timestamp of 0 or more gives the first record that is at least as young, or -1 and -1
+//   - special timestamps as listed above; the latest offset is the high watermark under both
+//     isolation levels, since there are no transactions
+//   - only the leader answers, and only in its own epoch (KIP-320)
+//
+// Versions
+//   - 2 isolation level, 4 leader epoch, 6 flexible, 7 max timestamp, 8 local start, 9 tiered,
+//     10 timeout, 11 pending upload
+type listOffsets struct {
+	resp    *kmsg.ListOffsetsResponse
+	parts   []*kmsg.ListOffsetsResponseTopicPartition
+	waiting int
+}
+
+func (h *listOffsets) start(s *Session, c *call, _ time.Time, fx *actor.Effects) {
+	req := c.request.Body.(*kmsg.ListOffsetsRequest)
+	h.resp = req.ResponseKind().(*kmsg.ListOffsetsResponse)
+	h.resp.Topics = make([]kmsg.ListOffsetsResponseTopic, len(req.Topics))
+	for i := range req.Topics {
+		asked := &req.Topics[i]
+		topic := s.image.Topic(asked.Topic)
+		out := kmsg.NewListOffsetsResponseTopic()
+		out.Topic = asked.Topic
+		out.Partitions = make([]kmsg.ListOffsetsResponseTopicPartition, len(asked.Partitions))
+		for j := range asked.Partitions {
+			p := kmsg.NewListOffsetsResponseTopicPartition()
+			p.Partition, p.Offset, p.Timestamp, p.LeaderEpoch = asked.Partitions[j].Partition, -1, -1, -1
+			switch {
+			case topic == nil || p.Partition < 0 || int(p.Partition) >= len(topic.Partitions):
+				p.ErrorCode = kerr.UnknownTopicOrPartition.Code
+			case topic.Partitions[p.Partition].Leader != s.cfg.NodeID:
+				p.ErrorCode = kerr.NotLeaderForPartition.Code
+			default:
+				h.waiting++
+				replica := Replica{topic.ID, p.Partition}
+				fx.Send(ShardOf(replica, s.cfg.Shards), OffsetQuery{
+					Ticket:  partition.Ticket{To: s.self, Call: c.id, Part: int32(len(h.parts))},
+					Replica: replica, Timestamp: asked.Partitions[j].Timestamp, Epoch: asked.Partitions[j].CurrentLeaderEpoch,
+				})
+			}
+			out.Partitions[j] = p
+			h.parts = append(h.parts, &out.Partitions[j])
+		}
+		h.resp.Topics[i] = out
+	}
+	if h.waiting == 0 {
+		c.finish(h.resp)
+	}
+}
+
+func (h *listOffsets) listed(c *call, m OffsetAnswer) {
+	p := h.parts[m.Part]
+	p.ErrorCode, p.Offset, p.Timestamp, p.LeaderEpoch = m.Error, m.Offset, m.Timestamp, m.LeaderEpoch
+	if h.waiting--; h.waiting == 0 {
+		c.finish(h.resp)
+	}
+}

@@ -1,0 +1,56 @@
+package api
+
+import (
+	"regexp"
+	"time"
+
+	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/wire"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// softwareName is what the name and version of a client's software must match (KIP-511).
+var softwareName = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
+
+// ApiVersions (key 18): the API keys and versions that this broker serves.
+//
+// Behaviour
+//   - a version above those served is answered in the format of version 0 with
+//     UNSUPPORTED_VERSION and the served range of this key alone, so that the client can ask again
+//   - from version 3 the name and version of the client's software must be well formed
+//   - no features are finalised: there are no transactions and no groups
+//
+// Versions
+//   - 3 flexible (the response header stays without tags), client software; 4 features with a
+//     minimum of 0; 5 cluster and node id checked by the client
+type apiVersions struct{}
+
+func (h *apiVersions) start(_ *Session, c *call, _ time.Time, _ *actor.Effects) {
+	if c.request.Body == nil {
+		resp := kmsg.NewPtrApiVersionsResponse()
+		resp.ErrorCode = kerr.UnsupportedVersion.Code
+		resp.ApiKeys = servedKeys([]int16{kmsg.ApiVersions.Int16()})
+		c.finish(resp)
+		resp.SetVersion(0)
+		return
+	}
+	req := c.request.Body.(*kmsg.ApiVersionsRequest)
+	resp := req.ResponseKind().(*kmsg.ApiVersionsResponse)
+	if c.request.Version >= 3 && !(softwareName.MatchString(req.ClientSoftwareName) && softwareName.MatchString(req.ClientSoftwareVersion)) {
+		resp.ErrorCode = kerr.InvalidRequest.Code
+	} else {
+		resp.ApiKeys = servedKeys(wire.Keys())
+	}
+	c.finish(resp)
+}
+
+func servedKeys(keys []int16) (out []kmsg.ApiVersionsResponseApiKey) {
+	for _, key := range keys {
+		versions, _ := wire.Served(key)
+		k := kmsg.NewApiVersionsResponseApiKey()
+		k.ApiKey, k.MinVersion, k.MaxVersion = key, versions.Min, versions.Max
+		out = append(out, k)
+	}
+	return out
+}

@@ -1,0 +1,170 @@
+package api
+
+import (
+	"time"
+
+	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/metadata"
+	"github.com/logproof/logproof/broker/partition"
+	"github.com/logproof/logproof/broker/wire"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Arrived is a request read from the session's connection.
+type Arrived struct {
+	Request *wire.Request
+	// At is when its last byte was read.
+	At time.Time
+}
+
+// Closed tells the session that its connection is gone.
+type Closed struct{}
+
+// tick wakes the session to look at its deadlines.
+type tick struct{}
+
+// Subscribe asks the metadata actor for the image now and after every change.
+type Subscribe struct{ Session actor.Address }
+
+// Unsubscribe ends Subscribe.
+type Unsubscribe struct{ Session actor.Address }
+
+// NewImage is the metadata actor's answer to Subscribe, and its news.
+type NewImage struct{ Image *metadata.Image }
+
+// Replica names a partition of a topic by id.
+type Replica struct {
+	Topic     metadata.TopicID
+	Partition int32
+}
+
+// ProducePart asks a shard to append one batch; ProduceDone answers: at commit where Acks is -1,
+// else at append.
+type ProducePart struct {
+	Ticket  partition.Ticket
+	Replica Replica
+	// Batch is exactly one record batch, already validated; the shard patches it in place.
+	Batch batch.View
+	Acks  int16
+}
+
+// ProduceDone is the outcome of one ProducePart.
+type ProduceDone struct {
+	Call  uint64
+	Part  int32
+	Error int16
+	// BaseOffset of the batch, LogStart of the partition; -1 on error.
+	BaseOffset, LogStart int64
+	Message              string
+}
+
+// FetchRead asks a shard what readers may see of some of its partitions.
+type FetchRead struct {
+	To   actor.Address
+	Call uint64
+	// Round tells the answers of a repeated read from those of the one before.
+	Round int32
+	Parts []FetchPart
+	// MaxBytes of all parts together; the first batch found is given whole even if it is larger.
+	MaxBytes int
+	// Watch, if more than 0, asks for one FetchWake if the answer holds fewer bytes than that: once
+	// there are so many, or, where several shards are asked and nobody here can add up, once there
+	// are any more.
+	Watch   int
+	Several bool
+}
+
+// FetchPart is one partition of a FetchRead.
+type FetchPart struct {
+	Part     int32
+	Replica  Replica
+	Offset   int64
+	Epoch    int32
+	MaxBytes int
+}
+
+// FetchData answers a FetchRead.
+type FetchData struct {
+	Call    uint64
+	Round   int32
+	Results []FetchResult
+	// Watching says that the shard keeps the watch that was asked for.
+	Watching bool
+}
+
+// FetchResult is what a shard says of one partition. Source is nil when there is nothing to read.
+type FetchResult struct {
+	Part                    int32
+	Error                   int16
+	HighWatermark, LogStart int64
+	LeaderEpoch             int32
+	Source                  actor.Source
+	// Bytes is the most that Source holds.
+	Bytes int
+}
+
+// FetchWake says that a watched partition has more to read, or has gone.
+type FetchWake struct{ Call uint64 }
+
+// FetchUnwatch ends the watch of a call, if there still is one.
+type FetchUnwatch struct {
+	To   actor.Address
+	Call uint64
+}
+
+// OffsetQuery asks a shard for one offset by timestamp or by one of Kafka's special timestamps.
+type OffsetQuery struct {
+	Ticket    partition.Ticket
+	Replica   Replica
+	Timestamp int64
+	Epoch     int32
+}
+
+// OffsetAnswer answers an OffsetQuery; Offset and Timestamp are -1 where there is none.
+type OffsetAnswer struct {
+	Call              uint64
+	Part              int32
+	Error             int16
+	Offset, Timestamp int64
+	LeaderEpoch       int32
+}
+
+// ControllerRequest asks the controller to decide; ControllerReply answers once the decision is
+// committed and applied on this node.
+type ControllerRequest struct {
+	From actor.Address
+	Call uint64
+	Body kmsg.Request
+}
+
+// ControllerReply answers a ControllerRequest.
+type ControllerReply struct {
+	Call uint64
+	Body kmsg.Response
+}
+
+// Config of the sessions of one node.
+type Config struct {
+	NodeID int32
+	// Shards of the node; a replica belongs to ShardOf.
+	Shards int
+	// AutoCreate lets Metadata requests create topics, where the client allows it.
+	AutoCreate bool
+	// MaxBatch is the largest record batch that is accepted, in bytes: message.max.bytes.
+	MaxBatch int
+	// MaxFetch bounds one fetch response, in bytes: fetch.max.bytes of the broker.
+	MaxFetch int
+	// MaxWait bounds how long a fetch waits for data.
+	MaxWait time.Duration
+}
+
+// ShardOf gives the shard that owns a replica.
+func ShardOf(r Replica, shards int) actor.Address {
+	// FNV-1a over the id: topic ids are random, but tests choose simple ones.
+	h := uint64(14695981039346656037)
+	for _, b := range r.Topic {
+		h = (h ^ uint64(b)) * 1099511628211
+	}
+	return actor.Address{Role: actor.Shard, ID: int64((h + uint64(r.Partition)) % uint64(shards))}
+}

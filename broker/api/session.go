@@ -1,0 +1,248 @@
+package api
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/metadata"
+	"github.com/logproof/logproof/broker/wire"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+var (
+	// Controller and Metadata are the addresses of the node's two single actors.
+	Controller = actor.Address{Role: actor.Controller}
+	Metadata   = actor.Address{Role: actor.Metadata}
+)
+
+// call is one request being answered.
+type call struct {
+	id      uint64
+	request *wire.Request
+	handler handler
+	done    bool
+	// deadline is when expire is called; zero for never.
+	deadline time.Time
+	response actor.Response
+}
+
+// finish marks the call as answered; body is nil where the client expects no response.
+func (c *call) finish(body kmsg.Response, reads ...actor.Read) {
+	if body != nil {
+		body.SetVersion(c.request.Version)
+		c.response.Body = body
+	}
+	c.response.Reads, c.done = reads, true
+}
+
+// handler is the state of one request between its start and its answer.
+type handler interface {
+	// start begins the work; it may finish the call at once.
+	start(s *Session, c *call, now time.Time, fx *actor.Effects)
+}
+
+// The messages that handlers wait for; each handler takes those that it asked for.
+type (
+	producer interface {
+		produced(*Session, *call, ProduceDone, *actor.Effects)
+	}
+	fetcher interface {
+		fetched(*Session, *call, FetchData, time.Time, *actor.Effects)
+		woken(*Session, *call, *actor.Effects)
+	}
+	lister     interface{ listed(*call, OffsetAnswer) }
+	controlled interface {
+		replied(*Session, *call, ControllerReply)
+	}
+	// expirer is called when the deadline of the call has passed.
+	expirer interface {
+		expire(*Session, *call, *actor.Effects)
+	}
+	// abandoner gives up what the call holds, when its connection is gone.
+	abandoner interface {
+		abandon(*Session, *call, *actor.Effects)
+	}
+)
+
+// handlers makes the handler of each served key.
+var handlers = map[int16]func() handler{
+	kmsg.Produce.Int16():        func() handler { return new(produce) },
+	kmsg.Fetch.Int16():          func() handler { return new(fetch) },
+	kmsg.ListOffsets.Int16():    func() handler { return new(listOffsets) },
+	kmsg.Metadata.Int16():       func() handler { return new(clusterMetadata) },
+	kmsg.ApiVersions.Int16():    func() handler { return new(apiVersions) },
+	kmsg.CreateTopics.Int16():   func() handler { return new(toController) },
+	kmsg.DeleteTopics.Int16():   func() handler { return new(toController) },
+	kmsg.InitProducerID.Int16(): func() handler { return new(initProducerID) },
+}
+
+// Session is the actor of one connection.
+type Session struct {
+	self  actor.Address
+	cfg   Config
+	image *metadata.Image
+	// early holds requests that came before the first image.
+	early []Arrived
+	// queue holds the calls without a response yet, in order of arrival; calls finds them by id.
+	queue []*call
+	calls map[uint64]*call
+	next  uint64
+	// armed is when the next tick comes; zero for never.
+	armed  time.Time
+	closed bool
+}
+
+// NewSession makes the actor of a connection. Its first step must be Start.
+func NewSession(cfg Config, self actor.Address) *Session {
+	return &Session{self: self, cfg: cfg, calls: map[uint64]*call{}}
+}
+
+// Start is the first message of a session.
+type Start struct{}
+
+// Step implements actor.Actor.
+func (s *Session) Step(now time.Time, message any, fx *actor.Effects) {
+	switch m := message.(type) {
+	case Start:
+		fx.Send(Metadata, Subscribe{s.self})
+	case NewImage:
+		s.image = m.Image
+		early := s.early
+		s.early = nil
+		for _, a := range early {
+			s.begin(a, now, fx)
+		}
+	case Arrived:
+		s.begin(m, now, fx)
+	case Closed:
+		s.close(fx)
+	case actor.Drained:
+		return
+	case tick:
+		s.armed = time.Time{}
+		s.expire(now, fx)
+	default:
+		s.deliver(message, now, fx)
+	}
+	s.flush(fx)
+	s.arm(now, fx)
+}
+
+func (s *Session) begin(a Arrived, now time.Time, fx *actor.Effects) {
+	if s.closed {
+		return
+	}
+	if s.image == nil {
+		s.early = append(s.early, a)
+		return
+	}
+	s.next++
+	c := &call{id: s.next, request: a.Request, handler: handlers[a.Request.Key]()}
+	c.response = actor.Response{Correlation: a.Request.Correlation, Request: a.Request, Arrived: a.At}
+	s.queue = append(s.queue, c)
+	s.calls[c.id] = c
+	c.handler.start(s, c, now, fx)
+}
+
+// deliver hands an answer to the call that asked for it. A call that is over, because its time
+// was up, is not asked again; what the answer holds is released.
+func (s *Session) deliver(message any, now time.Time, fx *actor.Effects) {
+	switch m := message.(type) {
+	case ProduceDone:
+		if c := s.open(m.Call); c != nil {
+			c.handler.(producer).produced(s, c, m, fx)
+		}
+	case FetchData:
+		if c := s.open(m.Call); c != nil {
+			c.handler.(fetcher).fetched(s, c, m, now, fx)
+		} else {
+			release(m.Results)
+		}
+	case FetchWake:
+		if c := s.open(m.Call); c != nil {
+			c.handler.(fetcher).woken(s, c, fx)
+		}
+	case OffsetAnswer:
+		if c := s.open(m.Call); c != nil {
+			c.handler.(lister).listed(c, m)
+		}
+	case ControllerReply:
+		if c := s.open(m.Call); c != nil {
+			c.handler.(controlled).replied(s, c, m)
+		}
+	default:
+		panic(fmt.Sprintf("api: session got %T", message))
+	}
+}
+
+func (s *Session) open(id uint64) *call {
+	if c := s.calls[id]; c != nil && !c.done {
+		return c
+	}
+	return nil
+}
+
+// flush sends the responses that are next in order.
+func (s *Session) flush(fx *actor.Effects) {
+	for len(s.queue) > 0 && s.queue[0].done {
+		c := s.queue[0]
+		s.queue[0] = nil
+		s.queue = s.queue[1:]
+		delete(s.calls, c.id)
+		fx.Respond(c.response)
+	}
+}
+
+// arm asks for a tick at the earliest deadline, if none comes by then.
+func (s *Session) arm(now time.Time, fx *actor.Effects) {
+	var earliest time.Time
+	for _, c := range s.queue {
+		if !c.done && !c.deadline.IsZero() && (earliest.IsZero() || c.deadline.Before(earliest)) {
+			earliest = c.deadline
+		}
+	}
+	if earliest.IsZero() || !s.armed.IsZero() && !s.armed.After(earliest) {
+		return
+	}
+	s.armed = earliest
+	fx.After(max(earliest.Sub(now), 0), tick{})
+}
+
+func (s *Session) expire(now time.Time, fx *actor.Effects) {
+	for _, c := range s.queue {
+		if !c.done && !c.deadline.IsZero() && !c.deadline.After(now) {
+			c.handler.(expirer).expire(s, c, fx)
+		}
+	}
+}
+
+// close gives up every call. What was asked of shards goes on, its answers find no call.
+func (s *Session) close(fx *actor.Effects) {
+	s.closed = true
+	fx.Send(Metadata, Unsubscribe{s.self})
+	for _, c := range s.queue {
+		for _, r := range c.response.Reads {
+			r.Source.Release()
+		}
+		if a, ok := c.handler.(abandoner); ok && !c.done {
+			a.abandon(s, c, fx)
+		}
+	}
+	s.queue, s.early = nil, nil
+	clear(s.calls)
+}
+
+// hangup closes the connection: Kafka's answer where there is no response to carry an error.
+func (s *Session) hangup(c *call, fx *actor.Effects, format string, args ...any) {
+	fx.Hangup = fmt.Sprintf(format, args...)
+	c.finish(nil)
+}
+
+// topic finds a topic by name, or by id where the name is empty.
+func (s *Session) topic(name string, id metadata.TopicID) *metadata.Topic {
+	if name != "" {
+		return s.image.Topic(name)
+	}
+	return s.image.TopicByID(id)
+}

@@ -1,0 +1,104 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/logproof/logproof/broker/bug"
+	"github.com/logproof/logproof/broker/env"
+	"github.com/logproof/logproof/broker/env/disk"
+	"github.com/logproof/logproof/broker/partition"
+)
+
+// Config of a broker; the zero value of each field is its default.
+type Config struct {
+	// NodeID of this broker in its cluster, 0 or more.
+	NodeID int32
+	// Listen is where clients connect, host:port; 127.0.0.1:9092 if empty, port 0 for any free one.
+	// It is also what clients are told to connect to.
+	Listen string
+	// Metrics is where /metrics is served, host:port; not at all if empty.
+	Metrics string
+	// DataDir holds everything that outlives the process. It is made if it is missing, and one
+	// process at a time may use it.
+	DataDir string
+	// FS is used in place of DataDir, as by tests that keep files in memory.
+	FS env.FS
+	// Flush is none, interval or commit; commit if empty: records are synced before they are
+	// acknowledged or shown to readers.
+	Flush partition.Flush
+	// FlushInterval is how often Flush interval syncs; 1 s if 0.
+	FlushInterval time.Duration
+	// Disk makes the files below misbehave by rules.
+	Disk disk.Rules
+	// SegmentBytes is the size at which a log begins a new segment; 1 GiB if 0.
+	SegmentBytes int64
+	// MaxMessageBytes is the largest record batch that is accepted; 1048588 if 0, as in Kafka.
+	MaxMessageBytes int
+	// DefaultPartitions of topics created without a number; 1 if 0.
+	DefaultPartitions int32
+	// NoAutoCreate stops Metadata requests from creating topics.
+	NoAutoCreate bool
+	// Shards is how many goroutines share the partitions; GOMAXPROCS if 0.
+	Shards int
+	// Bugs are planted.
+	Bugs bug.Set
+	// Log receives what the broker has to say; nothing is logged if nil.
+	Log *slog.Logger
+}
+
+// Validate lists everything that is wrong with the configuration.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.NodeID < 0 {
+		bad("node id %d: want 0 or more", c.NodeID)
+	}
+	if c.DataDir == "" && c.FS == nil {
+		bad("no data directory: give one with --data")
+	}
+	if c.Flush != "" {
+		if _, err := partition.ParseFlush(string(c.Flush)); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if c.SegmentBytes < 0 || c.SegmentBytes > 1<<31-1 {
+		bad("segment size %d: want 1 to %d bytes, as positions in its index are 32 bits", c.SegmentBytes, 1<<31-1)
+	}
+	if c.MaxMessageBytes < 0 || c.Shards < 0 || c.DefaultPartitions < 0 || c.FlushInterval < 0 {
+		bad("sizes, numbers and times must not be negative")
+	}
+	return errors.Join(errs...)
+}
+
+// withDefaults fills in what is left open.
+func (c Config) withDefaults() Config {
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:9092"
+	}
+	if c.Flush == "" {
+		c.Flush = partition.FlushCommit
+	}
+	if c.FlushInterval == 0 {
+		c.FlushInterval = time.Second
+	}
+	if c.SegmentBytes == 0 {
+		c.SegmentBytes = 1 << 30
+	}
+	if c.MaxMessageBytes == 0 {
+		c.MaxMessageBytes = 1048588
+	}
+	if c.DefaultPartitions == 0 {
+		c.DefaultPartitions = 1
+	}
+	if c.Shards == 0 {
+		c.Shards = runtime.GOMAXPROCS(0)
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}

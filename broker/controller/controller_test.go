@@ -1,0 +1,191 @@
+package controller
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/logproof/logproof/broker/metadata"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+func newMachine(seed uint64, brokers ...int32) *Machine {
+	var list []metadata.Broker
+	for _, id := range brokers {
+		list = append(list, metadata.Broker{ID: id})
+	}
+	return New(Config{Seed: seed, DefaultPartitions: 3, DefaultReplication: 1, MaxPartitions: 100}, metadata.NewImage("test", 0, list))
+}
+
+func createRequest(name string, partitions int32, replication int16) *kmsg.CreateTopicsRequest {
+	req := kmsg.NewPtrCreateTopicsRequest()
+	req.SetVersion(7)
+	topic := kmsg.NewCreateTopicsRequestTopic()
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, partitions, replication
+	req.Topics = append(req.Topics, topic)
+	return req
+}
+
+// create decides and replays.
+func create(m *Machine, req *kmsg.CreateTopicsRequest) *kmsg.CreateTopicsResponse {
+	records, resp := m.CreateTopics(req)
+	m.Replay(records)
+	return resp
+}
+
+func TestCreateTopics(t *testing.T) {
+	m := newMachine(1, 0, 1, 2)
+	resp := create(m, createRequest("orders", 6, 2))
+	topic := m.Image().Topic("orders")
+	if resp.Topics[0].ErrorCode != 0 || topic == nil || len(topic.Partitions) != 6 || resp.Topics[0].NumPartitions != 6 {
+		t.Fatalf("created %+v, image %+v", resp.Topics[0], topic)
+	}
+	leaders := map[int32]int{}
+	for _, p := range topic.Partitions {
+		leaders[p.Leader]++
+		if len(p.Replicas) != 2 || p.Replicas[0] == p.Replicas[1] || p.Leader != p.Replicas[0] {
+			t.Errorf("partition %+v", p)
+		}
+	}
+	if leaders[0] != 2 || leaders[1] != 2 || leaders[2] != 2 {
+		t.Errorf("leaders per broker %v, want 2 each", leaders)
+	}
+	if by := m.Image().TopicByID(topic.ID); by != topic {
+		t.Errorf("by id: %+v", by)
+	}
+}
+
+func TestCreateTopicsErrors(t *testing.T) {
+	m := newMachine(1, 0)
+	create(m, createRequest("my.topic", 1, 1))
+	withConfig := func(name string) *kmsg.CreateTopicsRequest {
+		req := createRequest("configured", 1, 1)
+		config := kmsg.NewCreateTopicsRequestTopicConfig()
+		config.Name, config.Value = name, kmsg.StringPtr("1")
+		req.Topics[0].Configs = append(req.Topics[0].Configs, config)
+		return req
+	}
+	assigned := func(partition int32, replicas ...int32) *kmsg.CreateTopicsRequest {
+		req := createRequest("assigned", -1, -1)
+		a := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
+		a.Partition, a.Replicas = partition, replicas
+		req.Topics[0].ReplicaAssignment = append(req.Topics[0].ReplicaAssignment, a)
+		return req
+	}
+	twice := createRequest("twice", 1, 1)
+	twice.Topics = append(twice.Topics, twice.Topics[0])
+	for name, c := range map[string]struct {
+		req  *kmsg.CreateTopicsRequest
+		want *kerr.Error
+	}{
+		"exists":             {createRequest("my.topic", 1, 1), kerr.TopicAlreadyExists},
+		"collides":           {createRequest("my_topic", 1, 1), kerr.InvalidTopicException},
+		"empty name":         {createRequest("", 1, 1), kerr.InvalidTopicException},
+		"a path":             {createRequest("../x", 1, 1), kerr.InvalidTopicException},
+		"long name":          {createRequest(strings.Repeat("x", 250), 1, 1), kerr.InvalidTopicException},
+		"the cluster's own":  {createRequest("__cluster_metadata", 1, 1), kerr.InvalidTopicException},
+		"no partitions":      {createRequest("a", 0, 1), kerr.InvalidPartitions},
+		"too many":           {createRequest("a", 101, 1), kerr.InvalidPartitions},
+		"replication":        {createRequest("a", 1, 2), kerr.InvalidReplicationFactor},
+		"config":             {withConfig("retention.hours"), kerr.InvalidConfig},
+		"twice":              {twice, kerr.InvalidRequest},
+		"assignment gap":     {assigned(1, 0), kerr.InvalidReplicaAssignment},
+		"unknown broker":     {assigned(0, 9), kerr.InvalidReplicaAssignment},
+		"broker twice":       {assigned(0, 0, 0), kerr.InvalidReplicaAssignment},
+		"assigned to nobody": {assigned(0), kerr.InvalidReplicaAssignment},
+	} {
+		records, resp := m.CreateTopics(c.req)
+		if got := resp.Topics[0].ErrorCode; got != c.want.Code || len(records) != 0 || len(resp.Topics) != 1 {
+			t.Errorf("%s: %v with %d records, want %v", name, kerr.ErrorForCode(got), len(records), c.want)
+		}
+		if resp.Topics[0].ErrorMessage == nil || *resp.Topics[0].ErrorMessage == "" {
+			t.Errorf("%s: no message", name)
+		}
+	}
+	if resp := create(m, withConfig("retention.ms")); resp.Topics[0].ErrorCode != 0 || m.Image().Topic("configured").Configs["retention.ms"] != "1" {
+		t.Errorf("a known config: %+v", resp.Topics[0])
+	}
+	if resp := create(m, assigned(0, 0)); resp.Topics[0].ErrorCode != 0 {
+		t.Errorf("a good assignment: %+v", resp.Topics[0])
+	}
+}
+
+func TestValidateOnlyRecordsNothing(t *testing.T) {
+	m := newMachine(1, 0)
+	req := createRequest("orders", 2, 1)
+	req.ValidateOnly = true
+	records, resp := m.CreateTopics(req)
+	if len(records) != 0 || resp.Topics[0].ErrorCode != 0 || resp.Topics[0].NumPartitions != 2 {
+		t.Fatalf("%d records, %+v", len(records), resp.Topics[0])
+	}
+}
+
+func TestDeleteTopics(t *testing.T) {
+	m := newMachine(1, 0)
+	create(m, createRequest("a", 1, 1))
+	create(m, createRequest("b", 1, 1))
+	id := m.Image().Topic("b").ID
+	req := kmsg.NewPtrDeleteTopicsRequest()
+	req.SetVersion(6)
+	for _, name := range []string{"a", "a", "missing"} {
+		topic := kmsg.NewDeleteTopicsRequestTopic()
+		topic.Topic = kmsg.StringPtr(name)
+		req.Topics = append(req.Topics, topic)
+	}
+	byID := kmsg.NewDeleteTopicsRequestTopic()
+	byID.TopicID = id
+	req.Topics = append(req.Topics, byID)
+	records, resp := m.DeleteTopics(req)
+	m.Replay(records)
+	var codes []int16
+	for _, topic := range resp.Topics {
+		codes = append(codes, topic.ErrorCode)
+	}
+	if codes[0] != 0 || codes[2] != kerr.UnknownTopicOrPartition.Code || codes[3] != 0 || len(records) != 2 {
+		t.Fatalf("codes %v, %d records", codes, len(records))
+	}
+	if names := m.Image().Names(); len(names) != 0 {
+		t.Fatalf("left: %v", names)
+	}
+}
+
+// What a machine decided and another replays gives the same state.
+func TestReplayGivesTheSameImage(t *testing.T) {
+	first := newMachine(1, 0, 1)
+	var all []metadata.Record
+	decide := func(records []metadata.Record) {
+		first.Replay(records)
+		all = append(all, records...)
+	}
+	records, _ := first.CreateTopics(createRequest("orders", 3, 2))
+	decide(records)
+	id, records := first.ProducerID()
+	decide(records)
+	second := newMachine(2, 0, 1)
+	for _, r := range all {
+		encoded, err := metadata.Encode(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoded, err := metadata.Decode(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second.Replay([]metadata.Record{decoded})
+	}
+	second.Recovered()
+	if a, b := first.Image().Topic("orders"), second.Image().Topic("orders"); a.ID != b.ID || len(a.Partitions) != len(b.Partitions) || a.Partitions[2].Replicas[1] != b.Partitions[2].Replicas[1] {
+		t.Errorf("first %+v, second %+v", a, b)
+	}
+	if next, _ := second.ProducerID(); next <= id {
+		t.Errorf("producer id %d after %d", next, id)
+	}
+}
+
+func TestDecodeRefusesUnknownRecords(t *testing.T) {
+	for _, value := range []string{"", "{}", `{"future":{}}`, "{"} {
+		if _, err := metadata.Decode([]byte(value)); err == nil {
+			t.Errorf("Decode(%q) must fail", value)
+		}
+	}
+}

@@ -1,0 +1,259 @@
+package controller
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/logproof/logproof/broker/metadata"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// topicConfigs are the topic settings that a CreateTopics request may give. They are kept and
+// shown; the defaults of the broker decide until a setting takes effect live.
+var topicConfigs = map[string]bool{
+	"cleanup.policy": true, "compression.type": true, "delete.retention.ms": true,
+	"file.delete.delay.ms": true, "flush.messages": true, "flush.ms": true,
+	"index.interval.bytes": true, "max.compaction.lag.ms": true, "max.message.bytes": true,
+	"message.timestamp.type": true, "min.cleanable.dirty.ratio": true, "min.compaction.lag.ms": true,
+	"min.insync.replicas": true, "preallocate": true, "retention.bytes": true, "retention.ms": true,
+	"segment.bytes": true, "segment.index.bytes": true, "segment.jitter.ms": true, "segment.ms": true,
+	"unclean.leader.election.enable": true, "message.timestamp.before.max.ms": true,
+	"message.timestamp.after.max.ms": true,
+}
+
+// failure is an error of one item of a request: Kafka's code and a sentence for people.
+type failure struct {
+	code    *kerr.Error
+	message string
+}
+
+func fail(code *kerr.Error, format string, args ...any) *failure {
+	return &failure{code, fmt.Sprintf(format, args...)}
+}
+
+// CreateTopics decides about each topic of the request on its own: one that fails does not stop
+// the others. With validate-only nothing is recorded.
+func (m *Machine) CreateTopics(req *kmsg.CreateTopicsRequest) ([]metadata.Record, *kmsg.CreateTopicsResponse) {
+	resp := req.ResponseKind().(*kmsg.CreateTopicsResponse)
+	var records []metadata.Record
+	times := map[string]int{}
+	for i := range req.Topics {
+		times[req.Topics[i].Topic]++
+	}
+	done := map[string]bool{}
+	for i := range req.Topics {
+		asked := &req.Topics[i]
+		if done[asked.Topic] {
+			continue
+		}
+		done[asked.Topic] = true
+		answer := kmsg.NewCreateTopicsResponseTopic()
+		answer.Topic = asked.Topic
+		answer.NumPartitions, answer.ReplicationFactor = -1, -1
+		made, err := m.createTopic(asked, times[asked.Topic])
+		if err != nil {
+			answer.ErrorCode, answer.ErrorMessage = err.code.Code, kmsg.StringPtr(err.message)
+		} else {
+			answer.TopicID = made[0].Topic.ID
+			answer.NumPartitions = int32(len(made) - 1)
+			answer.ReplicationFactor = int16(len(made[1].Partition.Replicas))
+			answer.Configs = shownConfigs(asked.Configs)
+			if !req.ValidateOnly {
+				records = append(records, made...)
+			}
+		}
+		resp.Topics = append(resp.Topics, answer)
+	}
+	return records, resp
+}
+
+// createTopic gives the topic's record followed by one record for each partition.
+func (m *Machine) createTopic(asked *kmsg.CreateTopicsRequestTopic, times int) ([]metadata.Record, *failure) {
+	if times > 1 {
+		return nil, fail(kerr.InvalidRequest, "topic %q stands %d times in the request", asked.Topic, times)
+	}
+	if err := checkName(asked.Topic); err != nil {
+		return nil, err
+	}
+	if m.image.Topic(asked.Topic) != nil {
+		return nil, fail(kerr.TopicAlreadyExists, "topic %q already exists", asked.Topic)
+	}
+	if err := m.checkCollision(asked.Topic); err != nil {
+		return nil, err
+	}
+	configs, err := checkConfigs(asked.Configs)
+	if err != nil {
+		return nil, err
+	}
+	assignment, err := m.assign(asked)
+	if err != nil {
+		return nil, err
+	}
+	id := m.newTopicID()
+	records := []metadata.Record{{Topic: &metadata.TopicRecord{Name: asked.Topic, ID: id, Configs: configs}}}
+	for index, replicas := range assignment {
+		records = append(records, metadata.Record{Partition: &metadata.PartitionRecord{
+			TopicID: id, Index: int32(index), Replicas: replicas, ISR: replicas, Leader: replicas[0],
+		}})
+	}
+	return records, nil
+}
+
+// checkName applies Kafka's rule for topic names: 1 to 249 of ASCII letters, digits, '.', '_', '-';
+// not "." or "..", since names become directories.
+func checkName(name string) *failure {
+	switch {
+	case name == "" || name == "." || name == "..":
+		return fail(kerr.InvalidTopicException, "topic name %q is not allowed", name)
+	case len(name) > 249:
+		return fail(kerr.InvalidTopicException, "topic name has %d characters, at most 249 are allowed", len(name))
+	}
+	for _, c := range name {
+		ok := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("._-", c)
+		if !ok {
+			return fail(kerr.InvalidTopicException, "topic name %q: %q is not one of letters, digits, '.', '_', '-'", name, c)
+		}
+	}
+	if name == "__cluster_metadata" {
+		return fail(kerr.InvalidTopicException, "topic name %q is the cluster's own", name)
+	}
+	return nil
+}
+
+// checkCollision refuses names that differ only by '.' and '_', which collide in metric names.
+func (m *Machine) checkCollision(name string) *failure {
+	if !strings.ContainsAny(name, "._") {
+		return nil
+	}
+	flat := strings.ReplaceAll(name, ".", "_")
+	for _, other := range m.image.Names() {
+		if strings.ReplaceAll(other, ".", "_") == flat {
+			return fail(kerr.InvalidTopicException, "topic name %q collides with %q: '.' and '_' are the same in metric names", name, other)
+		}
+	}
+	return nil
+}
+
+func checkConfigs(asked []kmsg.CreateTopicsRequestTopicConfig) (map[string]string, *failure) {
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	configs := map[string]string{}
+	for _, c := range asked {
+		if !topicConfigs[c.Name] {
+			return nil, fail(kerr.InvalidConfig, "unknown topic config %q", c.Name)
+		}
+		if c.Value == nil {
+			return nil, fail(kerr.InvalidConfig, "topic config %q has no value", c.Name)
+		}
+		configs[c.Name] = *c.Value
+	}
+	return configs, nil
+}
+
+func shownConfigs(asked []kmsg.CreateTopicsRequestTopicConfig) (shown []kmsg.CreateTopicsResponseTopicConfig) {
+	for _, c := range asked {
+		config := kmsg.NewCreateTopicsResponseTopicConfig()
+		config.Name, config.Value, config.Source = c.Name, c.Value, 1 // 1: dynamic topic config
+		shown = append(shown, config)
+	}
+	return shown
+}
+
+// assign places the replicas of a new topic: as the client says, or round-robin over the brokers.
+func (m *Machine) assign(asked *kmsg.CreateTopicsRequestTopic) ([][]int32, *failure) {
+	if len(asked.ReplicaAssignment) > 0 {
+		return m.assignManually(asked)
+	}
+	partitions, replication := asked.NumPartitions, asked.ReplicationFactor
+	if partitions == -1 {
+		partitions = m.cfg.DefaultPartitions
+	}
+	if replication == -1 {
+		replication = m.cfg.DefaultReplication
+	}
+	brokers := m.image.Brokers
+	switch {
+	case partitions < 1 || partitions > m.cfg.MaxPartitions:
+		return nil, fail(kerr.InvalidPartitions, "%d partitions: want 1 to %d", partitions, m.cfg.MaxPartitions)
+	case replication < 1 || int(replication) > len(brokers):
+		return nil, fail(kerr.InvalidReplicationFactor, "replication factor %d: the cluster has %d brokers", replication, len(brokers))
+	}
+	start := int(m.draw() % uint64(len(brokers)))
+	assignment := make([][]int32, partitions)
+	for p := range assignment {
+		for r := range int(replication) {
+			assignment[p] = append(assignment[p], brokers[(start+p+r)%len(brokers)].ID)
+		}
+	}
+	return assignment, nil
+}
+
+func (m *Machine) assignManually(asked *kmsg.CreateTopicsRequestTopic) ([][]int32, *failure) {
+	if asked.NumPartitions != -1 || asked.ReplicationFactor != -1 {
+		return nil, fail(kerr.InvalidRequest, "with an assignment, partitions and replication factor must be -1")
+	}
+	assignment := make([][]int32, len(asked.ReplicaAssignment))
+	for _, a := range asked.ReplicaAssignment {
+		if a.Partition < 0 || int(a.Partition) >= len(assignment) || assignment[a.Partition] != nil {
+			return nil, fail(kerr.InvalidReplicaAssignment, "partitions of an assignment must be 0..%d, each once; got %d", len(assignment)-1, a.Partition)
+		}
+		if len(a.Replicas) == 0 || len(a.Replicas) != len(asked.ReplicaAssignment[0].Replicas) {
+			return nil, fail(kerr.InvalidReplicaAssignment, "partition %d has %d replicas: every partition needs the same number, at least 1", a.Partition, len(a.Replicas))
+		}
+		seen := map[int32]bool{}
+		for _, id := range a.Replicas {
+			if seen[id] || m.image.Broker(id) == nil {
+				return nil, fail(kerr.InvalidReplicaAssignment, "partition %d: broker %d is unknown or stands twice", a.Partition, id)
+			}
+			seen[id] = true
+		}
+		assignment[a.Partition] = a.Replicas
+	}
+	return assignment, nil
+}
+
+// DeleteTopics decides about each topic of the request on its own, by name or by id (v6, KIP-516).
+func (m *Machine) DeleteTopics(req *kmsg.DeleteTopicsRequest) ([]metadata.Record, *kmsg.DeleteTopicsResponse) {
+	resp := req.ResponseKind().(*kmsg.DeleteTopicsResponse)
+	asked := req.Topics
+	for _, name := range req.TopicNames {
+		topic := kmsg.NewDeleteTopicsRequestTopic()
+		topic.Topic = kmsg.StringPtr(name)
+		asked = append(asked, topic)
+	}
+	var records []metadata.Record
+	removed := map[metadata.TopicID]bool{}
+	for i := range asked {
+		answer := kmsg.NewDeleteTopicsResponseTopic()
+		answer.Topic, answer.TopicID = asked[i].Topic, asked[i].TopicID
+		topic, err := m.findTopic(asked[i].Topic, asked[i].TopicID)
+		switch {
+		case err != nil:
+			answer.ErrorCode, answer.ErrorMessage = err.code.Code, kmsg.StringPtr(err.message)
+		case !removed[topic.ID]:
+			removed[topic.ID] = true
+			answer.Topic, answer.TopicID = kmsg.StringPtr(topic.Name), topic.ID
+			records = append(records, metadata.Record{RemoveTopic: &metadata.RemoveTopicRecord{ID: topic.ID}})
+		}
+		resp.Topics = append(resp.Topics, answer)
+	}
+	return records, resp
+}
+
+func (m *Machine) findTopic(name *string, id metadata.TopicID) (*metadata.Topic, *failure) {
+	switch {
+	case name != nil && id != (metadata.TopicID{}):
+		return nil, fail(kerr.InvalidRequest, "topic %q is named by name and by id: want one of them", *name)
+	case name != nil:
+		if topic := m.image.Topic(*name); topic != nil {
+			return topic, nil
+		}
+		return nil, fail(kerr.UnknownTopicOrPartition, "there is no topic %q", *name)
+	}
+	if topic := m.image.TopicByID(id); topic != nil {
+		return topic, nil
+	}
+	return nil, fail(kerr.UnknownTopicID, "there is no topic with id %s", id)
+}

@@ -1,0 +1,40 @@
+package disk
+
+import "sync"
+
+// space counts the bytes of all files together. Without a limit it counts nothing.
+type space struct {
+	limit int64 // bytes; 0 is no limit
+	mu    sync.Mutex
+	used  int64 // bytes; above limit only if it was so before the rule applied
+}
+
+// take returns how many of the wanted bytes there is room for, and counts them.
+func (s *space) take(want int64) int64 {
+	if s.limit == 0 {
+		return want
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	granted := min(want, max(0, s.limit-s.used))
+	s.used += granted
+	return granted
+}
+
+// charge counts bytes that are there, room or not.
+func (s *space) charge(bytes int64) {
+	if s.limit == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used += bytes
+}
+
+func (s *space) give(bytes int64) { s.charge(-bytes) }
+
+func (s *space) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used = 0
+}

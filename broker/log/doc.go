@@ -1,0 +1,29 @@
+// Package log keeps the record batches of one partition in Kafka's own files, and finds them again after a crash.
+//
+//	Append ──► active segment ──roll──► sealed segments        one owner calls everything,
+//	             00…4711.log      batches, one after another    except what is marked below
+//	             00…4711.index    offset   -> position   (8 B for every 4 KiB of log)
+//	             00…4711.timeindex  time   -> offset    (12 B)
+//	           recovery-point     segments below it are sealed and synced
+//	           clean-shutdown     everything may be trusted; removed by the next Open
+//
+//	Read ──► Slice ──AppendTo──► bytes       elsewhere, while the owner appends
+//	BeginSync ──► SyncPoint ──Run──► Synced   elsewhere, while the owner appends
+//
+// A record is safe when Synced has been told of an offset beyond it. Appends and syncs overlap, so
+// one sync serves many appends (group commit).
+//
+// # What Open does after a crash
+//
+// Every batch of every segment is checked: length, format, checksum, and that its offset follows
+// the one before. Segments below the recovery point were on stable storage before it was: damage
+// there is not a torn write, Open refuses it with a CorruptError and changes nothing. From the
+// recovery point on, the first bad batch is where the crash tore the log: it is cut there, and
+// segments after it go. What is kept is synced before Open returns. Indexes and the state of
+// idempotent producers are rebuilt from the batches, so neither needs a sync of its own.
+//
+// # After a failed sync
+//
+// The kernel may have dropped the pages that it could not write and call the file clean, so that a
+// second sync proves nothing. The owner must stop acknowledging, and open the log again.
+package log

@@ -1,0 +1,182 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/logproof/logproof/broker/batch"
+)
+
+// batchesKept of each producer: a client has at most five requests in flight (KIP-98), so a batch
+// that is sent again is among the last five.
+const batchesKept = 5
+
+var (
+	// ErrOutOfOrderSequence is a batch that does not follow the producer's last one
+	// (OUT_OF_ORDER_SEQUENCE_NUMBER).
+	ErrOutOfOrderSequence = errors.New("out of order sequence number")
+	// ErrInvalidProducerEpoch is a batch of a producer that has been replaced (INVALID_PRODUCER_EPOCH).
+	ErrInvalidProducerEpoch = errors.New("invalid producer epoch")
+	// ErrUnknownProducer is a batch that goes on with a sequence nobody here has seen the start of
+	// (UNKNOWN_PRODUCER_ID). Since KIP-360 such a batch is appended: see CheckSequence.
+	ErrUnknownProducer = errors.New("unknown producer id")
+)
+
+// Duplicate is a batch that was appended before. It is answered with the offsets it got then, once
+// they are committed.
+type Duplicate struct{ BaseOffset, LastOffset int64 }
+
+func (d *Duplicate) Error() string {
+	return fmt.Sprintf("duplicate of the batch at offsets %d to %d", d.BaseOffset, d.LastOffset)
+}
+
+// sentBatch is what is remembered of an appended batch of an idempotent producer.
+type sentBatch struct {
+	firstSequence, lastSequence int32
+	baseOffset, lastOffset      int64
+}
+
+// producer is the state of one producer id, in a list ordered by last append.
+type producer struct {
+	id    int64
+	epoch int16
+	// batches of this epoch, oldest first; count of them are used.
+	batches      [batchesKept]sentBatch
+	count        int
+	older, newer *producer
+}
+
+// lastSequence in this epoch, -1 if there is none.
+func (p *producer) lastSequence() int32 {
+	if p.count == 0 {
+		return -1
+	}
+	return p.batches[p.count-1].lastSequence
+}
+
+func (p *producer) push(b sentBatch) {
+	if p.count == batchesKept {
+		copy(p.batches[:], p.batches[1:])
+		p.count--
+	}
+	p.batches[p.count] = b
+	p.count++
+}
+
+// producers remembers idempotent producers, the most recent max of them.
+type producers struct {
+	byID           map[int64]*producer
+	oldest, newest *producer
+	max            int
+}
+
+func newProducers(max int) *producers {
+	return &producers{byID: map[int64]*producer{}, max: max}
+}
+
+// note takes an appended batch into account; only its header is looked at.
+func (ps *producers) note(v batch.View) {
+	id := v.ProducerID()
+	if id < 0 {
+		return
+	}
+	p := ps.touch(id)
+	if epoch := v.ProducerEpoch(); epoch != p.epoch {
+		p.epoch, p.count = epoch, 0
+	}
+	if !v.IsControl() {
+		p.push(sentBatch{v.BaseSequence(), v.LastSequence(), v.BaseOffset(), v.LastOffset()})
+	}
+}
+
+// touch finds or makes a producer and makes it the newest.
+func (ps *producers) touch(id int64) *producer {
+	p := ps.byID[id]
+	switch {
+	case p == nil:
+		p = &producer{id: id, epoch: -1}
+		ps.byID[id] = p
+		if len(ps.byID) > ps.max {
+			delete(ps.byID, ps.oldest.id)
+			ps.unlink(ps.oldest)
+		}
+	case p == ps.newest:
+		return p
+	default:
+		ps.unlink(p)
+	}
+	p.older, p.newer = ps.newest, nil
+	if ps.newest != nil {
+		ps.newest.newer = p
+	}
+	ps.newest = p
+	if ps.oldest == nil {
+		ps.oldest = p
+	}
+	return p
+}
+
+func (ps *producers) unlink(p *producer) {
+	if p.older != nil {
+		p.older.newer = p.newer
+	} else {
+		ps.oldest = p.newer
+	}
+	if p.newer != nil {
+		p.newer.older = p.older
+	} else {
+		ps.newest = p.older
+	}
+}
+
+// reach reports whether a batch at or above the offset is remembered.
+func (ps *producers) reach(offset int64) bool {
+	for _, p := range ps.byID {
+		if p.count > 0 && p.batches[p.count-1].lastOffset >= offset {
+			return true
+		}
+	}
+	return false
+}
+
+// CheckSequence says what Kafka 4 says to a batch before it is appended: nil to append it, a
+// *Duplicate, ErrInvalidProducerEpoch or ErrOutOfOrderSequence (KIP-98, KIP-360). In this order:
+//
+//   - a batch without producer id is not checked
+//   - one of the last five batches of the same epoch, with the same first and last sequence, is a
+//     duplicate; only part of one is out of order
+//   - an older epoch than the last one is refused
+//   - a newer epoch begins with sequence 0
+//   - in the same epoch, the first sequence follows the last one; after 2147483647 comes 0
+//   - a producer id that is not known may begin with any sequence: retention or DeleteRecords may
+//     have taken its records, and a client cannot be asked to know that (KIP-360; so
+//     UNKNOWN_PRODUCER_ID is never the answer)
+func (l *Log) CheckSequence(v batch.View) error {
+	p := l.producers.byID[v.ProducerID()]
+	if p == nil || v.ProducerID() < 0 {
+		return nil
+	}
+	first, last, epoch := v.BaseSequence(), v.LastSequence(), v.ProducerEpoch()
+	if epoch == p.epoch {
+		for _, b := range p.batches[:p.count] {
+			if b.firstSequence == first && b.lastSequence == last {
+				return &Duplicate{b.baseOffset, b.lastOffset}
+			}
+		}
+	}
+	switch {
+	case epoch < p.epoch:
+		return fmt.Errorf("%w: producer %d has epoch %d here, the batch has %d", ErrInvalidProducerEpoch, p.id, p.epoch, epoch)
+	case epoch > p.epoch && first != 0:
+		return fmt.Errorf("%w: producer %d begins epoch %d with sequence %d, want 0", ErrOutOfOrderSequence, p.id, epoch, first)
+	case epoch == p.epoch && !follows(p.lastSequence(), first):
+		return fmt.Errorf("%w: producer %d sent sequence %d after %d", ErrOutOfOrderSequence, p.id, first, p.lastSequence())
+	}
+	return nil
+}
+
+// follows reports whether one sequence number comes directly after another.
+func follows(last, next int32) bool {
+	return int64(next) == int64(last)+1 || last == math.MaxInt32 && next == 0
+}

@@ -1,0 +1,187 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/env"
+)
+
+// Endings of a segment's files. A cut file is the new form of a log file that readers still hold.
+const (
+	logSuffix    = ".log"
+	offsetSuffix = ".index"
+	timeSuffix   = ".timeindex"
+	cutSuffix    = ".log.cut"
+)
+
+// segmentName is the path of a segment's file: the base offset in 20 digits, as Kafka names it.
+func segmentName(dir string, base int64, suffix string) string {
+	return fmt.Sprintf("%s/%020d%s", dir, base, suffix)
+}
+
+// parseSegmentName is the inverse for a name without directory.
+func parseSegmentName(name, suffix string) (base int64, ok bool) {
+	digits, ok := strings.CutSuffix(name, suffix)
+	if !ok || len(digits) != 20 {
+		return 0, false
+	}
+	base, err := strconv.ParseInt(digits, 10, 64)
+	return base, err == nil && base >= 0
+}
+
+// segment is a run of batches in one file, with its indexes.
+type segment struct {
+	users
+	name string
+	file env.File
+
+	// What follows is the owner's: slices and syncs do not look at it.
+	base, end int64
+	size      int64
+	// maxTimestamp of all batches, and the last offset of the batch that has it; -1 for none.
+	maxTimestamp, maxTimestampOffset int64
+	offsets                          offsetIndex
+	times                            timeIndex
+}
+
+func newSegment(dir string, base int64) *segment {
+	s := &segment{
+		name: segmentName(dir, base, logSuffix), base: base, end: base,
+		maxTimestamp: -1, maxTimestampOffset: -1,
+	}
+	s.offsets.name = segmentName(dir, base, offsetSuffix)
+	s.times.name = segmentName(dir, base, timeSuffix)
+	s.users.init(func() {
+		_ = s.file.Close() // a file that is synced or not wanted has nothing to lose
+		s.offsets.close()
+		s.times.close()
+	})
+	return s
+}
+
+// createSegment makes the files of an empty segment, or none of them.
+func createSegment(files env.FS, dir string, base int64) (*segment, error) {
+	s := newSegment(dir, base)
+	var err error
+	if s.file, err = createEmpty(files, s.name); err != nil {
+		return nil, err
+	}
+	if err = s.createIndexes(files); err != nil {
+		s.release()
+		return nil, errors.Join(err, s.remove(files))
+	}
+	return s, nil
+}
+
+func (s *segment) createIndexes(files env.FS) (err error) {
+	if s.offsets.file, err = createEmpty(files, s.offsets.name); err != nil {
+		return err
+	}
+	s.times.file, err = createEmpty(files, s.times.name)
+	return err
+}
+
+// createEmpty makes a file, or empties what a crash or a failed attempt left under its name.
+func createEmpty(files env.FS, name string) (env.File, error) {
+	f, err := files.Create(name)
+	if !errors.Is(err, fs.ErrExist) {
+		return f, err
+	}
+	if f, err = files.Open(name); err != nil {
+		return nil, err
+	}
+	if err := f.Truncate(0); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// remove deletes the segment's files, the log file last: what is left of an interrupted removal
+// is then still a segment. Readers that hold it can go on.
+func (s *segment) remove(files env.FS) error {
+	for _, name := range []string{s.times.name, s.offsets.name, s.name} {
+		if err := files.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// full reports whether a batch belongs into the next segment.
+func (s *segment) full(v batch.View, segmentBytes int64) bool {
+	return s.size > 0 && (s.size+int64(len(v)) > segmentBytes || v.LastOffset()-s.base > math.MaxInt32)
+}
+
+// note takes a batch that was written, or found, at the segment's end into account. Only the
+// header of v is looked at.
+func (s *segment) note(v batch.View, interval int) {
+	last := v.LastOffset()
+	if timestamp := v.MaxTimestamp(); timestamp > s.maxTimestamp {
+		s.maxTimestamp, s.maxTimestampOffset = timestamp, last
+	}
+	if s.size-s.offsets.lastPosition() > int64(interval) {
+		s.offsets.add(int32(last-s.base), int32(s.size))
+		s.noteTime()
+	}
+	s.size += v.Length()
+	s.end = last + 1
+}
+
+func (s *segment) noteTime() {
+	if s.maxTimestamp >= 0 {
+		s.times.add(s.maxTimestamp, int32(s.maxTimestampOffset-s.base))
+	}
+}
+
+// spill writes index entries to their files when there are enough of them. Errors are not the
+// append's: the entries stay in memory, and the next spill or finish tries again.
+func (s *segment) spill() {
+	if s.offsets.waiting() >= spillBytes || s.times.waiting() >= spillBytes {
+		_ = s.offsets.flush()
+		_ = s.times.flush()
+	}
+}
+
+// finish completes the index files, as Kafka does when a segment stops being active: the last
+// entry of the time index is the largest timestamp of the segment.
+func (s *segment) finish() error {
+	s.noteTime()
+	if err := s.offsets.flush(); err != nil {
+		return err
+	}
+	return s.times.flush()
+}
+
+// seal gives up what only the active segment needs.
+func (s *segment) seal() { s.offsets.thin() }
+
+// users counts who needs some open files: their owner, slices that are read, syncs under way. The
+// last one to release closes them.
+type users struct {
+	count atomic.Int32
+	close func()
+}
+
+func (u *users) init(close func()) {
+	u.close = close
+	u.count.Store(1)
+}
+
+// retain may only be called by one who holds the files already.
+func (u *users) retain() { u.count.Add(1) }
+
+func (u *users) release() {
+	if u.count.Add(-1) == 0 {
+		u.close()
+	}
+}
+
+// shared reports whether somebody besides the owner holds the files.
+func (u *users) shared() bool { return u.count.Load() > 1 }

@@ -1,0 +1,91 @@
+package log
+
+import (
+	"fmt"
+
+	"github.com/logproof/logproof/broker/batch"
+)
+
+// MaxTimestamp is the largest timestamp of the log in milliseconds since 1970, and the last offset
+// of the first batch that has it; -1 and -1 if there is none. The record itself is found by
+// OffsetForTimestamp of that timestamp.
+func (l *Log) MaxTimestamp() (offset, timestamp int64) {
+	offset, timestamp = -1, -1
+	for _, s := range l.segments {
+		if s.maxTimestamp > timestamp {
+			offset, timestamp = s.maxTimestampOffset, s.maxTimestamp
+		}
+	}
+	return offset, timestamp
+}
+
+// OffsetForTimestamp finds the first record whose timestamp, in milliseconds since 1970, is at least
+// the given one. In a compressed batch it gives the first offset and the largest timestamp of the
+// batch: a reader that starts there misses nothing. It reads the index and the segment, on the
+// caller's goroutine.
+func (l *Log) OffsetForTimestamp(timestamp int64) (offset, found int64, ok bool, err error) {
+	if l.failed != nil {
+		return -1, -1, false, l.failed
+	}
+	for _, s := range l.segments {
+		if s.maxTimestamp < timestamp {
+			continue
+		}
+		offset, found, ok, err = l.searchTime(s, timestamp)
+		if err != nil {
+			return -1, -1, false, fmt.Errorf("search %s for timestamp %d: %w", s.name, timestamp, err)
+		}
+		if ok {
+			return offset, found, true, nil
+		}
+	}
+	return -1, -1, false, nil
+}
+
+func (l *Log) searchTime(s *segment, timestamp int64) (offset, found int64, ok bool, err error) {
+	if err := s.times.flush(); err != nil {
+		return 0, 0, false, err
+	}
+	relative, err := s.times.before(l.fs, timestamp)
+	if err != nil {
+		return 0, 0, false, err
+	}
+	var failed error
+	torn, err := newWindow(s.file, s.size, false).walk(s.offsets.floor(relative), -1, false, func(h batch.View, position int64) bool {
+		if h.MaxTimestamp() >= timestamp {
+			offset, found, ok, failed = searchBatch(s, h, position, timestamp)
+		}
+		return !ok && failed == nil
+	})
+	switch {
+	case err != nil:
+		return 0, 0, false, err
+	case failed != nil:
+		return 0, 0, false, failed
+	case torn != nil:
+		return 0, 0, false, &CorruptError{Segment: s.name, Position: torn.position, Offset: torn.offset, Reason: torn.reason}
+	}
+	return offset, found, ok, nil
+}
+
+// searchBatch finds the first record in time of one batch. ok is false when the batch promised a
+// larger timestamp than its records have.
+func searchBatch(s *segment, h batch.View, position, timestamp int64) (offset, found int64, ok bool, err error) {
+	if h.Codec() != batch.Uncompressed || h.TimestampType() == batch.LogAppendTime {
+		return h.BaseOffset(), h.MaxTimestamp(), true, nil
+	}
+	v := make(batch.View, h.Length())
+	if err := readFull(s.file, v, position); err != nil {
+		return 0, 0, false, err
+	}
+	records, err := batch.Records(v)
+	if err != nil {
+		return 0, 0, false, &CorruptError{Segment: s.name, Position: position, Offset: h.BaseOffset(), Reason: err.Error()}
+	}
+	for _, r := range records {
+		if r.Timestamp >= timestamp {
+			return r.Offset, r.Timestamp, true, nil
+		}
+	}
+	return 0, 0, false, nil
+}

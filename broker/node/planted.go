@@ -1,0 +1,45 @@
+package node
+
+import (
+	"slices"
+
+	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/api"
+	"github.com/logproof/logproof/broker/batch"
+)
+
+// plantedEvery is how many batches of a replica go by between two that a planted bug touches.
+const plantedEvery = 20
+
+// planted is what the planted bugs of broker/bug remember of a replica; its zero value does nothing.
+type planted struct {
+	batches int
+	held    *api.ProducePart
+}
+
+// corrupt is bug.CorruptPayload: the last byte of the last record's value changes, and the checksum
+// with it. The byte after it is the record's count of headers.
+func (p *planted) corrupt(v batch.View) {
+	if p.batches++; p.batches%plantedEvery == 0 {
+		v[len(v)-2] ^= 1
+		v.Stamp()
+	}
+}
+
+// hold is bug.FlipOrder: a batch is kept back and appended after the one that follows it. It
+// reports whether it took the batch.
+func (s *shard) hold(r *replica, m api.ProducePart, fx *actor.Effects) bool {
+	p := &r.planted
+	if held := p.held; held != nil {
+		p.held = nil
+		s.append(r, m, fx)
+		s.append(r, *held, fx)
+		return true
+	}
+	if p.batches++; p.batches%plantedEvery != 0 {
+		return false
+	}
+	m.Batch = slices.Clone(m.Batch)
+	p.held = &m
+	return true
+}

@@ -1,0 +1,191 @@
+package node
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/api"
+	"github.com/logproof/logproof/broker/env"
+	"github.com/logproof/logproof/broker/log"
+	"github.com/logproof/logproof/broker/metadata"
+	"github.com/logproof/logproof/broker/partition"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// assign opens a replica's log, which recovers it. A log that cannot be opened stops the node: to
+// serve the rest as if nothing had happened would hide the loss.
+func (s *shard) assign(m assign, fx *actor.Effects) {
+	if s.replicas[m.replica] == nil {
+		r, err := s.open(m)
+		if err != nil {
+			fx.Fatal = fmt.Errorf("open %s: %w", replicaDir(m.topic, m.replica.Partition), err)
+			return
+		}
+		s.replicas[m.replica] = r
+	}
+	fx.Send(api.Metadata, assigned{})
+}
+
+func (s *shard) open(m assign) (*replica, error) {
+	dir := replicaDir(m.topic, m.replica.Partition)
+	if err := claim(s.fs, dir, m.replica.Topic); err != nil {
+		return nil, err
+	}
+	l, recovery, err := log.Open(s.fs, dir, s.cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	if s.cfg.Observe != nil {
+		s.cfg.Observe(Recovered{m.replica, dir, recovery})
+	}
+	return &replica{
+		id: m.replica, topic: m.topic, log: l,
+		leader: partition.NewLeader(m.epoch, s.cfg.Flush, l.EndOffset()),
+	}, nil
+}
+
+// unassign deletes a replica. Whoever waits for it is told that it is gone.
+func (s *shard) unassign(m unassign, fx *actor.Effects) {
+	r := s.replicas[m.replica]
+	var err error
+	if r != nil {
+		delete(s.replicas, m.replica)
+		r.deleted = true
+		for _, ack := range r.leader.Drain() {
+			fx.Send(ack.Ticket.To, refusal(ack.Ticket, kerr.UnknownTopicOrPartition, ""))
+		}
+		s.wake(r, fx)
+		err = r.log.Delete()
+	} else {
+		err = s.sweep(m)
+	}
+	if err != nil {
+		fx.Fatal = fmt.Errorf("delete %s: %w", replicaDir(m.topic, m.replica.Partition), err)
+		return
+	}
+	fx.Send(api.Metadata, assigned{})
+}
+
+// sweep deletes the files that a killed process left of a deleted topic.
+func (s *shard) sweep(m unassign) error {
+	dir := replicaDir(m.topic, m.replica.Partition)
+	owner, err := readOwner(s.fs, dir)
+	if err != nil || owner != m.replica.Topic {
+		return ignoreMissing(err)
+	}
+	return removeAll(s.fs, dir)
+}
+
+// replicaDir names the directory of a replica as Kafka does.
+func replicaDir(topic string, index int32) string { return fmt.Sprintf("%s-%d", topic, index) }
+
+// ownerFile holds the id of the topic whose replica a directory is, in Kafka's format: a topic that
+// is created again under its old name must not find the old records.
+const ownerFile = "partition.metadata"
+
+// claim makes the directory of a replica the topic's own; what another topic left there goes.
+func claim(files env.FS, dir string, id metadata.TopicID) error {
+	owner, err := readOwner(files, dir)
+	switch {
+	case err == nil && owner == id:
+		return nil
+	case err == nil:
+		if err := removeAll(files, dir); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := files.MkdirAll(dir); err != nil {
+		return err
+	}
+	return writeOwner(files, dir, id)
+}
+
+func readOwner(files env.FS, dir string) (id metadata.TopicID, err error) {
+	f, err := files.Open(dir + "/" + ownerFile)
+	if err != nil {
+		return id, err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return id, err
+	}
+	text := make([]byte, min(size, 128))
+	if _, err := f.ReadAt(text, 0); err != nil && !errors.Is(err, io.EOF) {
+		return id, err
+	}
+	_, encoded, _ := strings.Cut(string(text), "topic_id: ")
+	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimSpace(encoded))
+	if err != nil || len(raw) != len(id) {
+		return id, fmt.Errorf("%s/%s is damaged: %q holds no topic id; remove the directory to give up its records", dir, ownerFile, text)
+	}
+	return metadata.TopicID(raw), nil
+}
+
+// writeOwner makes the file whole before it has its name: a crash leaves all of it or none.
+func writeOwner(files env.FS, dir string, id metadata.TopicID) error {
+	name, temp := dir+"/"+ownerFile, dir+"/"+ownerFile+".tmp"
+	if err := ignoreMissing(files.Remove(temp)); err != nil {
+		return err
+	}
+	f, err := files.Create(temp)
+	if err != nil {
+		return err
+	}
+	text := "version: 0\ntopic_id: " + base64.RawURLEncoding.EncodeToString(id[:]) + "\n"
+	_, err = f.WriteAt([]byte(text), 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = files.Rename(temp, name)
+	}
+	if err == nil {
+		err = files.SyncDir(dir)
+	}
+	if err == nil {
+		err = files.SyncDir(".")
+	}
+	return err
+}
+
+// removeAll deletes a directory of files. The owner's file goes last: until then the rest can be
+// found and deleted again.
+func removeAll(files env.FS, dir string) error {
+	names, err := files.List(dir)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	for _, name := range names {
+		if name == ownerFile {
+			continue
+		}
+		if err := files.Remove(dir + "/" + name); err != nil {
+			return err
+		}
+	}
+	if err := ignoreMissing(files.Remove(dir + "/" + ownerFile)); err != nil {
+		return err
+	}
+	if err := files.Remove(dir); err != nil {
+		return err
+	}
+	return files.SyncDir(".")
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,168 @@
+package node
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/api"
+	"github.com/logproof/logproof/broker/env"
+	"github.com/logproof/logproof/broker/log"
+	"github.com/logproof/logproof/broker/partition"
+)
+
+// shard owns some replicas of this node. All appends to a replica and all decisions about it are
+// made here, one after the other; reads and syncs of its files happen elsewhere.
+type shard struct {
+	self     actor.Address
+	fs       env.FS
+	cfg      Config
+	replicas map[api.Replica]*replica
+	// dirty lists the replicas to sync at the next Drained, each once.
+	dirty []*replica
+	// watches of fetches that wait for data, by call.
+	watches map[watchKey]*watch
+	// interval is set while the timer of FlushInterval runs.
+	interval bool
+}
+
+// replica is one partition on this node.
+type replica struct {
+	id     api.Replica
+	topic  string
+	log    *log.Log
+	leader *partition.Leader
+	// dirty is set while the replica stands in the shard's list, syncing while a sync is under way.
+	dirty, syncing bool
+	// deleted is set when the topic is gone but a sync is still under way.
+	deleted bool
+	watches []*watch
+	planted planted
+}
+
+// flushTick syncs what FlushInterval left.
+type flushTick struct{}
+
+func newShard(fs env.FS, cfg Config, id int64) *shard {
+	return &shard{
+		self: actor.Address{Role: actor.Shard, ID: id}, fs: fs, cfg: cfg,
+		replicas: map[api.Replica]*replica{}, watches: map[watchKey]*watch{},
+	}
+}
+
+// Step implements actor.Actor.
+func (s *shard) Step(_ time.Time, message any, fx *actor.Effects) {
+	switch m := message.(type) {
+	case api.ProducePart:
+		s.produce(m, fx)
+	case api.FetchRead:
+		s.read(m, fx)
+	case api.FetchUnwatch:
+		s.unwatch(watchKey{m.To, m.Call})
+	case api.OffsetQuery:
+		s.offset(m, fx)
+	case actor.Drained:
+		if s.cfg.Flush != partition.FlushInterval {
+			s.sync(fx)
+		}
+	case actor.SyncDone:
+		s.synced(m, fx)
+	case flushTick:
+		s.interval = false
+		s.sync(fx)
+	case assign:
+		s.assign(m, fx)
+	case unassign:
+		s.unassign(m, fx)
+	case Report:
+		s.report(m)
+	default:
+		panic(fmt.Sprintf("node: shard got %T", message))
+	}
+}
+
+// touch notes that a replica has something to sync.
+func (s *shard) touch(r *replica, fx *actor.Effects) {
+	if s.cfg.Flush == partition.FlushNone || r.dirty {
+		return
+	}
+	r.dirty = true
+	s.dirty = append(s.dirty, r)
+	if s.cfg.Flush == partition.FlushInterval && !s.interval {
+		s.interval = true
+		fx.After(s.cfg.FlushInterval, flushTick{})
+	}
+}
+
+// sync begins one sync for each dirty replica that has none under way: all appends since the last
+// one share it (group commit).
+func (s *shard) sync(fx *actor.Effects) {
+	waiting := s.dirty[:0]
+	for _, r := range s.dirty {
+		switch {
+		case r.deleted:
+		case r.syncing:
+			waiting = append(waiting, r)
+		default:
+			r.dirty, r.syncing = false, true
+			point := r.log.BeginSync()
+			fx.Sync(point, syncToken{r, point.End})
+		}
+	}
+	clear(s.dirty[len(waiting):])
+	s.dirty = waiting
+}
+
+type syncToken struct {
+	replica *replica
+	end     int64
+}
+
+// synced moves the high watermark and answers who waited for it. After a failed sync nobody knows
+// what is on disk, and asking again may lie: the node stops.
+func (s *shard) synced(m actor.SyncDone, fx *actor.Effects) {
+	token := m.Token.(syncToken)
+	r := token.replica
+	r.syncing = false
+	if r.deleted {
+		return
+	}
+	if m.Err != nil {
+		fx.Fatal = fmt.Errorf("sync %s-%d: %w; what it holds since offset %d may not be on disk", r.topic, r.id.Partition, m.Err, r.log.SyncedOffset())
+		return
+	}
+	r.log.Synced(token.end)
+	if r.leader.Synced(token.end) {
+		s.committed(r, fx)
+	}
+}
+
+// committed acts on a high watermark that moved.
+func (s *shard) committed(r *replica, fx *actor.Effects) {
+	start := r.log.StartOffset()
+	for _, ack := range r.leader.Due() {
+		fx.Send(ack.Ticket.To, api.ProduceDone{Call: ack.Ticket.Call, Part: ack.Ticket.Part, BaseOffset: ack.BaseOffset, LogStart: start})
+	}
+	s.wake(r, fx)
+}
+
+func (s *shard) report(m Report) {
+	marks := make([]Watermarks, 0, len(s.replicas))
+	for _, r := range s.replicas {
+		marks = append(marks, Watermarks{
+			Topic: r.topic, Partition: r.id.Partition, LogStart: r.log.StartOffset(),
+			HighWatermark: r.leader.HighWatermark(), LogEnd: r.leader.LogEnd(), Bytes: r.log.Size(),
+		})
+	}
+	m.Done(marks)
+}
+
+func (s *shard) close() error {
+	var first error
+	for _, r := range s.replicas {
+		if err := r.log.Close(); err != nil && first == nil {
+			first = fmt.Errorf("close %s-%d: %w", r.topic, r.id.Partition, err)
+		}
+	}
+	return first
+}

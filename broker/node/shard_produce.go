@@ -1,0 +1,81 @@
+package node
+
+import (
+	"errors"
+
+	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/api"
+	"github.com/logproof/logproof/broker/bug"
+	"github.com/logproof/logproof/broker/log"
+	"github.com/logproof/logproof/broker/partition"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// produce appends one batch: sequence check, append, and an acknowledgement now or at commit.
+func (s *shard) produce(m api.ProducePart, fx *actor.Effects) {
+	r := s.replicas[m.Replica]
+	if r == nil {
+		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.UnknownTopicOrPartition, ""))
+		return
+	}
+	if s.cfg.Bugs.Has(bug.FlipOrder) && s.hold(r, m, fx) {
+		return
+	}
+	if !s.cfg.Bugs.Has(bug.NoDedupe) && !s.cfg.Bugs.Has(bug.FlipOrder) {
+		if err := r.log.CheckSequence(m.Batch); err != nil {
+			s.refuse(r, m, err, fx)
+			return
+		}
+	}
+	s.append(r, m, fx)
+}
+
+// refuse answers a batch that must not be appended. A duplicate is acknowledged with the offset it
+// has, but not before that is committed: the first answer may have been lost because the node was
+// killed before its sync.
+func (s *shard) refuse(r *replica, m api.ProducePart, err error, fx *actor.Effects) {
+	var duplicate *log.Duplicate
+	switch {
+	case errors.As(err, &duplicate):
+		s.acknowledge(r, m, duplicate.BaseOffset, duplicate.LastOffset+1, fx)
+	case errors.Is(err, log.ErrOutOfOrderSequence):
+		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.OutOfOrderSequenceNumber, err.Error()))
+	case errors.Is(err, log.ErrInvalidProducerEpoch):
+		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.InvalidProducerEpoch, err.Error()))
+	case errors.Is(err, log.ErrUnknownProducer):
+		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.UnknownProducerID, err.Error()))
+	default:
+		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.UnknownServerError, err.Error()))
+	}
+}
+
+func (s *shard) append(r *replica, m api.ProducePart, fx *actor.Effects) {
+	if s.cfg.Bugs.Has(bug.CorruptPayload) {
+		r.planted.corrupt(m.Batch)
+	}
+	appended, err := r.log.Append(m.Batch, r.leader.Epoch)
+	if err != nil {
+		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.KafkaStorageError, err.Error()))
+		return
+	}
+	end := appended.LastOffset + 1
+	moved := r.leader.Appended(end)
+	s.touch(r, fx)
+	s.acknowledge(r, m, appended.BaseOffset, end, fx)
+	if moved {
+		s.committed(r, fx)
+	}
+}
+
+// acknowledge answers at once what does not wait for a commit, or is committed already.
+func (s *shard) acknowledge(r *replica, m api.ProducePart, base, end int64, fx *actor.Effects) {
+	if m.Acks == -1 && end > r.leader.HighWatermark() && !s.cfg.Bugs.Has(bug.AckBeforeWrite) {
+		r.leader.Wait(partition.Ack{Ticket: m.Ticket, BaseOffset: base, End: end})
+		return
+	}
+	fx.Send(m.Ticket.To, api.ProduceDone{Call: m.Ticket.Call, Part: m.Ticket.Part, BaseOffset: base, LogStart: r.log.StartOffset()})
+}
+
+func refusal(t partition.Ticket, code *kerr.Error, message string) api.ProduceDone {
+	return api.ProduceDone{Call: t.Call, Part: t.Part, Error: code.Code, BaseOffset: -1, LogStart: -1, Message: message}
+}

@@ -1,0 +1,189 @@
+package server
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/api"
+	"github.com/logproof/logproof/broker/node"
+	"github.com/logproof/logproof/broker/wire"
+)
+
+// connection is one client: a reader goroutine, and the goroutine of its session, which writes.
+type connection struct {
+	conn    net.Conn
+	rt      *runtime
+	self    actor.Address
+	session *api.Session
+	inbox   *inbox
+	gate    *gate
+	pool    *buffers
+	metrics *metrics
+	log     *slog.Logger
+	closing atomic.Bool
+}
+
+func newConnection(conn net.Conn, n *node.Node, id int64, s *Server) *connection {
+	self, session := n.NewSession(id)
+	return &connection{
+		conn: conn, rt: s.runtime, self: self, session: session, inbox: newInbox(), gate: newGate(),
+		pool: &s.buffers, metrics: s.metrics, log: s.log.With("client", conn.RemoteAddr().String()),
+	}
+}
+
+// serve runs until the client or the server closes the connection.
+func (c *connection) serve() {
+	c.rt.sessions.Store(c.self, c.inbox)
+	c.inbox.put(api.Start{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.run()
+	}()
+	if err := c.read(); err != nil && !c.closing.Load() {
+		c.log.Debug("connection closed", "reason", err)
+	}
+	c.inbox.put(api.Closed{})
+	<-done
+	c.rt.sessions.Delete(c.self)
+}
+
+// close ends the connection from any goroutine.
+func (c *connection) close() {
+	c.closing.Store(true)
+	c.conn.Close()
+	c.gate.close()
+}
+
+// read takes requests off the connection until it ends.
+func (c *connection) read() error {
+	in := bufio.NewReaderSize(c.conn, 64<<10)
+	for {
+		frame, err := wire.ReadFrame(in, c.pool.get)
+		if errors.Is(err, io.EOF) {
+			return errors.New("by the client")
+		}
+		if err != nil {
+			return err
+		}
+		r, err := wire.ParseRequest(frame)
+		if err != nil {
+			c.log.Warn("closing the connection", "reason", err)
+			return err
+		}
+		c.metrics.requested(r)
+		if !c.gate.enter(r.Size()) {
+			return errors.New("by the server")
+		}
+		c.inbox.put(api.Arrived{Request: r, At: time.Now()})
+	}
+}
+
+// run steps the session and writes its responses until it is told that the connection is closed.
+func (c *connection) run() {
+	var fx actor.Effects
+	var messages []any
+	defer c.close()
+	for {
+		messages = c.inbox.take(messages)
+		now := time.Now()
+		closed := false
+		for _, m := range messages {
+			c.session.Step(now, m, &fx)
+			_, isClosed := m.(api.Closed)
+			closed = closed || isClosed
+		}
+		hangup := fx.Hangup
+		err := c.respond(fx.Responses)
+		c.rt.perform(c.inbox, &fx)
+		if hangup != "" {
+			c.log.Warn("closing the connection", "reason", hangup)
+		}
+		if hangup != "" || err != nil {
+			c.close() // the reader ends, and sends Closed
+		}
+		if closed {
+			c.drop()
+			return
+		}
+	}
+}
+
+// drop ends the inbox; what is still in it may hold log ranges.
+func (c *connection) drop() {
+	c.rt.sessions.Delete(c.self)
+	c.inbox.mu.Lock()
+	left := c.inbox.mu.messages
+	c.inbox.mu.Unlock()
+	c.inbox.close()
+	for _, m := range left {
+		discard(m)
+	}
+}
+
+// discard gives up what an undeliverable message holds.
+func discard(message any) {
+	if data, ok := message.(api.FetchData); ok {
+		for i := range data.Results {
+			if data.Results[i].Source != nil {
+				data.Results[i].Source.Release()
+			}
+		}
+	}
+}
+
+// respond fills, encodes and writes responses in order. After a failed write the rest is given up.
+func (c *connection) respond(responses []actor.Response) error {
+	var failed error
+	for i := range responses {
+		r := &responses[i]
+		request := r.Request.(*wire.Request)
+		if r.Body != nil && failed == nil {
+			failed = c.write(r)
+		}
+		for _, read := range r.Reads {
+			read.Source.Release()
+		}
+		c.metrics.responded(request, r.Body, time.Since(r.Arrived))
+		c.gate.leave(request.Size())
+		if request.Frame != nil {
+			c.pool.put(request.Frame)
+		}
+	}
+	return failed
+}
+
+// write reads the log ranges of one response, encodes it and writes it.
+func (c *connection) write(r *actor.Response) error {
+	total := 0
+	for i := range r.Reads {
+		total += r.Reads[i].Bytes
+	}
+	var scratch []byte
+	if total > 0 {
+		scratch = c.pool.get(total)
+		defer c.pool.put(scratch)
+	}
+	at := 0
+	for i := range r.Reads {
+		read := &r.Reads[i]
+		b, err := read.Source.AppendTo(scratch[at : at : at+read.Bytes])
+		if err != nil {
+			c.log.Error("a log range could not be read", "error", err)
+		}
+		read.Done(b, err)
+		at += read.Bytes
+	}
+	out := c.pool.get(total + 4<<10)
+	defer c.pool.put(out)
+	frame := wire.AppendResponse(out[:0], r.Correlation, r.Body)
+	n, err := c.conn.Write(frame)
+	c.metrics.wrote(r.Body.Key(), n)
+	return err
+}

@@ -1,0 +1,13 @@
+// Package server runs a node on the machine: goroutines, listeners, files, shutdown.
+//
+//	accept ─> connection: reader goroutine ── Arrived ──> session goroutine ── writes
+//	                                                        │ ^
+//	one goroutine and one inbox for each lasting actor <────┘ │
+//	sync goroutines, one for each sync under way ─────────────┘ completions
+//
+// It moves bytes and messages and decides nothing: what is right is in broker/node and below.
+//
+// Threads. An actor is touched by its own goroutine only. A session's goroutine also reads log
+// ranges and writes its connection, so a slow or cold reader delays nobody else. The reader
+// goroutine of a connection waits while too many of its requests are unanswered.
+package server

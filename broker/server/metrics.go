@@ -1,0 +1,201 @@
+package server
+
+import (
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/node"
+	"github.com/logproof/logproof/broker/wire"
+	"github.com/logproof/logproof/dashboards/catalog"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// metrics holds the handles of what dashboards/catalog declares for the broker.
+type metrics struct {
+	registry      *prometheus.Registry
+	requests      *prometheus.CounterVec
+	requestBytes  map[int16]prometheus.Counter
+	responseBytes map[int16]prometheus.Counter
+	duration      map[int16]prometheus.Observer
+	connections   prometheus.Gauge
+	opened        prometheus.Counter
+	recordsIn     *prometheus.CounterVec
+	bytesIn       *prometheus.CounterVec
+	bytesOut      *prometheus.CounterVec
+	fsync         prometheus.Observer
+	recovery      prometheus.Gauge
+	truncated     *prometheus.CounterVec
+	corrupt       prometheus.Counter
+}
+
+// listenerName is the label of the only listener.
+const listenerName = "client"
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry:     prometheus.NewRegistry(),
+		requestBytes: map[int16]prometheus.Counter{}, responseBytes: map[int16]prometheus.Counter{},
+		duration: map[int16]prometheus.Observer{},
+	}
+	counter := func(c catalog.Metric) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: c.Name, Help: c.Help}, c.Labels)
+		m.registry.MustRegister(v)
+		return v
+	}
+	gauge := func(c catalog.Metric) *prometheus.GaugeVec {
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: c.Name, Help: c.Help}, c.Labels)
+		m.registry.MustRegister(v)
+		return v
+	}
+	histogram := func(c catalog.Metric) *prometheus.HistogramVec {
+		v := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: c.Name, Help: c.Help,
+			Buckets: catalog.LatencyBuckets(), NativeHistogramBucketFactor: 1.1,
+			NativeHistogramMaxBucketNumber: 160, NativeHistogramMinResetDuration: time.Hour,
+		}, c.Labels)
+		m.registry.MustRegister(v)
+		return v
+	}
+	m.requests = counter(catalog.BrokerRequests)
+	in, out, duration := counter(catalog.BrokerRequestBytes), counter(catalog.BrokerResponseBytes), histogram(catalog.BrokerRequestDuration)
+	for _, key := range wire.Keys() {
+		name := kmsg.NameForKey(key)
+		m.requestBytes[key], m.responseBytes[key] = in.WithLabelValues(name), out.WithLabelValues(name)
+		m.duration[key] = duration.WithLabelValues(name)
+	}
+	m.connections = gauge(catalog.BrokerConnections).WithLabelValues(listenerName)
+	m.opened = counter(catalog.BrokerConnectionsOpened).WithLabelValues(listenerName)
+	m.recordsIn, m.bytesIn, m.bytesOut = counter(catalog.BrokerRecordsIn), counter(catalog.BrokerBytesIn), counter(catalog.BrokerBytesOut)
+	m.fsync = histogram(catalog.BrokerFsyncDuration).WithLabelValues()
+	m.recovery = gauge(catalog.BrokerRecoveryDuration).WithLabelValues()
+	m.truncated = counter(catalog.BrokerRecoveryTruncated)
+	m.corrupt = counter(catalog.BrokerCorruptBatches).WithLabelValues()
+	gauge(catalog.BrokerStartTime).WithLabelValues().SetToCurrentTime()
+	return m
+}
+
+func (m *metrics) synced(d time.Duration) { m.fsync.Observe(d.Seconds()) }
+
+func (m *metrics) requested(r *wire.Request) { m.requestBytes[r.Key].Add(float64(r.Size())) }
+
+func (m *metrics) wrote(key int16, n int) { m.responseBytes[key].Add(float64(n)) }
+
+// responded counts an answered request; body is nil for acks=0.
+func (m *metrics) responded(r *wire.Request, body actor.ResponseBody, took time.Duration) {
+	m.duration[r.Key].Observe(took.Seconds())
+	code := int16(0)
+	switch resp := body.(type) {
+	case *kmsg.ProduceResponse:
+		code = m.produced(r, resp)
+	case *kmsg.FetchResponse:
+		code = m.fetched(resp)
+	}
+	name := "none"
+	if err := kerr.TypedErrorForCode(code); err != nil {
+		name = err.Message
+	}
+	m.requests.WithLabelValues(kmsg.NameForKey(r.Key), name).Inc()
+}
+
+// produced counts what was appended, and gives the first error of a partition.
+func (m *metrics) produced(r *wire.Request, resp *kmsg.ProduceResponse) (code int16) {
+	req := r.Body.(*kmsg.ProduceRequest)
+	for i := range resp.Topics {
+		records, bytes := 0, 0
+		for j := range resp.Topics[i].Partitions {
+			p := &resp.Topics[i].Partitions[j]
+			if p.ErrorCode == 0 {
+				v := batch.View(req.Topics[i].Partitions[j].Records)
+				records += int(v.Count())
+				bytes += len(v)
+				continue
+			}
+			if p.ErrorCode == kerr.CorruptMessage.Code {
+				m.corrupt.Inc()
+			}
+			if code == 0 {
+				code = p.ErrorCode
+			}
+		}
+		if records > 0 {
+			m.recordsIn.WithLabelValues(resp.Topics[i].Topic).Add(float64(records))
+			m.bytesIn.WithLabelValues(resp.Topics[i].Topic).Add(float64(bytes))
+		}
+	}
+	return code
+}
+
+// fetched counts what was read, and gives the first error of a partition.
+func (m *metrics) fetched(resp *kmsg.FetchResponse) (code int16) {
+	code = resp.ErrorCode
+	for i := range resp.Topics {
+		bytes := 0
+		for j := range resp.Topics[i].Partitions {
+			p := &resp.Topics[i].Partitions[j]
+			bytes += len(p.RecordBatches)
+			if code == 0 {
+				code = p.ErrorCode
+			}
+		}
+		if bytes > 0 {
+			m.bytesOut.WithLabelValues(resp.Topics[i].Topic, "consumer").Add(float64(bytes))
+		}
+	}
+	return code
+}
+
+// partitions collects the watermarks of all shards at each scrape.
+type partitions struct {
+	ask                    func() []node.Watermarks
+	start, high, end, size *prometheus.Desc
+	topics                 *prometheus.Desc
+}
+
+func newPartitions(ask func() []node.Watermarks) *partitions {
+	desc := func(c catalog.Metric) *prometheus.Desc { return prometheus.NewDesc(c.Name, c.Help, c.Labels, nil) }
+	return &partitions{
+		ask:   ask,
+		start: desc(catalog.BrokerPartitionLogStart), high: desc(catalog.BrokerPartitionHighWatermark),
+		end: desc(catalog.BrokerPartitionLogEnd), size: desc(catalog.BrokerPartitionSize),
+		topics: desc(catalog.BrokerTopics),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (p *partitions) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{p.start, p.high, p.end, p.size, p.topics} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (p *partitions) Collect(out chan<- prometheus.Metric) {
+	topics := map[string]bool{}
+	for _, w := range p.ask() {
+		topics[w.Topic] = true
+		gauge := func(d *prometheus.Desc, v int64) {
+			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), w.Topic, strconv.Itoa(int(w.Partition)))
+		}
+		gauge(p.start, w.LogStart)
+		gauge(p.high, w.HighWatermark)
+		gauge(p.end, w.LogEnd)
+		gauge(p.size, w.Bytes)
+	}
+	out <- prometheus.MustNewConstMetric(p.topics, prometheus.GaugeValue, float64(len(topics)))
+}
+
+// serveMetrics answers /metrics on the listener until it is closed.
+func (m *metrics) serve(l net.Listener) *http.Server {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go server.Serve(l) //nolint:errcheck // it ends with ErrServerClosed when the server stops
+	return server
+}

@@ -1,0 +1,91 @@
+package server
+
+import (
+	"sync"
+	"time"
+
+	"github.com/logproof/logproof/broker/actor"
+)
+
+// runtime delivers messages and performs effects.
+type runtime struct {
+	// lasting is fixed before the first message; sessions come and go.
+	lasting  map[actor.Address]*inbox
+	sessions sync.Map // actor.Address -> *inbox
+	// work counts the goroutines of actors and of syncs.
+	work    sync.WaitGroup
+	metrics *metrics
+	// fatal is called, once at most from each actor, when the node cannot go on.
+	fatal func(error)
+}
+
+func newRuntime(m *metrics, fatal func(error)) *runtime {
+	return &runtime{lasting: map[actor.Address]*inbox{}, metrics: m, fatal: fatal}
+}
+
+// send puts a message where it belongs. One for a session that has ended is dropped: the session
+// gave up what it had asked for.
+func (rt *runtime) send(to actor.Address, message any) {
+	if box, ok := rt.lasting[to]; ok {
+		box.put(message)
+	} else if box, ok := rt.sessions.Load(to); ok {
+		box.(*inbox).put(message)
+	} else {
+		discard(message)
+	}
+}
+
+// add makes the inbox of a lasting actor.
+func (rt *runtime) add(address actor.Address) { rt.lasting[address] = newInbox() }
+
+// run steps a lasting actor until its inbox is closed.
+func (rt *runtime) run(address actor.Address, a actor.Actor) {
+	box := rt.lasting[address]
+	rt.work.Go(func() {
+		var fx actor.Effects
+		var messages []any
+		for {
+			if messages = box.take(messages); messages == nil {
+				return
+			}
+			now := time.Now()
+			for _, m := range messages {
+				a.Step(now, m, &fx)
+			}
+			a.Step(now, actor.Drained{}, &fx)
+			if fx.Fatal != nil {
+				rt.fatal(fx.Fatal)
+				box.close()
+				return
+			}
+			rt.perform(box, &fx)
+		}
+	})
+}
+
+// perform does everything that is asked for but responses, and resets the effects.
+func (rt *runtime) perform(self *inbox, fx *actor.Effects) {
+	for _, s := range fx.Sends {
+		rt.send(s.To, s.Message)
+	}
+	for _, t := range fx.Timers {
+		time.AfterFunc(t.After, func() { self.put(t.Message) })
+	}
+	for _, s := range fx.Syncs {
+		rt.work.Go(func() {
+			began := time.Now()
+			err := s.Syncer.Run()
+			rt.metrics.synced(time.Since(began))
+			self.put(actor.SyncDone{Token: s.Token, Err: err})
+		})
+	}
+	fx.Reset()
+}
+
+// stop ends the lasting actors and waits for them and for the syncs under way.
+func (rt *runtime) stop() {
+	for _, box := range rt.lasting {
+		box.close()
+	}
+	rt.work.Wait()
+}

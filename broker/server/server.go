@@ -1,0 +1,222 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/api"
+	"github.com/logproof/logproof/broker/env"
+	"github.com/logproof/logproof/broker/node"
+)
+
+// Config of a running node.
+type Config struct {
+	Node node.Config
+	FS   env.FS
+	// Clients is where Kafka clients connect, Metrics where /metrics is served; Metrics may be nil.
+	Clients, Metrics net.Listener
+	Log              *slog.Logger
+}
+
+// Server is a running node.
+type Server struct {
+	node    *node.Node
+	runtime *runtime
+	metrics *metrics
+	buffers buffers
+	log     *slog.Logger
+	clients net.Listener
+	http    *http.Server
+	// done is closed when the node has stopped by itself; err says why.
+	done chan struct{}
+	once sync.Once
+	mu   struct {
+		sync.Mutex
+		err         error
+		stopping    bool
+		connections map[*connection]bool
+	}
+	accepting sync.WaitGroup
+	serving   sync.WaitGroup
+}
+
+// Start recovers the node and serves it. It returns when the node takes connections; requests are
+// answered as soon as its partitions are recovered.
+func Start(cfg Config) (*Server, error) {
+	s := &Server{metrics: newMetrics(), log: cfg.Log, clients: cfg.Clients, done: make(chan struct{})}
+	s.mu.connections = map[*connection]bool{}
+	began := time.Now()
+	observe := cfg.Node.Observe
+	cfg.Node.Observe = func(r node.Recovered) {
+		s.recovered(r, began)
+		if observe != nil {
+			observe(r)
+		}
+	}
+	var err error
+	if s.node, err = node.Open(cfg.FS, cfg.Node); err != nil {
+		return nil, err
+	}
+	s.runtime = newRuntime(s.metrics, s.fail)
+	actors := s.node.Actors()
+	for address := range actors {
+		s.runtime.add(address)
+	}
+	for address, a := range actors {
+		s.runtime.run(address, a)
+	}
+	s.runtime.send(node.Begin())
+	s.metrics.registry.MustRegister(newPartitions(s.watermarks))
+	if cfg.Metrics != nil {
+		s.http = s.metrics.serve(cfg.Metrics)
+	}
+	s.accepting.Go(s.accept)
+	return s, nil
+}
+
+func (s *Server) recovered(r node.Recovered, began time.Time) {
+	s.metrics.recovery.Set(time.Since(began).Seconds())
+	if r.Recovery.TruncatedBytes > 0 {
+		s.metrics.truncated.WithLabelValues("torn_tail").Add(float64(r.Recovery.TruncatedBytes))
+		s.log.Warn("recovery cut a torn tail", "log", r.Dir, "bytes", r.Recovery.TruncatedBytes, "reason", r.Recovery.Reason, "end_offset", r.Recovery.EndOffset)
+	} else {
+		s.log.Debug("recovered", "log", r.Dir, "end_offset", r.Recovery.EndOffset, "clean", r.Recovery.Clean)
+	}
+}
+
+// accept takes connections until the listener is closed.
+func (s *Server) accept() {
+	for id := int64(1); ; id++ {
+		conn, err := s.clients.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			// Out of descriptors, most likely: those who are connected are served on.
+			s.log.Error("accept", "error", err)
+			time.Sleep(50 * time.Millisecond)
+			continue
+		}
+		c := newConnection(conn, s.node, id, s)
+		if !s.track(c) {
+			conn.Close()
+			return
+		}
+		s.serving.Go(func() {
+			s.metrics.opened.Inc()
+			s.metrics.connections.Inc()
+			c.serve()
+			s.metrics.connections.Dec()
+			s.mu.Lock()
+			delete(s.mu.connections, c)
+			s.mu.Unlock()
+		})
+	}
+}
+
+func (s *Server) track(c *connection) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.stopping {
+		return false
+	}
+	s.mu.connections[c] = true
+	return true
+}
+
+// watermarks asks every shard, and gives up on a node that stops meanwhile.
+func (s *Server) watermarks() (all []node.Watermarks) {
+	answers := make(chan []node.Watermarks, len(s.runtime.lasting))
+	asked := 0
+	for address := range s.runtime.lasting {
+		if address.Role == actor.Shard {
+			asked++
+			s.runtime.send(address, node.Report{Done: func(w []node.Watermarks) { answers <- w }})
+		}
+	}
+	timeout := time.After(time.Second)
+	for ; asked > 0; asked-- {
+		select {
+		case w := <-answers:
+			all = append(all, w...)
+		case <-timeout:
+			return all
+		}
+	}
+	return all
+}
+
+// Ready returns when the node answers requests.
+func (s *Server) Ready(ctx context.Context) error {
+	ready := make(chan struct{})
+	box := newInbox()
+	self := actor.Address{Role: actor.Session, ID: 0}
+	s.runtime.sessions.Store(self, box)
+	defer s.runtime.sessions.Delete(self)
+	go func() {
+		if box.take(nil) != nil {
+			close(ready)
+		}
+	}()
+	defer box.close()
+	s.runtime.send(api.Metadata, api.Subscribe{Session: self})
+	defer s.runtime.send(api.Metadata, api.Unsubscribe{Session: self})
+	select {
+	case <-ready:
+		return nil
+	case <-s.done:
+		return s.Err()
+	case <-ctx.Done():
+		return fmt.Errorf("wait until the broker is ready: %w", ctx.Err())
+	}
+}
+
+// fail stops the node because it can no longer keep its promises.
+func (s *Server) fail(err error) {
+	s.once.Do(func() {
+		s.mu.Lock()
+		s.mu.err = err
+		s.mu.Unlock()
+		s.log.Error("the broker stops", "error", err)
+		close(s.done)
+	})
+}
+
+// Done is closed when the node stopped by itself; Err says why.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
+// Err is why the node stopped by itself; nil while it runs or when Stop ended it.
+func (s *Server) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.err
+}
+
+// Stop closes connections and, unless the node failed, syncs and closes the logs and marks them
+// clean. It must be called once.
+func (s *Server) Stop() error {
+	s.clients.Close()
+	s.mu.Lock()
+	s.mu.stopping = true
+	for c := range s.mu.connections {
+		c.close()
+	}
+	s.mu.Unlock()
+	s.accepting.Wait()
+	s.serving.Wait()
+	if s.http != nil {
+		s.http.Close()
+	}
+	s.runtime.stop()
+	if s.Err() != nil {
+		return s.Err()
+	}
+	return s.node.Close()
+}

@@ -1,0 +1,7 @@
+// Package wire is the Kafka protocol's outer layer: frames, request and response headers, served versions.
+//
+//	bytes ── ReadFrame ──> frame ── ParseRequest ──> Request (kmsg body, aliases the frame)
+//	bytes <── AppendResponse ── kmsg response
+//
+// It knows no topics and keeps no state; every connection has its own order and buffers above it.
+package wire

@@ -1,0 +1,113 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+func heap(n int) []byte { return make([]byte, n) }
+
+// Every version of every served key survives the way from a client's formatter to our parser.
+func TestParseEveryServedVersion(t *testing.T) {
+	formatter := kmsg.NewRequestFormatter(kmsg.FormatterClientID("client"))
+	for _, key := range Keys() {
+		versions, _ := Served(key)
+		for v := versions.Accepted; v <= versions.Max; v++ {
+			body := kmsg.RequestForKey(key)
+			body.SetVersion(v)
+			frame, err := ReadFrame(bytes.NewReader(formatter.AppendRequest(nil, body, 77)), heap)
+			if err != nil {
+				t.Fatalf("key %d version %d: %v", key, v, err)
+			}
+			r, err := ParseRequest(frame)
+			if err != nil {
+				t.Fatalf("key %d version %d: %v", key, v, err)
+			}
+			if r.Key != key || r.Version != v || r.Correlation != 77 || r.ClientID != "client" || r.Body.GetVersion() != v {
+				t.Fatalf("key %d version %d: parsed %+v", key, v, r)
+			}
+		}
+	}
+}
+
+// kmsg must know every version that we advertise: else we would promise what we cannot parse.
+func TestAdvertisedVersionsAreKnown(t *testing.T) {
+	for _, key := range Keys() {
+		versions, _ := Served(key)
+		if most := kmsg.RequestForKey(key).MaxVersion(); versions.Max > most {
+			t.Errorf("%s: advertised up to %d, known up to %d", kmsg.NameForKey(key), versions.Max, most)
+		}
+	}
+}
+
+func TestBadRequests(t *testing.T) {
+	formatter := kmsg.NewRequestFormatter()
+	frame := func(key, version int16) []byte {
+		body := kmsg.RequestForKey(key)
+		body.SetVersion(version)
+		return formatter.AppendRequest(nil, body, 1)[4:]
+	}
+	for name, c := range map[string]struct {
+		frame []byte
+		want  string
+	}{
+		"unserved key":       {frame(kmsg.JoinGroup.Int16(), 5), "api key 11 is not served"},
+		"version too high":   {append([]byte{0, 1, 0, 99}, frame(1, 4)[4:]...), "Fetch version 99 is not served: want 4 to 18"},
+		"produce version 2":  {append([]byte{0, 0, 0, 2}, frame(0, 3)[4:]...), "Produce version 2 is not served: want 3 to 13"},
+		"cut body":           {frame(1, 12)[:30], "body"},
+		"cut header":         {frame(1, 12)[:9], "client id"},
+		"client id too long": {append(frame(1, 4)[:8], 0x7f, 0xff), "client id of 32767 bytes"},
+	} {
+		if _, err := ParseRequest(c.frame); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+func TestFrameLengths(t *testing.T) {
+	for _, prefix := range [][]byte{{0x7f, 0xff, 0xff, 0xff}, {0, 0, 0, 3}, {0xff, 0xff, 0xff, 0xff}, []byte("GET ")} {
+		alloc := func(n int) []byte { t.Fatalf("prefix %x: allocated %d bytes", prefix, n); return nil }
+		if _, err := ReadFrame(bytes.NewReader(prefix), alloc); err == nil {
+			t.Errorf("prefix %x must fail", prefix)
+		}
+	}
+	if _, err := ReadFrame(strings.NewReader(""), heap); !errors.Is(err, io.EOF) {
+		t.Errorf("a close between frames: %v", err)
+	}
+	if _, err := ReadFrame(bytes.NewReader([]byte{0, 0, 0, 100, 1, 2}), heap); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a close inside a frame: %v", err)
+	}
+}
+
+// A client can read the answer to ApiVersions before it knows any version: no tags in the header.
+func TestResponseHeaders(t *testing.T) {
+	for key, tags := range map[int16]int{kmsg.ApiVersions.Int16(): 0, kmsg.Metadata.Int16(): 1} {
+		body := kmsg.ResponseForKey(key)
+		versions, _ := Served(key)
+		body.SetVersion(versions.Max)
+		got := AppendResponse(nil, 5, body)
+		if want := 4 + 4 + tags + len(body.AppendTo(nil)); len(got) != want || int(got[3]) != want-4 || got[7] != 5 {
+			t.Errorf("key %d: %d bytes, prefix %v", key, len(got), got[:8])
+		}
+	}
+}
+
+func FuzzParseRequest(f *testing.F) {
+	formatter := kmsg.NewRequestFormatter()
+	for _, key := range Keys() {
+		versions, _ := Served(key)
+		body := kmsg.RequestForKey(key)
+		body.SetVersion(versions.Max)
+		f.Add(formatter.AppendRequest(nil, body, 1)[4:])
+	}
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		if r, err := ParseRequest(frame); err == nil && r.Body == nil && r.Key != kmsg.ApiVersions.Int16() {
+			t.Fatalf("no body and no error: %+v", r)
+		}
+	})
+}
