@@ -104,7 +104,24 @@ func (x *offsetIndex) add(relative, position int32) {
 
 // floor is the position of the last indexed batch that ends at or before an offset, 0 if none does.
 func (x *offsetIndex) floor(relative int64) int64 {
-	low, high := 0, len(x.entries) // entries before low end at or before it, those from high on after
+	if i := x.after(relative); i > 0 {
+		return int64(x.entries[i-1].position)
+	}
+	return 0
+}
+
+// ceiling is the position of the first indexed batch that begins at or after an offset where a batch
+// begins, or end if none does.
+func (x *offsetIndex) ceiling(relative, end int64) int64 {
+	if i := x.after(relative - 1); i < len(x.entries) {
+		return int64(x.entries[i].position)
+	}
+	return end
+}
+
+// after counts the entries at or before an offset.
+func (x *offsetIndex) after(relative int64) int {
+	low, high := 0, len(x.entries)
 	for low < high {
 		if middle := (low + high) / 2; int64(x.entries[middle].relative) <= relative {
 			low = middle + 1
@@ -112,10 +129,7 @@ func (x *offsetIndex) floor(relative int64) int64 {
 			high = middle
 		}
 	}
-	if low == 0 {
-		return 0
-	}
-	return int64(x.entries[low-1].position)
+	return low
 }
 
 // thin keeps one entry for each thinBytes of log, in memory of the right size.

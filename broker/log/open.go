@@ -27,9 +27,9 @@ type Recovery struct {
 }
 
 // Open opens the log in a directory, or begins one at offset 0 in a new directory. After a clean
-// Close it trusts the files, else it recovers, as the package comment says. Everything it found is
-// on stable storage when it returns; a new directory is with the first sync. Damage below the
-// recovery point is a *CorruptError. Files in the directory that are not the log's are left alone.
+// Close it trusts the files, else it recovers, as the package comment says. Everything that the log
+// holds, and its directory, is on stable storage when it returns. Damage below the recovery point is
+// a *CorruptError. Files in the directory that are not the log's are left alone.
 func Open(files env.FS, dir string, cfg Config) (*Log, Recovery, error) {
 	cfg, err := cfg.complete()
 	if err != nil {
@@ -171,14 +171,15 @@ func (l *Log) recover(bases []int64) (r Recovery, err error) {
 	return r, nil
 }
 
-// begin makes the first segment of a new log.
+// begin makes the first segment of a new log. Its entry is durable before anything is appended: if a
+// crash could lose it and keep that of a later segment, the log would seem to start there.
 func (l *Log) begin() error {
 	s, err := createSegment(l.fs, l.dir, 0)
 	if err != nil {
 		return err
 	}
-	l.segments, l.sync.entries = []*segment{s}, true
-	return nil
+	l.segments = []*segment{s}
+	return syncEntries(l.fs, l.dir)
 }
 
 // recoverSegment checks the next segment and adds it to the log, sealing the one before it. A flaw

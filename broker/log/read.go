@@ -67,8 +67,9 @@ func (l *Log) position(s *segment, offset int64) (position int64, exact bool) {
 	return s.offsets.floor(offset - s.base), false
 }
 
-// Bytes estimates the bytes of batches between two offsets: exactly for batch boundaries near the
-// end of the log, else within an index interval and a batch. It does no I/O.
+// Bytes estimates the bytes of batches between two offsets where batches begin: exactly near the end
+// of the log, else rather too much, by at most two index entries' distance (64 KiB in a sealed
+// segment). It does no I/O.
 func (l *Log) Bytes(from, to int64) int64 {
 	from, to = max(from, l.StartOffset()), min(to, l.EndOffset())
 	if from >= to {
@@ -76,12 +77,16 @@ func (l *Log) Bytes(from, to int64) int64 {
 	}
 	first, last := l.find(from), l.find(to)
 	start, _ := l.position(l.segments[first], from)
-	end, _ := l.position(l.segments[last], to)
+	s := l.segments[last]
+	end, exact := l.position(s, to)
+	if !exact {
+		end = s.offsets.ceiling(to-s.base, s.size)
+	}
 	sum := end - start
 	for _, s := range l.segments[first:last] {
 		sum += s.size
 	}
-	return max(sum, batch.HeaderLen) // there is at least one batch
+	return sum
 }
 
 // Len is how many bytes AppendTo adds at most; only a first batch larger than the asked maximum

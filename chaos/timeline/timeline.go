@@ -1,6 +1,10 @@
 package timeline
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // Kind of a fault, as YAML, the log and the report write it.
 type Kind string
@@ -16,20 +20,61 @@ const (
 	Process Placement = "process"
 )
 
-// Target is symbolic: it is resolved when the fault fires, and the resolution is recorded.
-// Forms: "node(0)" (by id), "any" (a node drawn from the seed).
-type Target string
-
 // Fault is one entry of a timeline.
 type Fault struct {
-	Kind   Kind   `json:"kind"`
-	Target Target `json:"target"`
+	Kind   Kind
+	Target Target
 	// After is how long the load has held its floor when the fault is injected, measured from the
 	// end of warm-up (first fault) or from the proof that the previous fault healed.
-	After time.Duration `json:"after"`
+	After time.Duration
 	// Hold is how long the fault stays in force after its effect was proved.
-	Hold time.Duration `json:"hold"`
+	Hold time.Duration
 }
 
 // Timeline is executed in order, one fault at a time.
 type Timeline []Fault
+
+// String is the fault as people read it: "kill node(0) after 2s, hold 500ms".
+func (f Fault) String() string {
+	return fmt.Sprintf("%s %s after %v, hold %v", f.Kind, f.Target, f.After, f.Hold)
+}
+
+// Duration is the least time that the timeline takes: the sum of all After and Hold.
+func (t Timeline) Duration() time.Duration {
+	var sum time.Duration
+	for _, f := range t {
+		sum += f.After + f.Hold
+	}
+	return sum
+}
+
+// faultJSON is a Fault with durations as text, so that a plan reads like its scenario.
+type faultJSON struct {
+	Kind   Kind   `json:"kind"`
+	Target Target `json:"target"`
+	After  string `json:"after"`
+	Hold   string `json:"hold"`
+}
+
+// MarshalJSON writes {"kind","target","after","hold"}, durations as Go writes them ("1.5s").
+func (f Fault) MarshalJSON() ([]byte, error) {
+	return json.Marshal(faultJSON{f.Kind, f.Target, f.After.String(), f.Hold.String()})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (f *Fault) UnmarshalJSON(data []byte) error {
+	var j faultJSON
+	if err := json.Unmarshal(data, &j); err != nil {
+		return err
+	}
+	after, err := time.ParseDuration(j.After)
+	if err != nil {
+		return fmt.Errorf("after of fault %s: %w", j.Kind, err)
+	}
+	hold, err := time.ParseDuration(j.Hold)
+	if err != nil {
+		return fmt.Errorf("hold of fault %s: %w", j.Kind, err)
+	}
+	*f = Fault{Kind: j.Kind, Target: j.Target, After: after, Hold: hold}
+	return nil
+}

@@ -40,7 +40,11 @@ const (
 	Fail
 )
 
-// Partition of a topic.
+// BarrierProducer is the Producer of barrier records in reads and in Barrier operations. Their
+// sequence is 0: a barrier is told apart by its offset.
+const BarrierProducer uint32 = math.MaxUint32
+
+// Partition of a topic. Its text form is "orders/3".
 type Partition struct {
 	Topic string
 	Index int32
@@ -49,35 +53,39 @@ type Partition struct {
 // Run is a sequence of records that are consecutive in their partition's offsets (reads) or in
 // their producer's sequences (writes), and in both where both are known.
 type Run struct {
-	Partition Partition
+	Partition Partition `json:"partition"`
 	// FirstOffset of the run; Unset where the client was not told. Record i has FirstOffset+i.
-	FirstOffset int64
+	FirstOffset int64 `json:"first_offset"`
 	// Producer is the logical producer of the payload, not the broker's producer id.
-	Producer uint32
+	Producer uint32 `json:"producer"`
 	// FirstSequence is the producer's dense sequence in this partition, from 0. Record i has FirstSequence+i.
-	FirstSequence int64
+	FirstSequence int64 `json:"first_sequence"`
 	// Count of records, at least 1.
-	Count int32
+	Count int32 `json:"count"`
 	// Chain is, for reads, the chain hash after the last record of the run over all records since
 	// the last multiple of ChainBlock offsets; 0 where the reader has not seen all of them.
 	// Two readers that saw the same log have the same Chain at the same offset. For writes it is 0.
-	Chain uint64
+	Chain uint64 `json:"chain,omitempty,string"`
 }
 
 // Corrupt is a record whose payload does not carry what its producer wrote.
 type Corrupt struct {
-	Partition Partition
-	Offset    int64
-	Reason    string
+	Partition Partition `json:"partition"`
+	Offset    int64     `json:"offset"`
+	Reason    string    `json:"reason"`
 }
 
 // Stage of a fault.
 type Stage uint8
 
 const (
+	// Inject breaks something.
 	Inject Stage = iota + 1
+	// Prove shows that it is broken, by looking another way than the injection did.
 	Prove
+	// Heal undoes the fault.
 	Heal
+	// ProveHealed shows that what was broken works again.
 	ProveHealed
 )
 
@@ -85,59 +93,62 @@ const (
 // it says: for Prove and ProveHealed, when the proof holds.
 type FaultStage struct {
 	// Index of the fault in the plan's timeline, from 0: the four stages of one fault share it.
-	Index int32
+	Index int32 `json:"index"`
 	// Fault as the timeline prints it: "kill".
-	Fault string
+	Fault string `json:"fault"`
 	// Target as it was resolved when it fired: "node 0".
-	Target string
-	Stage  Stage
+	Target string `json:"target"`
+	Stage  Stage  `json:"stage"`
 	// Detail for people: "pid 4711 gone, 127.0.0.1:9092 refuses connections".
-	Detail string
+	Detail string `json:"detail,omitempty"`
 }
 
 // Operation is one promise of one client to its user.
 type Operation struct {
 	// Process is the logical client: "producer-0", "reader-1", "scan", "nemesis".
-	Process string
-	Kind    Kind
-	Outcome Outcome
+	Process string  `json:"process"`
+	Kind    Kind    `json:"kind"`
+	Outcome Outcome `json:"outcome"`
 	// Invoke is when the client was asked, Return when it answered: Invoke <= Return.
-	Invoke, Return Time
-	Runs           []Run
-	Corrupt        []Corrupt
+	Invoke  Time      `json:"invoke"`
+	Return  Time      `json:"return"`
+	Runs    []Run     `json:"runs,omitempty"`
+	Corrupt []Corrupt `json:"corrupt,omitempty"`
 	// Fault is set for Kind Fault only.
-	Fault *FaultStage
+	Fault *FaultStage `json:"fault,omitempty"`
 	// Error is the client's last error, "" when OK.
-	Error string
+	Error string `json:"error,omitempty"`
 }
 
 // Attempt is one partition of one request on the wire.
 type Attempt struct {
 	// Process is the logical client whose connection carried it.
-	Process string
+	Process string `json:"process"`
 	// Connection numbers the client's connections from 1 in dial order, over all processes of a run.
-	Connection int64
+	Connection int64 `json:"connection"`
 	// API key and version of the request (Kafka's numbers), and its correlation id.
-	API, Version int16
-	Correlation  int32
-	Partition    Partition
+	API         int16     `json:"api"`
+	Version     int16     `json:"version"`
+	Correlation int32     `json:"correlation"`
+	Partition   Partition `json:"partition"`
 	// ProducerID, ProducerEpoch, BaseSequence and Count are those of the record batch; Unset where
 	// the request carries none.
-	ProducerID    int64
-	ProducerEpoch int16
-	BaseSequence  int32
-	Count         int32
+	ProducerID    int64 `json:"producer_id"`
+	ProducerEpoch int16 `json:"producer_epoch"`
+	BaseSequence  int32 `json:"base_sequence"`
+	Count         int32 `json:"count"`
 	// Written is when the last byte of the request was handed to the connection, Answered when the
 	// whole response had been read; Never if it was not.
-	Written, Answered Time
+	Written  Time `json:"written"`
+	Answered Time `json:"answered"`
 	// Error is Kafka's error code of this partition in the response; 0 without an answer.
-	Error int16
+	Error int16 `json:"error"`
 	// BaseOffset of the response; Unset without one.
-	BaseOffset int64
+	BaseOffset int64 `json:"base_offset"`
 }
 
 // Entry of a history: exactly one field is set.
 type Entry struct {
-	Operation *Operation
-	Attempt   *Attempt
+	Operation *Operation `json:"operation,omitempty"`
+	Attempt   *Attempt   `json:"attempt,omitempty"`
 }

@@ -112,6 +112,60 @@ func TestSpaceCountsWhatWasThere(t *testing.T) {
 	})
 }
 
+// TestSpaceOfAFailedWrite: only what was written below takes up space.
+func TestSpaceOfAFailedWrite(t *testing.T) {
+	below := &cutting{FS: mem.New(), fail: true}
+	under := disk.New(below, parse(t, "space=10"), awake)
+	f := create(t, under, "f")
+	if n, err := f.WriteAt([]byte("12345678"), 0); n != 3 || !errors.Is(err, errBelow) {
+		t.Fatalf("WriteAt over a failing one: %d, %v", n, err)
+	}
+	below.fail = false
+	g := create(t, under, "g")
+	write(t, g, "1234567", 0)
+	_, err := g.WriteAt([]byte("8"), 7)
+	wantFull(t, "a write to the full disk", err)
+	must(t, g.Truncate(0))
+	below.fail = true
+	if err := g.Truncate(7); !errors.Is(err, errBelow) {
+		t.Fatalf("Truncate over a failing one: %v", err)
+	}
+	below.fail = false
+	write(t, g, "7654321", 0)
+	wantContent(t, f, "123")
+}
+
+// cutting is an FS whose files can be made to fail after three bytes.
+type cutting struct {
+	env.FS
+	fail bool
+}
+
+func (c *cutting) Create(name string) (env.File, error) {
+	f, err := c.FS.Create(name)
+	return cuttingFile{f, c}, err
+}
+
+type cuttingFile struct {
+	env.File
+	fs *cutting
+}
+
+func (f cuttingFile) WriteAt(p []byte, off int64) (int, error) {
+	if !f.fs.fail {
+		return f.File.WriteAt(p, off)
+	}
+	n, err := f.File.WriteAt(p[:3], off)
+	return n, errors.Join(err, errBelow)
+}
+
+func (f cuttingFile) Truncate(size int64) error {
+	if f.fs.fail {
+		return errBelow
+	}
+	return f.File.Truncate(size)
+}
+
 // TestSpaceAddsUp does random calls and compares the room that is left with the sizes of all files.
 func TestSpaceAddsUp(t *testing.T) {
 	const limit = 50_000

@@ -3,6 +3,7 @@ package disk_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -102,6 +103,28 @@ func TestSyncsOfOneFile(t *testing.T) {
 	wantDone(t, "the first Sync", first)
 	wantBelow(t, memory, "f", "onetwo")
 	wantContent(t, f, "onetwo")
+}
+
+// TestCloseDuringSync: such a Sync fails, and what it was to cover is neither lost nor promised.
+func TestCloseDuringSync(t *testing.T) {
+	memory, gate := mem.New(), make(gates)
+	under := disk.New(memory, parse(t, "sync-delay=1s,lose-unsynced"), gate.sleep)
+	f := create(t, under, "f")
+	write(t, f, "x", 0)
+	done := start(f)
+	opened := gate.next(t)
+	must(t, f.Close())
+	close(opened)
+	if err := <-done; !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("Sync of a file closed meanwhile: %v, want %v", err, fs.ErrClosed)
+	}
+	wantBelow(t, memory, "f", "")
+	g := open(t, under, "f")
+	wantContent(t, g, "x")
+	again := start(g)
+	close(gate.next(t))
+	wantDone(t, "Sync", again)
+	wantBelow(t, memory, "f", "x")
 }
 
 // slow is an FS whose files wait in WriteAt and Sync until the test lets them go on, or fail there.

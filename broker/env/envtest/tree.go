@@ -23,7 +23,7 @@ func treeLikeMap(t *testing.T, under env.FS) {
 	random := rand.New(rand.NewPCG(3, 4))
 	model := tree{".": directory}
 	spots := []string{"a", "b", "d", "e", "d/a", "d/b", "e/a", "e/d", "e/d/a", "d/e"}
-	for step := range 800 {
+	for step := range 500 {
 		name, other := spots[random.IntN(len(spots))], spots[random.IntN(len(spots))]
 		var err error
 		var legal bool

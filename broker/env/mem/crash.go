@@ -91,12 +91,13 @@ func grown(from, to int64, draw func() uint64) int64 {
 	if odd(number) {
 		return to
 	}
-	steps := uint64(pageCount(to) - pageCount(from))
-	step := int64((number >> 1) % (steps + 1))
-	if step == 0 {
+	first := from / pageSize
+	boundaries := uint64(int64(pageCount(to)) - first)
+	passed := int64((number >> 1) % (boundaries + 1))
+	if passed == 0 {
 		return from
 	}
-	return min((int64(pageCount(from))+step)*pageSize, to)
+	return min((first+passed)*pageSize, to)
 }
 
 // mixed draws what is left of one page: the new one, the old one, or sectors of both.

@@ -23,6 +23,15 @@ type life struct {
 
 const limit = 30_000 // bytes: some eight pages
 
+// pattern is what is written: never the zero of a hole, and seldom the same twice at one place.
+var pattern = func() []byte {
+	all := make([]byte, 20_000)
+	for i := range all {
+		all[i] = byte(1 + i/50%255)
+	}
+	return all
+}()
+
 func live(t *testing.T, seed uint64) *life {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -40,11 +49,8 @@ func live(t *testing.T, seed uint64) *life {
 			l.synced = bytes.Clone(l.written)
 			l.lowest = len(l.written)
 		default:
-			off, chunk := random.IntN(limit), make([]byte, 1+random.IntN(9000))
-			fill := random.IntN(255)
-			for i := range chunk {
-				chunk[i] = byte(1 + (fill+i/100)%255) // never the zero of a hole
-			}
+			off, from := random.IntN(limit), random.IntN(len(pattern)/2)
+			chunk := pattern[from : from+1+random.IntN(9000)]
 			_, err := l.f.WriteAt(chunk, int64(off))
 			s.must(err)
 			l.written = sized(l.written, max(len(l.written), off+len(chunk)))
@@ -92,6 +98,7 @@ func TestCrashRandomBytes(t *testing.T) {
 		if len(got) != len(l.synced) && len(got) != len(l.written) {
 			between++
 		}
+		l.longer(t, seed, got)
 		kinds, tears := l.sectors(t, seed, got)
 		torn += tears
 		if kinds == 3 {
@@ -100,6 +107,18 @@ func TestCrashRandomBytes(t *testing.T) {
 	}
 	if torn == 0 || between == 0 || mixed == 0 {
 		t.Errorf("outcomes never seen: torn pages %d, sizes between %d, lost and kept pages in one file %d", torn, between, mixed)
+	}
+}
+
+// longer makes the file longer after the crash: what was cut off by it must not come back.
+func (l *life) longer(t *testing.T, seed uint64, got []byte) {
+	t.Helper()
+	after := script{t, l.fs.Crash(nil)} // the FS of the crash that was
+	f, err := after.Open("f")
+	after.must(err)
+	after.must(f.Truncate(int64(len(got) + 5000)))
+	if !bytes.Equal(content(t, f), sized(got, len(got)+5000)) {
+		t.Fatalf("seed %d: bytes past the size of %d came back", seed, len(got))
 	}
 }
 

@@ -1,0 +1,115 @@
+package log
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/env/mem"
+)
+
+// Cut at every offset, with and without readers, with and without a sync before; then go on, and
+// open it again after a power cut.
+func TestTruncateEverywhere(t *testing.T) {
+	for mode := range 4 {
+		reading, synced := mode&1 != 0, mode&2 != 0
+		for offset := int64(0); offset < 60; offset += 1 + int64(mode) {
+			truncateAt(t, offset, reading, synced)
+		}
+	}
+}
+
+func truncateAt(t *testing.T, offset int64, reading, synced bool) {
+	t.Helper()
+	files := mem.New()
+	l, _ := mustOpen(t, files, small)
+	want := fill(t, l, 30)
+	if synced {
+		syncLog(t, l)
+	}
+	var held []Slice
+	var before [][]byte
+	for from := int64(0); reading && from < l.EndOffset(); from += 9 {
+		s, err := l.Read(from, l.EndOffset(), 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held, before = append(held, s), append(before, readAt(t, l, from, l.EndOffset(), 1<<20))
+	}
+	if err := l.TruncateTo(offset); err != nil {
+		t.Fatal(err)
+	}
+	kept := 0
+	for kept < len(want) && want[kept].LastOffset() < offset {
+		kept++
+	}
+	sameBatches(t, readAll(t, l, 500), want[:kept])
+	more := fill(t, l, 20)
+	want = append(append([]batch.View{}, want[:kept]...), more...)
+	sameBatches(t, readAll(t, l, 500), want)
+	for i, s := range held {
+		got, err := s.AppendTo(nil)
+		s.Release()
+		if err != nil || !bytes.Equal(got, before[i]) {
+			t.Fatalf("truncated to %d: a slice from before gives %d bytes, %v; want %d", offset, len(got), err, len(before[i]))
+		}
+	}
+	syncLog(t, l)
+	again, r := mustOpen(t, files.Crash(nil), small)
+	if r.TruncatedBytes != 0 {
+		t.Fatalf("truncated to %d: recovery cut %d bytes: %s", offset, r.TruncatedBytes, r.Reason)
+	}
+	sameBatches(t, readAll(t, again, 500), want)
+}
+
+// A truncation is durable when it returns: the next Open, after a power cut, does not see more.
+func TestTruncateIsDurable(t *testing.T) {
+	for offset := int64(0); offset < 50; offset += 7 {
+		files := mem.New()
+		l, _ := mustOpen(t, files, small)
+		want := fill(t, l, 30)
+		syncLog(t, l)
+		if err := l.TruncateTo(offset); err != nil {
+			t.Fatal(err)
+		}
+		again, _ := mustOpen(t, files.Crash(nil), small)
+		kept := 0
+		for want[kept].LastOffset() < offset {
+			kept++
+		}
+		sameBatches(t, readAll(t, again, 500), want[:kept])
+	}
+}
+
+func TestTruncateRange(t *testing.T) {
+	l, _ := mustOpen(t, mem.New(), small)
+	want := fill(t, l, 4)
+	for _, offset := range []int64{l.EndOffset(), l.EndOffset() + 5} {
+		if err := l.TruncateTo(offset); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.TruncateTo(-1); !errors.Is(err, ErrOffsetOutOfRange) {
+		t.Fatal(err)
+	}
+	sameBatches(t, readAll(t, l, 500), want)
+}
+
+// What a sync covered is not safe any more once it was truncated and written anew.
+func TestSyncAcrossTruncation(t *testing.T) {
+	l, _ := mustOpen(t, mem.New(), small)
+	fill(t, l, 5)
+	p := l.BeginSync()
+	if err := p.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.TruncateTo(3); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, l, 5)
+	l.Synced(p.End)
+	if l.SyncedOffset() > 3 || !l.Dirty() {
+		t.Fatalf("synced offset %d after a truncation to 3", l.SyncedOffset())
+	}
+}

@@ -1,0 +1,231 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+
+	"github.com/logproof/logproof/chaos/ledger"
+	"github.com/logproof/logproof/chaos/procfs"
+)
+
+// logName is the file in a node's directory that collects its standard output and error.
+const logName = "broker.log"
+
+// node is one node of the cluster: at most one running process at a time.
+type node struct {
+	endpoint Endpoint
+	binary   string
+	args     []string
+	env      []string
+	spawner  *spawner
+	ledger   *ledger.Ledger
+
+	// starting keeps two starts from racing; mu is never held while one waits.
+	starting sync.Mutex
+
+	mu struct {
+		sync.Mutex
+		process *process // the newest; nil before the first start
+		ended   bool     // by end: it must not start again
+		unasked []string // how processes ended that nobody asked to
+	}
+}
+
+// process is one process of a node. Its fields except done are guarded by the node's mu.
+type process struct {
+	pid int
+	// done is closed when the process has been reaped.
+	done chan struct{}
+	// reaped is set under the same lock that reaps: while it is false, pid is this process or its
+	// zombie and nobody else, and a signal to its group cannot reach a stranger.
+	reaped bool
+	// asked is set before the harness kills or stops it.
+	asked bool
+	// status is how it ended: "exit status 2", "signal: killed".
+	status string
+	code   int
+}
+
+// start starts a process, after the last one has ended.
+func (n *node) start(ctx context.Context) error {
+	n.starting.Lock()
+	defer n.starting.Unlock()
+	if err := n.awaitLast(ctx); err != nil {
+		return err
+	}
+	if err := errors.Join(checkFree(n.endpoint.Listen), checkFree(n.endpoint.Metrics)); err != nil {
+		return fmt.Errorf("start node %d: %w", n.endpoint.Node, err)
+	}
+	log, err := os.OpenFile(n.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("start node %d: %w", n.endpoint.Node, err)
+	}
+	defer log.Close() // the child has its own descriptor
+	cmd := exec.Command(n.binary, n.args...)
+	cmd.Env = append(os.Environ(), n.env...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = attributes()
+
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.mu.ended {
+		return fmt.Errorf("start node %d: the cluster was stopped", n.endpoint.Node)
+	}
+	if err := n.spawner.start(cmd); err != nil {
+		return fmt.Errorf("start node %d: %w", n.endpoint.Node, err)
+	}
+	p := &process{pid: cmd.Process.Pid, done: make(chan struct{})}
+	n.mu.process = p
+	go n.reap(cmd, p)
+	if err := n.note(p); err != nil {
+		p.asked = true
+		signalGroup(p.pid, syscall.SIGKILL)
+		return fmt.Errorf("start node %d: %w", n.endpoint.Node, err)
+	}
+	return nil
+}
+
+// awaitLast returns when the node has no process. One that was not asked to end is an error: a node
+// that runs is not started twice.
+func (n *node) awaitLast(ctx context.Context) error {
+	n.mu.Lock()
+	p := n.mu.process
+	running := p != nil && !p.reaped && !p.asked
+	n.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	if running {
+		return fmt.Errorf("start node %d: it runs already as pid %d", n.endpoint.Node, p.pid)
+	}
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("start node %d: its last process, pid %d, has not ended yet: %w", n.endpoint.Node, p.pid, ctx.Err())
+	}
+}
+
+// note writes the process into the ledger. One that has ended already is not worth a note, and
+// cannot have been reaped: the caller holds mu.
+func (n *node) note(p *process) error {
+	id, _, err := procfs.Identify(p.pid)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // no /proc: the ledger could not recognise it anyway
+	}
+	if err != nil {
+		return err
+	}
+	return n.ledger.Add(ledger.Child{Name: fmt.Sprintf("node %d", n.endpoint.Node), Identity: id, Group: p.pid})
+}
+
+// reap waits for the end of a process and keeps how it ended.
+func (n *node) reap(cmd *exec.Cmd, p *process) {
+	awaitEnd(p.pid)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	cmd.Wait() // its error repeats the state
+	p.reaped, p.status, p.code = true, cmd.ProcessState.String(), cmd.ProcessState.ExitCode()
+	if !p.asked {
+		n.mu.unasked = append(n.mu.unasked, fmt.Sprintf("node %d, pid %d, ended by itself: %s%s",
+			n.endpoint.Node, p.pid, p.status, n.logTail()))
+	}
+	close(p.done)
+}
+
+func (n *node) pid() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.mu.process == nil {
+		return 0
+	}
+	return n.mu.process.pid
+}
+
+// kill sends SIGKILL to the group of the running process.
+func (n *node) kill() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p := n.mu.process
+	if p == nil {
+		return fmt.Errorf("kill node %d: it was never started", n.endpoint.Node)
+	}
+	if p.reaped {
+		return fmt.Errorf("kill node %d: pid %d has ended before: %s", n.endpoint.Node, p.pid, p.status)
+	}
+	p.asked = true
+	if err := signalGroup(p.pid, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("kill node %d: %w", n.endpoint.Node, err)
+	}
+	return nil
+}
+
+// end stops the node for good: SIGTERM, and SIGKILL when ctx ends. When it returns the process has
+// been reaped.
+func (n *node) end(ctx context.Context) error {
+	n.mu.Lock()
+	n.mu.ended = true
+	p := n.mu.process
+	stopped := p != nil && !p.asked && !p.reaped
+	if p != nil && !p.reaped {
+		p.asked = true
+		signalGroup(p.pid, syscall.SIGTERM)
+	}
+	n.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	var late error
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		late = fmt.Errorf("stop node %d: pid %d still ran after SIGTERM and was killed (%w)%s",
+			n.endpoint.Node, p.pid, ctx.Err(), n.logTail())
+		n.mu.Lock()
+		if !p.reaped {
+			signalGroup(p.pid, syscall.SIGKILL)
+		}
+		n.mu.Unlock()
+		<-p.done
+	}
+	if late == nil && stopped && p.code > 0 {
+		return fmt.Errorf("stop node %d: pid %d ended with %s%s", n.endpoint.Node, p.pid, p.status, n.logTail())
+	}
+	return late
+}
+
+// unasked lists how processes ended that nobody asked to.
+func (n *node) unasked() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.mu.unasked)
+}
+
+// ended reports whether the newest process has been reaped, how it ended, and a channel that is
+// closed when it is.
+func (n *node) ended() (status string, over bool, done <-chan struct{}) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p := n.mu.process
+	if p == nil {
+		return "it was never started", true, nil
+	}
+	return p.status, p.reaped, p.done
+}
+
+func (n *node) logPath() string { return filepath.Join(n.endpoint.Dir, logName) }
+
+// signalGroup signals every process of the group that pid leads.
+func signalGroup(pid int, sig syscall.Signal) error {
+	if err := syscall.Kill(-pid, sig); err != nil {
+		return fmt.Errorf("%v to process group %d: %w", sig, pid, err)
+	}
+	return nil
+}

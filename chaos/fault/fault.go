@@ -1,0 +1,60 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/logproof/logproof/chaos/cluster"
+	"github.com/logproof/logproof/chaos/timeline"
+)
+
+// Fault is one fault on one node, used once: its methods are called in this order, each at most
+// once, by one goroutine. Every method returns what it did or saw, for people, and nil, or why it
+// failed by the time ctx ended. Heal is called whatever Inject and Prove returned and must do
+// nothing where nothing was injected.
+type Fault interface {
+	Inject(ctx context.Context) (detail string, err error)
+	Prove(ctx context.Context) (detail string, err error)
+	Heal(ctx context.Context) (detail string, err error)
+	ProveHealed(ctx context.Context) (detail string, err error)
+}
+
+// New prepares a fault of a kind on a node. It is an error if the kind is unknown or the cluster
+// lacks the capability it needs.
+func New(kind timeline.Kind, c cluster.Cluster, node int32) (Fault, error) {
+	info, ok := timeline.Lookup(kind)
+	if !ok {
+		return nil, fmt.Errorf("unknown fault %q", string(kind))
+	}
+	switch kind {
+	case timeline.Kill:
+		if killer, ok := c.(cluster.Killer); ok {
+			return &kill{cluster: c, killer: killer, node: node}, nil
+		}
+	default:
+		return nil, fmt.Errorf("fault %q is in the table of kinds and has no implementation", string(kind))
+	}
+	return nil, fmt.Errorf("this cluster cannot do %s: it lacks the capability %s", kind, info.Capability)
+}
+
+// proveEvery is how long a proof waits before it looks again.
+const proveEvery = 2 * time.Millisecond
+
+// until looks again and again until what it looks for is there, or ctx ends: then the error is that
+// of the last look.
+func until(ctx context.Context, look func() error) error {
+	tick := time.NewTicker(proveEvery)
+	defer tick.Stop()
+	for {
+		err := look()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%w (gave up: %w)", err, ctx.Err())
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/logproof/logproof/chaos/cluster"
+	"github.com/logproof/logproof/chaos/fault"
+	"github.com/logproof/logproof/chaos/timeline"
+	"github.com/logproof/logproof/verify/history"
+)
+
+// process is the nemesis in the history.
+const process = "nemesis"
+
+// Default limits of a stage.
+const (
+	defaultProveWithin = 10 * time.Second
+	defaultHealWithin  = 30 * time.Second
+)
+
+// Recorder is what the nemesis needs of a history.Recorder: Operation stamps a Return of 0.
+type Recorder interface {
+	Now() history.Time
+	Operation(history.Operation)
+}
+
+// Gate returns when the load has held its floor for that long without a break, counted from the
+// call, or with an error that says what it last saw when ctx ends or the load cannot reach it.
+type Gate func(ctx context.Context, hold time.Duration) error
+
+// Config of a Nemesis.
+type Config struct {
+	Cluster  cluster.Cluster
+	Timeline timeline.Timeline
+	// Seed draws the node of targets that leave it open, one independent draw per fault.
+	Seed     int64
+	Recorder Recorder
+	// Gate holds a fault back until the load is worth breaking.
+	Gate Gate
+	// Progress, if set, is called at the beginning and at the end of every stage by Run's goroutine.
+	Progress func(Event)
+	// ProveWithin bounds Inject and Prove each (0 is 10 s), HealWithin Heal and ProveHealed each (0
+	// is 30 s: a node may recover a long log before it serves).
+	ProveWithin, HealWithin time.Duration
+}
+
+// Nemesis executes one timeline, once.
+type Nemesis struct {
+	cfg Config
+	// prepare makes a fault; tests put others in its place.
+	prepare func(timeline.Kind, cluster.Cluster, int32) (fault.Fault, error)
+}
+
+// New checks that every fault of the timeline can be executed on the cluster, and lists all that
+// cannot. It touches nothing.
+func New(cfg Config) (*Nemesis, error) {
+	var errs []error
+	if cfg.Cluster == nil || cfg.Recorder == nil || cfg.Gate == nil {
+		return nil, errors.New("nemesis: it needs a cluster, a recorder and a gate")
+	}
+	if cfg.ProveWithin == 0 {
+		cfg.ProveWithin = defaultProveWithin
+	}
+	if cfg.HealWithin == 0 {
+		cfg.HealWithin = defaultHealWithin
+	}
+	n := &Nemesis{cfg: cfg, prepare: fault.New}
+	for i, f := range cfg.Timeline {
+		node, err := n.resolve(i)
+		if err == nil {
+			_, err = n.prepare(f.Kind, cfg.Cluster, node)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("fault %d of the timeline, %s: %w", i+1, f, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("nemesis: %w", err)
+	}
+	return n, nil
+}
+
+// resolve names the node that the i-th fault means. The generator is seeded by both, so that what
+// one fault draws does not depend on what others drew.
+func (n *Nemesis) resolve(i int) (int32, error) {
+	draw := rand.New(rand.NewPCG(uint64(n.cfg.Seed), uint64(i))).IntN
+	return timeline.Resolve(n.cfg.Timeline[i].Target, n.cfg.Cluster.Nodes(), draw)
+}
+
+// Run executes the timeline and returns nil when every fault was proved in and out. A stage that
+// fails is recorded with its outcome and ends the timeline with a *StageError. Whatever was broken
+// is healed before Run returns, also when ctx ends: the error then wraps ctx's.
+func (n *Nemesis) Run(ctx context.Context) error {
+	for i, f := range n.cfg.Timeline {
+		if err := n.cfg.Gate(ctx, f.After); err != nil {
+			return fmt.Errorf("fault %d, %s: it was not injected, the load did not hold its floor for %v: %w", i+1, f.Kind, f.After, err)
+		}
+		if err := n.fire(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// firing is one fault while it is executed.
+type firing struct {
+	index  int
+	kind   timeline.Kind
+	target string
+	// note is put before the detail of the injection: how the target was resolved.
+	note string
+}
+
+// fire executes the i-th fault.
+func (n *Nemesis) fire(ctx context.Context, i int) error {
+	planned := n.cfg.Timeline[i]
+	node, err := n.resolve(i)
+	if err != nil {
+		return err
+	}
+	f := firing{index: i, kind: planned.Kind, target: fmt.Sprintf("node %d", node)}
+	if planned.Target != timeline.NodeTarget(node) {
+		f.note = fmt.Sprintf("target %s is node %d; ", planned.Target, node)
+	}
+	act, err := n.prepare(planned.Kind, n.cfg.Cluster, node)
+	if err != nil {
+		return err
+	}
+	err = n.stage(ctx, f, history.Inject, n.cfg.ProveWithin, act.Inject)
+	if err == nil {
+		err = n.stage(ctx, f, history.Prove, n.cfg.ProveWithin, act.Prove)
+	}
+	if err == nil {
+		err = hold(ctx, planned.Hold)
+	}
+	// An interrupted run leaves nothing broken, so healing does not end with ctx.
+	healing := context.WithoutCancel(ctx)
+	healErr := n.stage(healing, f, history.Heal, n.cfg.HealWithin, act.Heal)
+	if healErr == nil {
+		healErr = n.stage(healing, f, history.ProveHealed, n.cfg.HealWithin, act.ProveHealed)
+	}
+	return errors.Join(err, healErr)
+}
+
+// hold waits while a fault is in force.
+func hold(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// stage runs one stage within its limit and records it: OK when it did what it says, Fail when it
+// did not, Unknown when ctx ended before it could tell.
+func (n *Nemesis) stage(ctx context.Context, f firing, stage history.Stage, limit time.Duration,
+	do func(context.Context) (string, error)) error {
+	event := Event{Index: f.index, Total: len(n.cfg.Timeline), Kind: f.kind, Target: f.target, Stage: stage, At: n.cfg.Recorder.Now()}
+	n.emit(event)
+
+	limited, cancel := context.WithTimeout(ctx, limit)
+	detail, err := do(limited)
+	cancel()
+	if stage == history.Inject {
+		detail = f.note + detail
+	}
+	op := history.Operation{
+		Process: process, Kind: history.Fault, Outcome: history.OK, Invoke: event.At,
+		Fault: &history.FaultStage{
+			Index: int32(f.index), Fault: string(f.kind), Target: f.target, Stage: stage, Detail: detail,
+		},
+	}
+	if err != nil {
+		op.Outcome, op.Error = history.Fail, err.Error()
+		if ctx.Err() != nil {
+			op.Outcome = history.Unknown
+		}
+	}
+	n.cfg.Recorder.Operation(op)
+
+	event.Done, event.At = true, n.cfg.Recorder.Now()
+	event.Outcome, event.Detail, event.Err = op.Outcome, detail, err
+	n.emit(event)
+	if err != nil {
+		return &StageError{Index: f.index, Kind: f.kind, Target: f.target, Stage: stage, Err: err}
+	}
+	return nil
+}
+
+func (n *Nemesis) emit(e Event) {
+	if n.cfg.Progress != nil {
+		n.cfg.Progress(e)
+	}
+}

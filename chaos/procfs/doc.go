@@ -1,0 +1,9 @@
+// Package procfs reads from /proc which process is which, and who listens on a port.
+//
+//	pid ──> Identity {pid, start}     a pid is reused, the pair is not (until the next boot)
+//	127.0.0.1:port ──/proc/net/tcp──> socket inode ──/proc/PID/fd──> owner
+//
+// It is how faults are proved by another way than they were injected, and how the ledger never
+// kills a stranger. It needs Linux: elsewhere every call returns an error that wraps
+// fs.ErrNotExist. The package imports the standard library only.
+package procfs

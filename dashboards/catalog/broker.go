@@ -1,0 +1,93 @@
+package catalog
+
+// Declarations of the broker: requests, connections, bytes, partitions, disk, recovery.
+// The label error is Kafka's error name, "none" on success; to is "consumer" or "follower".
+var (
+	BrokerRequests = Metric{
+		Name: "logproof_broker_requests_total", Type: Counter, Unit: Requests, Labels: []string{"api", "error"},
+		Help: "Requests answered, by API and by the error of the answer.",
+	}
+	BrokerRequestDuration = Metric{
+		Name: "logproof_broker_request_duration_seconds", Type: Histogram, Unit: Seconds, Labels: []string{"api"},
+		Help: "Time from the last byte of a request read to the last byte of its response handed to the socket.",
+	}
+	BrokerRequestBytes = Metric{
+		Name: "logproof_broker_request_bytes_total", Type: Counter, Unit: Bytes, Labels: []string{"api"},
+		Help: "Bytes of requests read, with their four-byte length.",
+	}
+	BrokerResponseBytes = Metric{
+		Name: "logproof_broker_response_bytes_total", Type: Counter, Unit: Bytes, Labels: []string{"api"},
+		Help: "Bytes of responses written, with their four-byte length.",
+	}
+	BrokerConnections = Metric{
+		Name: "logproof_broker_connections", Type: Gauge, Unit: Connections, Labels: []string{"listener"},
+		Help: "Client connections open now.",
+	}
+	BrokerConnectionsOpened = Metric{
+		Name: "logproof_broker_connections_opened_total", Type: Counter, Unit: Connections, Labels: []string{"listener"},
+		Help: "Client connections accepted since the start.",
+	}
+	BrokerRecordsIn = Metric{
+		Name: "logproof_broker_records_in_total", Type: Counter, Unit: Records, Labels: []string{"topic"},
+		Help: "Records appended by producers.",
+	}
+	BrokerBytesIn = Metric{
+		Name: "logproof_broker_bytes_in_total", Type: Counter, Unit: Bytes, Labels: []string{"topic"},
+		Help: "Bytes of record batches appended by producers.",
+	}
+	BrokerBytesOut = Metric{
+		Name: "logproof_broker_bytes_out_total", Type: Counter, Unit: Bytes, Labels: []string{"topic", "to"},
+		Help: "Bytes of record batches sent in fetch responses.",
+	}
+	BrokerPartitionLogStart = Metric{
+		Name: "logproof_broker_partition_log_start_offset", Type: Gauge, Unit: Offset, Labels: []string{"topic", "partition"},
+		Help: "First offset that the partition still holds.",
+	}
+	BrokerPartitionHighWatermark = Metric{
+		Name: "logproof_broker_partition_high_watermark_offset", Type: Gauge, Unit: Offset, Labels: []string{"topic", "partition"},
+		Help: "Offset below which records are committed and may be read by consumers.",
+	}
+	BrokerPartitionLogEnd = Metric{
+		Name: "logproof_broker_partition_log_end_offset", Type: Gauge, Unit: Offset, Labels: []string{"topic", "partition"},
+		Help: "Offset that the next appended record will get.",
+	}
+	BrokerPartitionSize = Metric{
+		Name: "logproof_broker_partition_size_bytes", Type: Gauge, Unit: Bytes, Labels: []string{"topic", "partition"},
+		Help: "Bytes of the partition's log segments on this broker.",
+	}
+	BrokerTopics = Metric{
+		Name: "logproof_broker_topics", Type: Gauge, Unit: Topics,
+		Help: "Topics that this broker knows.",
+	}
+	BrokerFsyncDuration = Metric{
+		Name: "logproof_broker_fsync_duration_seconds", Type: Histogram, Unit: Seconds,
+		Help: "Time of one sync of a partition's log to stable storage.",
+	}
+	BrokerRecoveryDuration = Metric{
+		Name: "logproof_broker_recovery_duration_seconds", Type: Gauge, Unit: Seconds,
+		Help: "Time that opening and checking all logs took at the last start.",
+	}
+	BrokerRecoveryTruncated = Metric{
+		Name: "logproof_broker_recovery_truncated_bytes_total", Type: Counter, Unit: Bytes, Labels: []string{"reason"},
+		Help: "Bytes that recovery cut from the end of a log, by reason.",
+	}
+	BrokerCorruptBatches = Metric{
+		Name: "logproof_broker_corrupt_batches_total", Type: Counter, Unit: Batches,
+		Help: "Record batches refused because their length or checksum was wrong.",
+	}
+	BrokerStartTime = Metric{
+		Name: "logproof_broker_start_time_seconds", Type: Gauge, Unit: Seconds,
+		Help: "When the broker started, in seconds since 1970 UTC.",
+	}
+)
+
+// Broker lists the metrics of the broker, sorted by name.
+func Broker() []Metric {
+	return sorted(
+		BrokerRequests, BrokerRequestDuration, BrokerRequestBytes, BrokerResponseBytes,
+		BrokerConnections, BrokerConnectionsOpened, BrokerRecordsIn, BrokerBytesIn, BrokerBytesOut,
+		BrokerPartitionLogStart, BrokerPartitionHighWatermark, BrokerPartitionLogEnd, BrokerPartitionSize,
+		BrokerTopics, BrokerFsyncDuration, BrokerRecoveryDuration, BrokerRecoveryTruncated,
+		BrokerCorruptBatches, BrokerStartTime,
+	)
+}

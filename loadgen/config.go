@@ -1,0 +1,140 @@
+package loadgen
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/logproof/logproof/loadgen/client"
+	"github.com/logproof/logproof/loadgen/pace"
+)
+
+// Topic that a run creates.
+type Topic = client.Topic
+
+// Config of one run's load.
+type Config struct {
+	// Run is in every payload: it tells the records of this run from those of all others.
+	Run uint64
+	// Seed draws where each producer begins its turns around the partitions.
+	Seed int64
+	// Brokers to ask first, as host:port.
+	Brokers []string
+	// Topics that Setup creates; producers go around all their partitions.
+	Topics []Topic
+	// Producers is the number of logical producers, each with a client of its own.
+	Producers int
+	// Rate of all producers together.
+	Rate pace.Rate
+	// RecordSize of every value in bytes, at least payload.MinSize.
+	RecordSize int
+	Producer   client.ProducerSpec
+	// Readers is the number of live readers; each reads all partitions.
+	Readers int
+	Reader  client.ReaderSpec
+	// Client options of every client.
+	Client client.Options
+	// Recorder of the run's history; its clock is the clock of everything here.
+	Recorder client.Recorder
+	// MaxBehind is how late a record may be sent; what would be later is dropped and counted.
+	// 0 never drops: the records are sent late, and their latency says so.
+	MaxBehind time.Duration
+	// MaxInFlightRecords bounds the records, of all producers together, that are sent and not
+	// answered; while it is reached the schedule falls behind. 0 is DefaultMaxInFlight.
+	MaxInFlightRecords int
+}
+
+// DefaultMaxInFlight is enough for 10 s of outage at 10,000 records a second.
+const DefaultMaxInFlight = 100_000
+
+// limits that keep a mistyped number from taking the machine down.
+const (
+	maxClients    = 1000
+	maxPartitions = 100_000
+	maxRecordSize = 64 << 20
+)
+
+// Validate lists everything that is wrong, or returns nil.
+func (c Config) Validate() error {
+	var errs []error
+	wrong := func(when bool, format string, args ...any) {
+		if when {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	wrong(len(c.Brokers) == 0, "no broker addresses: give at least one host:port")
+	wrong(c.Recorder == nil, "no recorder: a load without a history cannot be judged")
+	wrong(c.Producers < 1 || c.Producers > maxClients, "%d producers: there must be 1 to %d", c.Producers, maxClients)
+	wrong(c.Readers < 0 || c.Readers > maxClients, "%d readers: there must be 0 to %d", c.Readers, maxClients)
+	wrong(c.RecordSize > maxRecordSize, "record size %d is over the limit of %d bytes", c.RecordSize, maxRecordSize)
+	wrong(c.MaxBehind < 0, "max behind is %v: it must not be negative; 0 never drops a record", c.MaxBehind)
+	wrong(c.MaxInFlightRecords < 0, "max in flight is %d records: it must not be negative; 0 is %d", c.MaxInFlightRecords, DefaultMaxInFlight)
+	wrong(c.MaxInFlightRecords > 0 && c.MaxInFlightRecords < c.Producers, "max in flight is %d records for %d producers: each needs at least one", c.MaxInFlightRecords, c.Producers)
+	errs = append(errs, c.validateTopics()...)
+	errs = append(errs, c.Rate.Validate(), c.Producer.Validate(c.RecordSize), c.Reader.Validate(), c.Client.Validate())
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("load configuration: %w", err)
+	}
+	return nil
+}
+
+// validateTopics lists what is wrong with the topics. The rule of names is Kafka's.
+func (c Config) validateTopics() (errs []error) {
+	if len(c.Topics) == 0 {
+		return []error{errors.New("no topics: there is nowhere to send records")}
+	}
+	if len(c.Topics) > math.MaxUint16 {
+		return []error{fmt.Errorf("%d topics: there may be %d", len(c.Topics), math.MaxUint16)}
+	}
+	seen := make(map[string]bool)
+	partitions := int64(0)
+	for _, t := range c.Topics {
+		if seen[t.Name] {
+			errs = append(errs, fmt.Errorf("topic %s is there twice", t.Name))
+		}
+		seen[t.Name] = true
+		if !validTopicName(t.Name) {
+			errs = append(errs, fmt.Errorf("topic name %q: it must be 1 to 249 letters, digits, dots, underscores and dashes, and not . or ..", t.Name))
+		}
+		if t.Partitions < 1 {
+			errs = append(errs, fmt.Errorf("topic %s has %d partitions: it needs at least one", t.Name, t.Partitions))
+		}
+		if t.ReplicationFactor < 1 && t.ReplicationFactor != -1 {
+			errs = append(errs, fmt.Errorf("topic %s has replication factor %d: it must be at least 1, or -1 for the cluster's default", t.Name, t.ReplicationFactor))
+		}
+		partitions += int64(t.Partitions)
+	}
+	if partitions > maxPartitions {
+		errs = append(errs, fmt.Errorf("%d partitions in all topics: there may be %d", partitions, maxPartitions))
+	}
+	return errs
+}
+
+func validTopicName(name string) bool {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+	return len(name) >= 1 && len(name) <= 249 && name != "." && name != ".." && strings.Trim(name, letters) == ""
+}
+
+// maxInFlight is the share of one producer.
+func (c Config) maxInFlight() int {
+	total := c.MaxInFlightRecords
+	if total == 0 {
+		total = DefaultMaxInFlight
+	}
+	return max(1, total/c.Producers)
+}
+
+// String describes the load in lines for people, defaults filled in.
+func (c Config) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "load      %v of %d bytes from %d producers, at most %d in flight each\n", c.Rate, c.RecordSize, c.Producers, c.maxInFlight())
+	for _, t := range c.Topics {
+		fmt.Fprintf(&b, "topic     %s, %d partitions, replication factor %d\n", t.Name, t.Partitions, t.ReplicationFactor)
+	}
+	fmt.Fprintf(&b, "producers %v\n", c.Producer)
+	fmt.Fprintf(&b, "readers   %d, %v\n", c.Readers, c.Reader)
+	fmt.Fprintf(&b, "clients   %v\n", c.Client)
+	return b.String()
+}

@@ -1,0 +1,275 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/logproof/logproof/loadgen/client"
+	"github.com/logproof/logproof/loadgen/pace"
+	"github.com/logproof/logproof/verify/history"
+)
+
+// Generator runs one load. Its steps are called in the order of the package's picture, from one
+// goroutine; Snapshot may be called from any.
+type Generator struct {
+	cfg     Config
+	shared  client.Shared
+	targets []client.Target
+
+	load      []*producing
+	stop      chan struct{} // closed to end the schedules
+	sending   sync.WaitGroup
+	readers   []*reading
+	cancel    context.CancelFunc // of the readers
+	marks     map[history.Partition]client.Mark
+	closeOnce sync.Once
+
+	mu struct {
+		sync.Mutex
+		step             step
+		intended         uint64 // by the schedules, once they ended
+		started, stopped history.Time
+		startedAt        time.Time // the same moments on the calendar, for files of other tools
+		stoppedAt        time.Time
+		scan             *received
+	}
+}
+
+// step is how far a generator has come.
+type step uint8
+
+const (
+	stepNew step = iota
+	stepSetUp
+	stepLoading
+	stepLoaded
+)
+
+// producing is one producer and what became of its records.
+type producing struct {
+	producer *client.Producer
+	sender   *sender
+	settled  *settled
+}
+
+// reading is one live reader.
+type reading struct {
+	reader   *client.Reader
+	received *received
+	done     chan struct{} // closed when the reader has ended; err is set before
+	err      error
+}
+
+// New checks the configuration; the error lists everything that is wrong with it.
+func New(cfg Config) (*Generator, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	g := &Generator{cfg: cfg, targets: client.Targets(cfg.Topics), stop: make(chan struct{})}
+	g.shared = client.Shared{
+		Run: cfg.Run, Brokers: cfg.Brokers, Options: cfg.Client,
+		Tap: client.NewTap(cfg.Recorder), Recorder: cfg.Recorder,
+	}
+	return g, nil
+}
+
+// Setup creates the topics and waits until every partition has a leader and answers. It refuses
+// topics that exist.
+func (g *Generator) Setup(ctx context.Context) error {
+	if err := g.enter("set up", stepNew, stepNew); err != nil {
+		return err
+	}
+	if err := client.CreateTopics(ctx, g.shared, g.cfg.Topics); err != nil {
+		return err
+	}
+	return g.enter("set up", stepNew, stepSetUp)
+}
+
+// enter moves to the next step or says that it is not its turn.
+func (g *Generator) enter(what string, from, to step) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.mu.step != from {
+		return fmt.Errorf("load generator: cannot %s now: the steps are Setup, Start, StopLoad, Barrier, Scan, StopReaders", what)
+	}
+	g.mu.step = to
+	return nil
+}
+
+// Start lets the readers read and the schedules run. When ctx ends the readers stop, the schedules do
+// too, and what is in flight stays so until StopLoad.
+func (g *Generator) Start(ctx context.Context) error {
+	if err := g.enter("start", stepSetUp, stepSetUp); err != nil {
+		return err
+	}
+	if err := g.open(); err != nil {
+		g.Close()
+		return err
+	}
+	ctx, g.cancel = context.WithCancel(ctx)
+	for _, r := range g.readers {
+		go func() {
+			defer close(r.done)
+			r.err = r.reader.Run(ctx)
+		}()
+	}
+	start := g.cfg.Recorder.Now()
+	g.mu.Lock()
+	g.mu.started, g.mu.startedAt = start, time.Now()
+	g.mu.Unlock()
+	for _, p := range g.load {
+		p.sender.start, p.settled.series.Start = start, start
+		g.sending.Go(func() { p.sender.run(ctx.Done(), g.stop) })
+	}
+	return g.enter("start", stepSetUp, stepLoading)
+}
+
+// open makes the clients of producers and readers.
+func (g *Generator) open() error {
+	schedule := pace.Constant(g.cfg.Rate)
+	for i := range g.cfg.Producers {
+		fate := &settled{}
+		producer, err := client.NewProducer(client.ProducerConfig{
+			Shared: g.shared, Process: fmt.Sprintf("producer-%d", i), ID: uint32(i), Targets: g.targets,
+			RecordSize: g.cfg.RecordSize, MaxInFlight: g.cfg.maxInFlight(), Spec: g.cfg.Producer, Settled: fate.settle,
+		})
+		if err != nil {
+			return err
+		}
+		g.load = append(g.load, &producing{producer: producer, settled: fate, sender: &sender{
+			out: producer, schedule: pace.Share(schedule, i, g.cfg.Producers), targets: len(g.targets),
+			first: firstTarget(g.cfg.Seed, i, len(g.targets)), maxBehind: g.cfg.MaxBehind, now: g.cfg.Recorder.Now,
+		}})
+	}
+	for i := range g.cfg.Readers {
+		got := newReceived(fmt.Sprintf("reader-%d", i), true)
+		reader, err := client.NewReader(client.ReaderConfig{
+			Shared: g.shared, Process: got.process, Kind: history.Fetch, Targets: g.targets, Spec: g.cfg.Reader, Received: got.receive,
+		})
+		if err != nil {
+			return err
+		}
+		g.readers = append(g.readers, &reading{reader: reader, received: got, done: make(chan struct{})})
+	}
+	return nil
+}
+
+// StopLoad ends the schedules and waits until every record that was sent is acknowledged or failed.
+// When ctx ends first it gives up the rest, which is settled as failed or unknown, and the error says
+// how many records that are. The readers go on.
+func (g *Generator) StopLoad(ctx context.Context) error {
+	if err := g.enter("stop the load", stepLoading, stepLoaded); err != nil {
+		return err
+	}
+	close(g.stop)
+	g.sending.Wait()
+	stopped := g.cfg.Recorder.Now()
+	var intended uint64
+	for _, p := range g.load {
+		intended += p.sender.intended
+	}
+	errs := make([]error, len(g.load))
+	var draining sync.WaitGroup
+	for i, p := range g.load {
+		draining.Go(func() { errs[i] = p.producer.Drain(ctx) })
+	}
+	draining.Wait()
+	g.mu.Lock()
+	g.mu.intended, g.mu.stopped, g.mu.stoppedAt = intended, stopped, time.Now()
+	g.mu.Unlock()
+	return errors.Join(errs...)
+}
+
+// Barrier writes one barrier record to every partition and tries again until each is acknowledged or
+// ctx ends; the error names the partitions that have none.
+func (g *Generator) Barrier(ctx context.Context) error {
+	if err := g.enter("write barriers", stepLoaded, stepLoaded); err != nil {
+		return err
+	}
+	marks, err := client.WriteBarriers(ctx, client.BarrierConfig{Shared: g.shared, Targets: g.targets, RecordSize: g.cfg.RecordSize})
+	g.marks = marks
+	return err
+}
+
+// Scan reads every partition from its start to its barrier with a client of its own. The error names
+// the partitions that were not read so far, and why.
+func (g *Generator) Scan(ctx context.Context) error {
+	if err := g.enter("scan", stepLoaded, stepLoaded); err != nil {
+		return err
+	}
+	got := newReceived("scan", false)
+	reader, err := client.NewReader(client.ReaderConfig{
+		Shared: g.shared, Process: got.process, Kind: history.Scan, Targets: g.targets, Spec: g.cfg.Reader, Received: got.receive,
+	})
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	g.mu.Lock()
+	g.mu.scan = got
+	g.mu.Unlock()
+	reader.Until(maps.Clone(g.marks))
+	return errors.Join(reader.Run(ctx), g.unmarked("scan"))
+}
+
+// unmarked says which partitions have no barrier to read to, or nil.
+func (g *Generator) unmarked(who string) error {
+	if missing := len(g.targets) - len(g.marks); missing > 0 {
+		return fmt.Errorf("%s: %d of %d partitions have no acknowledged barrier and were not read to their end", who, missing, len(g.targets))
+	}
+	return nil
+}
+
+// StopReaders lets the live readers read every partition up to its barrier and ends them; when ctx
+// ends they stop where they are, and the error names what they did not reach.
+func (g *Generator) StopReaders(ctx context.Context) error {
+	if err := g.enter("stop the readers", stepLoaded, stepLoaded); err != nil {
+		return err
+	}
+	for _, r := range g.readers {
+		r.reader.Until(maps.Clone(g.marks))
+	}
+	abandon := context.AfterFunc(ctx, g.cancel)
+	defer abandon()
+	var errs []error
+	for _, r := range g.readers {
+		<-r.done
+		errs = append(errs, r.err)
+	}
+	if len(g.readers) > 0 {
+		errs = append(errs, g.unmarked("readers"))
+	}
+	return errors.Join(errs...)
+}
+
+// Close ends every client. It may be called at any step and again; what is still in flight is settled
+// as failed or unknown.
+func (g *Generator) Close() {
+	g.closeOnce.Do(func() {
+		g.mu.Lock()
+		loading := g.mu.step == stepLoading
+		g.mu.Unlock()
+		if loading {
+			ended, cancel := context.WithCancel(context.Background())
+			cancel()
+			// The caller closes without waiting: that records are given up is what was asked for.
+			_ = g.StopLoad(ended)
+		}
+		if g.cancel != nil {
+			g.cancel()
+		}
+		for _, r := range g.readers {
+			if g.cancel != nil {
+				<-r.done
+			}
+			r.reader.Close()
+		}
+		for _, p := range g.load {
+			_ = p.producer.Close() // a promise that is missing shows in Identity
+		}
+	})
+}

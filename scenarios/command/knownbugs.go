@@ -1,0 +1,206 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/logproof/logproof/broker/bug"
+	"github.com/logproof/logproof/scenarios"
+	"github.com/logproof/logproof/scenarios/plan"
+	"github.com/logproof/logproof/scenarios/report"
+	"github.com/logproof/logproof/scenarios/spec"
+	"github.com/logproof/logproof/verify"
+	"github.com/spf13/cobra"
+)
+
+func newKnownBugs(stdout, stderr io.Writer) *cobra.Command {
+	var rounds int
+	var only []string
+	var seed int64
+	var keep string
+	cmd := &cobra.Command{
+		Use:   "known-bugs",
+		Short: "Prove the verifier: plant each known bug and see whether it is caught",
+		Long: `Run each scenario that exists to catch a planted bug, with the bug and without it. It fails when a
+bug is missed, when it is caught as another anomaly than expected, or when the broker without a bug
+is accused of anything.`,
+		Example: `  logproof known-bugs
+  logproof known-bugs --only ack-before-write --rounds 20`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			h := hunt{stdout: stdout, stderr: stderr, rounds: rounds, seed: seed, keep: keep}
+			return h.all(cmd.Context(), only)
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&rounds, "rounds", 1, "how often each bug is hunted")
+	flags.StringSliceVar(&only, "only", nil, "`bugs` to hunt, comma-separated (default all): "+bugNames())
+	flags.Int64Var(&seed, "seed", 1, "seed of the first round; the next rounds count up")
+	flags.StringVar(&keep, "keep", "", "`directory` that keeps the run directories (default: only those that went wrong, in runs)")
+	return cmd
+}
+
+// hunt runs the scenarios of planted bugs.
+type hunt struct {
+	stdout, stderr io.Writer
+	rounds         int
+	seed           int64
+	keep           string
+	wrong          int
+}
+
+// quarry is one scenario with the bug that it catches.
+type quarry struct {
+	spec   spec.Spec
+	expect spec.Expect
+}
+
+func (h *hunt) all(ctx context.Context, only []string) error {
+	quarries, err := findQuarries(only)
+	if err != nil {
+		return err
+	}
+	scratch, err := os.MkdirTemp("", "logproof-known-bugs-")
+	if err != nil {
+		return environment(err)
+	}
+	defer os.RemoveAll(scratch)
+	if h.keep == "" {
+		h.keep = scratch
+	}
+	fmt.Fprintf(h.stdout, "%-22s %-16s %-18s %-10s %8s  %s\n", "bug", "rule", "anomaly", "caught", "seconds", "first anomaly")
+	for _, q := range quarries {
+		if err := h.one(ctx, q); err != nil {
+			return err
+		}
+	}
+	if h.wrong > 0 {
+		fmt.Fprintf(h.stdout, "%d of the runs did not end as they must\n", h.wrong)
+		return verdict(ExitFail)
+	}
+	fmt.Fprintf(h.stdout, "every planted bug was caught as what it is, and the broker without bugs was not accused\n")
+	return nil
+}
+
+// findQuarries gives every bug its scenario: a bug without one is a hole in the proof.
+func findQuarries(only []string) ([]quarry, error) {
+	wanted, err := bug.Parse(strings.Join(only, ","))
+	if err != nil {
+		return nil, usage("--only: %w", err)
+	}
+	byBug := map[bug.Name]quarry{}
+	for _, name := range scenarios.Names() {
+		s, err := spec.Load(scenarios.Files(), name+".yaml")
+		if err != nil {
+			return nil, err
+		}
+		if s.Expect != nil {
+			byBug[bug.Name(s.Expect.Bug)] = quarry{s, *s.Expect}
+		}
+	}
+	var list []quarry
+	for _, name := range bug.Names() {
+		if len(wanted) > 0 && !wanted.Has(name) {
+			continue
+		}
+		q, ok := byBug[name]
+		if !ok {
+			return nil, &exit{ExitInternal, fmt.Errorf("no scenario catches the planted bug %s", name)}
+		}
+		list = append(list, q)
+	}
+	return list, nil
+}
+
+// one hunts a bug for all rounds, and then runs its scenario once without it.
+func (h *hunt) one(ctx context.Context, q quarry) error {
+	caught, first, began := 0, "", time.Now()
+	for round := range h.rounds {
+		r, err := h.run(ctx, q, h.seed+int64(round), []string{q.expect.Bug}, func(r report.Run) bool { return isCaught(r, q.expect) })
+		if err != nil {
+			return err
+		}
+		if isCaught(r, q.expect) {
+			caught++
+		}
+		if first == "" {
+			first = firstAnomaly(r)
+		}
+	}
+	h.row(q.expect.Bug, q.expect.Rule, q.expect.Class, caught, h.rounds, began, first)
+	began = time.Now()
+	r, err := h.run(ctx, q, h.seed, nil, passed)
+	if err != nil {
+		return err
+	}
+	silent := 0
+	if passed(r) {
+		silent = 1
+	}
+	h.row("  (none)", "", "none", silent, 1, began, r.Headline())
+	return nil
+}
+
+func (h *hunt) row(name, rule, class string, good, of int, began time.Time, note string) {
+	h.wrong += of - good
+	fmt.Fprintf(h.stdout, "%-22s %-16s %-18s %-10s %8.1f  %s\n", name, rule, class,
+		fmt.Sprintf("%d of %d", good, of), time.Since(began).Seconds(), note)
+}
+
+func passed(r report.Run) bool { return r.Verdict() == verify.Pass }
+
+// isCaught reports whether the verdict is fail by the rule and class that the scenario expects, and
+// by no other rule.
+func isCaught(r report.Run, expect spec.Expect) bool {
+	found := false
+	for _, result := range r.Report.Rules {
+		for _, a := range result.Anomalies {
+			if string(result.Rule) != expect.Rule {
+				return false
+			}
+			found = found || string(a.Class) == expect.Class
+		}
+	}
+	return found && r.Verdict() == verify.Fail
+}
+
+func firstAnomaly(r report.Run) string {
+	for _, result := range r.Report.Rules {
+		if len(result.Anomalies) > 0 {
+			return result.Anomalies[0].Text
+		}
+	}
+	return r.Headline()
+}
+
+// run executes one scenario. A run that did not end well is kept for whoever looks for the cause.
+func (h *hunt) run(ctx context.Context, q quarry, seed int64, bugs []string, good func(report.Run) bool) (report.Run, error) {
+	p, err := plan.Make(q.spec, seed, plan.Overrides{Bugs: bugs})
+	if err != nil {
+		return report.Run{}, usage("%w", err)
+	}
+	dir := freeDir(filepath.Join(h.keep, p.Scenario))
+	progress := newProgress(h.stderr)
+	r, err := execute(ctx, p, dir, progress)
+	progress.Done()
+	if err != nil {
+		return r, err
+	}
+	if ctx.Err() != nil {
+		return r, environment(context.Cause(ctx))
+	}
+	if !good(r) {
+		kept := freeDir(filepath.Join("runs", p.Scenario))
+		if err := errors.Join(os.MkdirAll("runs", 0o755), os.CopyFS(kept, os.DirFS(dir))); err != nil {
+			return r, environment(fmt.Errorf("keep the run directory: %w", err))
+		}
+		fmt.Fprintf(h.stdout, "    not as expected: %s; see %s\n", r.Headline(), kept)
+	}
+	return r, nil
+}

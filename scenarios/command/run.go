@@ -1,0 +1,203 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/logproof/logproof/broker/bug"
+	"github.com/logproof/logproof/scenarios"
+	"github.com/logproof/logproof/scenarios/plan"
+	"github.com/logproof/logproof/scenarios/report"
+	"github.com/logproof/logproof/scenarios/run"
+	"github.com/logproof/logproof/scenarios/spec"
+	"github.com/logproof/logproof/verify"
+	"github.com/spf13/cobra"
+)
+
+// runFlags are shared by run, demo and plan.
+type runFlags struct {
+	seed int64
+	bugs string
+	dir  string
+	json bool
+}
+
+func (f *runFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.Int64Var(&f.seed, "seed", 1, "seed of everything that is drawn")
+	flags.StringVar(&f.bugs, "bug", "", "`names` of bugs to plant in the broker, comma-separated: "+bugNames())
+	flags.StringVar(&f.dir, "dir", "", "run `directory`, must not exist (default runs/<scenario>-<time>)")
+	flags.BoolVar(&f.json, "json", false, "print the result as JSON")
+}
+
+func newRun(stdout, stderr io.Writer) *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run <scenario>",
+		Short: "Run a scenario: load, break, record, judge",
+		Long: `Run a scenario from a file, or one of those in the program: ` + strings.Join(scenarios.Names(), ", ") + `.
+
+The verdict comes first, then the numbers; everything the run did is in its directory.`,
+		Example: `  logproof run demo
+  logproof run my-scenario.yaml --seed 7
+  logproof run demo --json | jq .verdict`,
+		Args:              exactlyOne("a scenario"),
+		ValidArgsFunction: completeScenario,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runScenario(cmd.Context(), args[0], f, stdout, stderr)
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func newDemo(stdout, stderr io.Writer) *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "The main job in half a minute: load a broker, kill it, see whether it kept its word",
+		Long: `Start a broker in a process of its own, load it, kill it with SIGKILL in the middle, start it
+again, read everything back and judge what every client saw. It is "logproof run demo": see the
+scenario with "logproof plan demo".`,
+		Example: `  logproof demo
+  logproof demo --bug ack-before-write; echo $?   # prints 1: acknowledged records were lost`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runScenario(cmd.Context(), "demo", f, stdout, stderr)
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func exactlyOne(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return fmt.Errorf("%s takes %s, got %d arguments; see %s --help", cmd.CommandPath(), what, len(args), cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+func completeScenario(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return scenarios.Names(), cobra.ShellCompDirectiveDefault
+}
+
+// makePlan reads a scenario, from a file or by the name of one in the program, and plans it.
+func makePlan(name string, f runFlags) (plan.Plan, error) {
+	s, err := loadSpec(name)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	bugs, err := bug.Parse(f.bugs)
+	if err != nil {
+		return plan.Plan{}, usage("--bug: %w", err)
+	}
+	var names []string
+	for name := range bugs {
+		names = append(names, string(name))
+	}
+	p, err := plan.Make(s, f.seed, plan.Overrides{Bugs: names})
+	if err != nil {
+		return plan.Plan{}, usage("%w", err)
+	}
+	return p, nil
+}
+
+func loadSpec(name string) (s spec.Spec, err error) {
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(name, "/.") {
+		if s, err = spec.Load(scenarios.Files(), name+".yaml"); err != nil {
+			return s, usage("%w", err)
+		}
+		return s, nil
+	}
+	if err != nil {
+		return s, usage("read the scenario: %w", err)
+	}
+	if s, err = spec.Parse(name, text); err != nil {
+		return s, usage("%w", err)
+	}
+	return s, nil
+}
+
+func runScenario(ctx context.Context, name string, f runFlags, stdout, stderr io.Writer) error {
+	p, err := makePlan(name, f)
+	if err != nil {
+		return err
+	}
+	if f.dir == "" {
+		f.dir = freeDir(filepath.Join("runs", p.Scenario+"-"+time.Now().Format("20060102-150405")))
+	}
+	progress := newProgress(stderr)
+	result, err := execute(ctx, p, f.dir, progress)
+	progress.Done()
+	if err != nil {
+		return err
+	}
+	return show(result, f.json, stdout)
+}
+
+// freeDir adds a number to a name that is taken.
+func freeDir(dir string) string {
+	free := dir
+	for i := 2; ; i++ {
+		if _, err := os.Lstat(free); errors.Is(err, fs.ErrNotExist) {
+			return free
+		}
+		free = fmt.Sprintf("%s-%d", dir, i)
+	}
+}
+
+// execute runs a plan with this program as the broker.
+func execute(ctx context.Context, p plan.Plan, dir string, progress run.Progress) (report.Run, error) {
+	binary, err := os.Executable()
+	if err != nil {
+		return report.Run{}, environment(fmt.Errorf("find this program: %w", err))
+	}
+	ledger, err := ledgerDir()
+	if err != nil {
+		return report.Run{}, environment(err)
+	}
+	result, err := run.Run(ctx, run.Config{Plan: p, Binary: binary, Dir: dir, Ledger: ledger, Progress: progress})
+	if err != nil {
+		return result, environment(err)
+	}
+	return result, nil
+}
+
+// ledgerDir is where running harnesses are noted, one place for all runs of a user.
+func ledgerDir() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find a place for the ledger of running processes: %w; set XDG_CACHE_HOME or HOME", err)
+	}
+	return filepath.Join(cache, "logproof", "ledger"), nil
+}
+
+// show prints the result and turns its verdict into an exit code.
+func show(r report.Run, asJSON bool, stdout io.Writer) error {
+	var err error
+	if asJSON {
+		err = report.ResultJSON(stdout, r)
+	} else {
+		err = report.Text(stdout, r, report.Style{Colour: report.Colours(isTerminal(stdout), os.Getenv)})
+	}
+	if err != nil {
+		return environment(fmt.Errorf("print the result: %w", err))
+	}
+	switch r.Verdict() {
+	case verify.Pass:
+		return nil
+	case verify.Fail:
+		return verdict(ExitFail)
+	}
+	return verdict(ExitInconclusive)
+}

@@ -1,0 +1,143 @@
+package plan
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/logproof/logproof/chaos/timeline"
+	"github.com/logproof/logproof/loadgen/pace"
+	"github.com/logproof/logproof/scenarios/spec"
+)
+
+// Overrides of a scenario, given at the command line. The zero value changes nothing.
+type Overrides struct {
+	// Bugs to plant in every node, in any order.
+	Bugs []string
+	// Rate in place of the scenario's; the floors follow it.
+	Rate pace.Rate
+}
+
+// maxNodes that a system can run; a system that is not here has no limit.
+func maxNodes(system string) int {
+	if system == spec.SystemReference {
+		return 1 // one voter, no replication
+	}
+	return math.MaxInt
+}
+
+// Make builds the plan of a scenario. The error is a spec.Errors: everything that cannot be done,
+// each with the place in the file that asks for it.
+func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
+	p := Plan{
+		Schema: Schema, Scenario: s.Name, Description: s.Description, Seed: seed,
+		System: s.System, Placement: s.Placement,
+		Nodes:    nodes(s, over.Bugs),
+		Timeline: timeline.Timeline{},
+		Checks:   slices.Clone(s.Checks),
+		Load: Load{
+			RecordSize: s.Load.RecordSize, Producers: s.Load.Producers, Readers: s.Load.Readers,
+			Acks: s.Load.Acks, Idempotent: s.Load.Idempotent, Linger: s.Load.Linger,
+			MaxInFlight: s.Load.MaxInFlight, BatchSize: s.Load.BatchSize, DeliveryTimeout: s.Load.DeliveryTimeout,
+		},
+		Limits: Limits{Converge: s.Limits.Converge, Total: s.Limits.Total},
+	}
+	for _, t := range s.Topics {
+		p.Topics = append(p.Topics, Topic{t.Name, int32(t.Partitions), int16(t.ReplicationFactor)})
+	}
+	for _, f := range s.Timeline {
+		p.Timeline = append(p.Timeline, timeline.Fault{
+			Kind: f.Fault, Target: f.Target, After: time.Duration(f.After), Hold: time.Duration(f.Hold),
+		})
+	}
+	if s.Expect != nil {
+		p.Expect = &Expect{Bug: s.Expect.Bug, Rule: s.Expect.Rule, Class: s.Expect.Class}
+	}
+	rate := s.Load.Rate
+	if over.Rate != (pace.Rate{}) {
+		rate = over.Rate
+		s.Floor.Acked, s.Floor.Read = 0, 0 // they were meant for the scenario's rate
+	}
+	p.Phases = phases(s, rate, p.Timeline)
+	p.Floor = floor(s, rate, p.Phases)
+	if errs := problems(s, p, over); len(errs) > 0 {
+		return Plan{}, errs.Sorted()
+	}
+	return p, nil
+}
+
+// nodes lists the nodes of a scenario with ids from 0.
+func nodes(s spec.Spec, bugs []string) []Node {
+	bugs = slices.Compact(slices.Sorted(slices.Values(bugs)))
+	if bugs == nil {
+		bugs = []string{} // [] in JSON, not null
+	}
+	all := make([]Node, s.Nodes)
+	for i := range all {
+		all[i] = Node{ID: int32(i), Flush: s.Flush, Disk: s.Disk, Bugs: bugs}
+	}
+	return all
+}
+
+// phases of the load: one rate, three gates.
+func phases(s spec.Spec, rate pace.Rate, line timeline.Timeline) []Phase {
+	all := []Phase{{Name: WarmUp, Rate: rate, Hold: s.WarmUp.Hold, Within: s.WarmUp.Within}}
+	if len(line) > 0 {
+		all = append(all, Phase{Name: Faults, Rate: rate, Hold: spec.Duration(line.Duration())})
+	}
+	return append(all, Phase{Name: CoolDown, Rate: rate, Hold: s.CoolDown})
+}
+
+// floor turns the scenario's parts into numbers of records. Where the scenario names no totals, they
+// are what the floor's rate gives in the time that the load is not broken; each reader reads it all.
+func floor(s spec.Spec, rate pace.Rate, phases []Phase) Floor {
+	perSecond := rate.RecordsPerSecond() * s.Floor.Rate
+	f := Floor{PerSecond: max(1, int64(math.Ceil(perSecond))), Acked: s.Floor.Acked, Read: s.Floor.Read}
+	whole := time.Duration(0)
+	for _, phase := range phases {
+		whole += time.Duration(phase.Hold)
+	}
+	for _, fault := range s.Timeline {
+		whole -= time.Duration(fault.Hold)
+	}
+	if f.Acked == 0 {
+		f.Acked = max(1, int64(perSecond*whole.Seconds()))
+	}
+	if f.Read == 0 {
+		f.Read = f.Acked * int64(s.Load.Readers)
+	}
+	return f
+}
+
+// problems lists what cannot be done.
+func problems(s spec.Spec, p Plan, over Overrides) spec.Errors {
+	var errs spec.Errors
+	add := func(path, format string, args ...any) { errs = append(errs, s.Errorf(path, format, args...)) }
+	if most := maxNodes(s.System); s.Nodes > most {
+		add("nodes", "system %s runs on %d node, not on %d: write nodes: %d", s.System, most, s.Nodes, most)
+	}
+	ids := make([]int32, len(p.Nodes))
+	for i, n := range p.Nodes {
+		ids[i] = n.ID
+	}
+	for _, problem := range p.Timeline.Validate(p.Placement, ids) {
+		text := problem.Text
+		if problem.Known != nil {
+			text = fmt.Sprintf("unknown %s %q: %s", problem.Field, problem.Value, spec.Suggest(problem.Value, problem.Known))
+		}
+		add(fmt.Sprintf("timeline[%d].%s", problem.Fault, problem.Field), "%s", text)
+	}
+	if least := p.Duration(); time.Duration(s.Limits.Total) <= least {
+		add("limits.total", "limits.total is %v: the phases alone take %v", s.Limits.Total, least)
+	}
+	if over.Rate != (pace.Rate{}) {
+		if err := over.Rate.Validate(); err != nil {
+			add("load.rate", "the rate that was given in place of this one: %v", err)
+		}
+	}
+	if slices.Contains(over.Bugs, "") {
+		add("", "a bug to plant has no name")
+	}
+	return errs
+}

@@ -1,0 +1,191 @@
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/logproof/logproof/chaos/timeline"
+	"github.com/logproof/logproof/loadgen/pace"
+	"github.com/logproof/logproof/scenarios/spec"
+	"github.com/logproof/logproof/verify/history"
+)
+
+// Schema of plan.json.
+const Schema = "logproof.plan/v1"
+
+// Plan is everything a run needs to know. Durations, rates and sizes are text in JSON.
+type Plan struct {
+	Schema      string `json:"schema"`
+	Scenario    string `json:"scenario"`
+	Description string `json:"description"`
+	// Seed of everything that is drawn during the run.
+	Seed      int64              `json:"seed"`
+	System    string             `json:"system"`
+	Placement timeline.Placement `json:"placement"`
+	Nodes     []Node             `json:"nodes"`
+	Topics    []Topic            `json:"topics"`
+	Load      Load               `json:"load"`
+	// Phases of the load, in order.
+	Phases   []Phase           `json:"phases"`
+	Timeline timeline.Timeline `json:"timeline"`
+	// Checks are the rules of verify that judge the run.
+	Checks []string `json:"checks"`
+	Floor  Floor    `json:"floor"`
+	Limits Limits   `json:"limits"`
+	// Expect is set where the scenario exists to catch a planted bug: what the run must end with if
+	// that bug is among those of its nodes.
+	Expect *Expect `json:"expect,omitempty"`
+}
+
+// Node of the cluster and how it is started.
+type Node struct {
+	ID    int32  `json:"id"`
+	Flush string `json:"flush"`
+	// Disk rules of the broker's --disk; "" is a plain disk.
+	Disk string `json:"disk"`
+	// Bugs to plant, sorted; empty is the broker as it is.
+	Bugs []string `json:"bugs"`
+}
+
+// Topic that is created for the run.
+type Topic struct {
+	Name              string `json:"name"`
+	Partitions        int32  `json:"partitions"`
+	ReplicationFactor int16  `json:"replication_factor"`
+}
+
+// Load is who produces and reads, and how; the rate is that of each Phase.
+type Load struct {
+	RecordSize spec.Size `json:"record_size"`
+	Producers  int       `json:"producers"`
+	Readers    int       `json:"readers"`
+	// Acks is all, 1 or 0.
+	Acks       spec.Acks     `json:"acks"`
+	Idempotent bool          `json:"idempotent"`
+	Linger     spec.Duration `json:"linger"`
+	// MaxInFlight produce requests per broker; 0 leaves it to the client.
+	MaxInFlight int       `json:"max_in_flight"`
+	BatchSize   spec.Size `json:"batch_size"`
+	// DeliveryTimeout of a record; 0 is for ever.
+	DeliveryTimeout spec.Duration `json:"delivery_timeout"`
+}
+
+// Names of phases.
+const (
+	// WarmUp ends when the load has held its floor.
+	WarmUp = "warm-up"
+	// Faults is the time of the timeline; it is missing where there are none.
+	Faults = "faults"
+	// CoolDown is the load after the last heal was proved.
+	CoolDown = "cool-down"
+)
+
+// Phase of the load.
+type Phase struct {
+	Name string `json:"name"`
+	// Rate of all producers together.
+	Rate pace.Rate `json:"rate"`
+	// Hold is the least time of the phase: what its gates ask for.
+	Hold spec.Duration `json:"hold"`
+	// Within is how long the phase may take to reach its end; 0 is bounded by the limits only.
+	Within spec.Duration `json:"within,omitempty"`
+}
+
+// Floor of traffic in absolute numbers; below it the run is inconclusive.
+type Floor struct {
+	// PerSecond is the records that must be acknowledged each second for the load to count as held.
+	PerSecond int64 `json:"per_second"`
+	// Acked and Read are the records that must have been acknowledged, and read by all live readers
+	// together, in the whole run.
+	Acked int64 `json:"acked"`
+	Read  int64 `json:"read"`
+}
+
+// Limits of time.
+type Limits struct {
+	// Converge is how long a node may take to serve again, and the cluster to settle.
+	Converge spec.Duration `json:"converge"`
+	// Total is how long the whole run may take.
+	Total spec.Duration `json:"total"`
+}
+
+// Expect is what a run with a planted bug must end with.
+type Expect struct {
+	Bug   string `json:"bug"`
+	Rule  string `json:"rule"`
+	Class string `json:"class"`
+}
+
+// Phase finds a phase by its name.
+func (p Plan) Phase(name string) (Phase, bool) {
+	for _, phase := range p.Phases {
+		if phase.Name == name {
+			return phase, true
+		}
+	}
+	return Phase{}, false
+}
+
+// Rate of the load: it is the same in every phase.
+func (p Plan) Rate() pace.Rate {
+	if len(p.Phases) == 0 {
+		return pace.Rate{}
+	}
+	return p.Phases[0].Rate
+}
+
+// Duration is the least time that the phases take together.
+func (p Plan) Duration() time.Duration {
+	var sum time.Duration
+	for _, phase := range p.Phases {
+		sum += time.Duration(phase.Hold)
+	}
+	return sum
+}
+
+// Partitions lists every partition of every topic, in the order of the plan.
+func (p Plan) Partitions() []history.Partition {
+	var all []history.Partition
+	for _, t := range p.Topics {
+		for i := range t.Partitions {
+			all = append(all, history.Partition{Topic: t.Name, Index: i})
+		}
+	}
+	return all
+}
+
+// JSON is the content of plan.json: indented, with a newline at its end, the same bytes for the same
+// plan.
+func (p Plan) JSON() ([]byte, error) {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(p); err != nil {
+		return nil, fmt.Errorf("write the plan of %s: %w", p.Scenario, err)
+	}
+	return out.Bytes(), nil
+}
+
+// Parse reads what JSON wrote. A key that it does not know, or another schema, is an error: the run
+// was made by another version.
+func Parse(data []byte) (Plan, error) {
+	var p Plan
+	var head struct {
+		Schema string `json:"schema"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return Plan{}, fmt.Errorf("read the plan: %w: it is damaged or no plan.json", err)
+	}
+	if head.Schema != Schema {
+		return Plan{}, fmt.Errorf("read the plan: its schema is %q, this program knows %q: use the version that made the run", head.Schema, Schema)
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&p); err != nil {
+		return Plan{}, fmt.Errorf("read the plan: %w", err)
+	}
+	return p, nil
+}

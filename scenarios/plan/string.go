@@ -1,0 +1,99 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+)
+
+// String is the plan for people: one line per part, in the order in which things happen.
+func (p Plan) String() string {
+	var b strings.Builder
+	line := func(label, format string, args ...any) {
+		fmt.Fprintf(&b, "%-10s %s\n", label, fmt.Sprintf(format, args...))
+	}
+	line("scenario", "%s, seed %d", p.Scenario, p.Seed)
+	if p.Description != "" {
+		line("", "%s", p.Description)
+	}
+	line("cluster", "%s, %s, placement %s", p.System, count(len(p.Nodes), "node"), p.Placement)
+	for _, n := range p.Nodes {
+		line(fmt.Sprintf("  node %d", n.ID), "flush %s, disk %s, bugs %s", n.Flush, orPlain(n.Disk), orNone(n.Bugs))
+	}
+	for i, t := range p.Topics {
+		line(first(i, "topics"), "%s: %s, replication factor %d", t.Name, count(int(t.Partitions), "partition"), t.ReplicationFactor)
+	}
+	line("load", "%v of %v records by %s, %s", p.Rate(), p.Load.RecordSize, count(p.Load.Producers, "producer"), count(p.Load.Readers, "reader"))
+	line("", "%s", p.Load.producer())
+	p.phaseLines(line)
+	line("checks", "%s", strings.Join(p.Checks, ", "))
+	line("floors", "%d records/s while the load is held, %d acknowledged and %d read in the run", p.Floor.PerSecond, p.Floor.Acked, p.Floor.Read)
+	line("limits", "%v in total", p.Limits.Total)
+	if p.Expect != nil {
+		line("expect", "with the bug %s: rule %s fails with %s", p.Expect.Bug, p.Expect.Rule, p.Expect.Class)
+	}
+	return b.String()
+}
+
+// phaseLines prints the phases and, in their place, the faults.
+func (p Plan) phaseLines(line func(label, format string, args ...any)) {
+	for i, phase := range p.Phases {
+		label := first(i, "phases")
+		switch {
+		case phase.Name == Faults:
+			for n, f := range p.Timeline {
+				line(label, "fault %d: %s, then heal", n+1, f)
+			}
+		case phase.Within > 0:
+			line(label, "%s: the floor holds for %v, within %v", phase.Name, phase.Hold, phase.Within)
+		default:
+			line(label, "%s: %v", phase.Name, phase.Hold)
+		}
+	}
+	line("", "converge within %v, then a barrier and a scan of every partition", p.Limits.Converge)
+}
+
+// producer describes the producers.
+func (l Load) producer() string {
+	parts := []string{"acks " + string(l.Acks)}
+	if l.Idempotent {
+		parts = append(parts, "idempotent")
+	}
+	parts = append(parts, "linger "+l.Linger.String(), "batches of at most "+l.BatchSize.String())
+	if l.MaxInFlight > 0 {
+		parts = append(parts, fmt.Sprintf("%d in flight", l.MaxInFlight))
+	}
+	if l.DeliveryTimeout > 0 {
+		parts = append(parts, "delivery timeout "+l.DeliveryTimeout.String())
+	}
+	return strings.Join(parts, ", ")
+}
+
+// count prints "1 node", "3 nodes".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// first gives the label of a part to its first line only.
+func first(i int, label string) string {
+	if i == 0 {
+		return label
+	}
+	return ""
+}
+
+func orPlain(disk string) string {
+	if disk == "" {
+		return "plain"
+	}
+	return disk
+}
+
+func orNone(bugs []string) string {
+	if len(bugs) == 0 {
+		return "none"
+	}
+	return strings.Join(bugs, ", ")
+}

@@ -1,0 +1,12 @@
+// Package report writes what a finished run found: for people on a terminal, for programs, for CI and for pull requests.
+//
+//	verify.Report ──┐           ┌─> Text         stdout, the verdict first
+//	loadgen's sums ─┼─ Run ─────┼─> verdict.json what was judged and how        logproof.verdict/v1
+//	faults, paths ──┘           ├─> result.json  the same and every measurement logproof.result/v1
+//	                            ├─> junit.xml    one test case per rule and per assumption
+//	                            └─> summary.md   for a pull request
+//
+// No number stands before the verdict, and a run that broke a promise shows what it broke instead of
+// how fast it was. Nothing here judges: the one thing it adds is that a run whose accounting does not
+// add up is inconclusive at best.
+package report

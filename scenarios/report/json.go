@@ -1,0 +1,106 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/logproof/logproof/verify"
+)
+
+// Schemas of the JSON files. A field may be added within a version; none is renamed or removed.
+const (
+	VerdictSchema = "logproof.verdict/v1"
+	ResultSchema  = "logproof.result/v1"
+)
+
+// identity says which run a file is about.
+type identity struct {
+	Schema    string    `json:"schema"`
+	Run       string    `json:"run"`
+	Scenario  string    `json:"scenario"`
+	Seed      int64     `json:"seed"`
+	System    string    `json:"system"`
+	Placement string    `json:"placement"`
+	Started   time.Time `json:"started"`
+}
+
+// verdictFile is verdict.json.
+type verdictFile struct {
+	identity
+	// Verdict of the run: that of the history and of the run's own assumptions.
+	Verdict     verify.Verdict      `json:"verdict"`
+	Headline    string              `json:"headline"`
+	Assumptions []verify.Assumption `json:"assumptions"`
+	// History is the judgement of the recorded history alone.
+	History verify.Report `json:"history"`
+}
+
+// resultFile is result.json. Durations are in nanoseconds, as the names say.
+type resultFile struct {
+	identity
+	Verdict     verify.Verdict      `json:"verdict"`
+	Headline    string              `json:"headline"`
+	DurationNS  time.Duration       `json:"duration_ns"`
+	Dir         string              `json:"dir"`
+	Rules       []ruleLine          `json:"rules"`
+	Assumptions []verify.Assumption `json:"assumptions"`
+	Faults      []Fault             `json:"faults"`
+	Outages     []verify.Outage     `json:"outages"`
+	Throughput  Throughput          `json:"throughput"`
+	Latency     []Latency           `json:"latency"`
+	Accounting  []Identity          `json:"accounting"`
+	Next        []string            `json:"next"`
+}
+
+// ruleLine is a rule's result without its anomalies, which are in verdict.json.
+type ruleLine struct {
+	Rule      verify.Rule    `json:"rule"`
+	Asked     bool           `json:"asked"`
+	Verdict   verify.Verdict `json:"verdict"`
+	Checked   int64          `json:"checked"`
+	Unit      string         `json:"unit"`
+	Anomalies int64          `json:"anomalies"`
+}
+
+// VerdictJSON writes verdict.json: the judgement, with every anomaly that was kept.
+func VerdictJSON(w io.Writer, r Run) error {
+	return encode(w, verdictFile{
+		identity: r.identity(VerdictSchema), Verdict: r.Verdict(), Headline: r.Headline(),
+		Assumptions: some(r.AllAssumptions()), History: r.Report,
+	})
+}
+
+// ResultJSON writes result.json: the verdict and every measurement. It is what --json prints.
+func ResultJSON(w io.Writer, r Run) error {
+	file := resultFile{
+		identity: r.identity(ResultSchema), Verdict: r.Verdict(), Headline: r.Headline(),
+		DurationNS: r.Duration, Dir: r.Dir, Rules: []ruleLine{}, Assumptions: some(r.AllAssumptions()),
+		Faults: some(r.Faults), Outages: some(r.Report.Outages), Throughput: r.Throughput,
+		Latency: some(r.Latency), Accounting: some(r.Accounting), Next: some(r.Next),
+	}
+	for _, rule := range r.Report.Rules {
+		file.Rules = append(file.Rules, ruleLine{rule.Rule, rule.Asked, rule.Verdict, rule.Checked, rule.Unit, rule.Total})
+	}
+	return encode(w, file)
+}
+
+func (r Run) identity(schema string) identity {
+	return identity{schema, r.RunID, r.Scenario, r.Seed, r.System, r.Placement, r.Started.UTC()}
+}
+
+// some makes an empty list of none, so that programs always find an array.
+func some[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// encode writes JSON for people and programs: indented, and with < and > as they are.
+func encode(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}

@@ -1,0 +1,350 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/history"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// passing is a run in which everything held.
+func passing() Run {
+	rule := func(name verify.Rule, checked int64, unit string) verify.RuleResult {
+		return verify.RuleResult{Rule: name, Asked: true, Verdict: verify.Pass, Checked: checked, Unit: unit}
+	}
+	latency := func(name string, samples int64, unit time.Duration) Latency {
+		return Latency{Name: name, Count: samples, Percentiles: []Percentile{
+			{50, 812 * unit, true}, {99, 2140 * unit, true}, {99.9, 9995 * unit, true}, {99.99, 0, false}, {100, 731200 * unit, true},
+		}}
+	}
+	return Run{
+		Scenario: "demo", Seed: 7, RunID: "20260102-030405-demo", Dir: "runs/20260102-030405-demo",
+		System: "reference", Placement: "process",
+		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Duration: 12*time.Second + 345*time.Millisecond,
+		Report: verify.Report{
+			Verdict: verify.Pass,
+			Rules: []verify.RuleResult{
+				rule("append-order", 4102, "acknowledged batches"),
+				rule("producer-order", 61246, "records in the final scan"),
+				rule("loss", 61234, "acknowledged records"),
+				{Rule: "corruption"},
+			},
+			Assumptions: []verify.Assumption{
+				{Name: "clock", Verdict: verify.Pass, Detail: "no return before its invocation"},
+				{Name: "faults", Verdict: verify.Pass, Detail: "1 of 1 proved in and out"},
+			},
+			Outages: []verify.Outage{{Partition: "all", From: 3214e6, To: 4026e6, Fault: "kill node 0"}},
+			Counters: verify.Counters{
+				Operations: 18204, Attempts: 4310, RecordsAcked: 61234, RecordsUnknown: 12, RecordsRead: 122492, RecordsScanned: 61246,
+			},
+		},
+		Accounting: []Identity{
+			{Amount{"intended", 61246}, []Amount{{"sent", 61246}, {"dropped", 0}}},
+			{Amount{"sent", 61246}, []Amount{{"acked", 61234}, {"failed", 0}, {"unknown", 12}}},
+		},
+		Throughput: Throughput{Intended: 61246, Acked: 61234, Received: 122492, AckedBytes: 15675904, Over: 12250 * time.Millisecond},
+		Latency:    []Latency{latency("response", 61234, time.Microsecond), latency("service", 61234, time.Microsecond/2)},
+		Faults:     []Fault{{Text: "kill node 0", From: 3210 * time.Millisecond, To: 4105 * time.Millisecond}},
+		Next:       []string{"logproof demo --bug ack-before-write", "logproof verify runs/20260102-030405-demo"},
+	}
+}
+
+// failing is the same run with lost records; one rule found more than it kept.
+func failing() Run {
+	r := passing()
+	r.Report.Verdict = verify.Fail
+	lost := verify.Anomaly{
+		Rule: "loss", Class: "lost-write", Partition: history.Partition{Topic: "orders", Index: 3}, Count: 41,
+		FirstSequence: 1200, Offset: 1200,
+		Text: "orders/3: 41 acknowledged records of producer 0 (sequences 1200..1240, offsets 1200..1240) are not in the log below its barrier at 5321",
+	}
+	gone := lost
+	gone.Class, gone.Text = "read-then-gone", "orders/4: 2 records of producer 0 that reader-1 <had> read | are gone"
+	r.Report.Rules[2].Verdict, r.Report.Rules[2].Anomalies, r.Report.Rules[2].Total = verify.Fail, []verify.Anomaly{lost, gone}, 9
+	return r
+}
+
+// inconclusive is the same run with a fault that was not proved, a rule without work, and books that do not add up.
+func inconclusive() Run {
+	r := passing()
+	r.Report.Verdict = verify.Inconclusive
+	r.Report.Rules[1] = verify.RuleResult{Rule: "producer-order", Asked: true, Unit: "records", Skipped: "the history has no records to judge"}
+	r.Report.Assumptions[1] = verify.Assumption{Name: "faults", Verdict: verify.Inconclusive, Detail: "kill node 0 was injected, but its effect was not proved: pid 4711 is alive"}
+	r.Accounting[1].Right[1].Records = 3
+	r.Report.Outages = []verify.Outage{{Partition: "orders/2", From: 9e9, To: 12e9, Open: true}}
+	return r
+}
+
+// TestGolden compares everything that is written with files under testdata.
+func TestGolden(t *testing.T) {
+	for name, run := range map[string]Run{"pass": passing(), "fail": failing(), "inconclusive": inconclusive()} {
+		for suffix, write := range map[string]func(io.Writer, Run) error{
+			"txt":          func(w io.Writer, r Run) error { return Text(w, r, Style{}) },
+			"narrow.txt":   func(w io.Writer, r Run) error { return Text(w, r, Style{Width: 60}) },
+			"colour.txt":   func(w io.Writer, r Run) error { return Text(w, r, Style{Colour: true}) },
+			"verdict.json": VerdictJSON,
+			"result.json":  ResultJSON,
+			"junit.xml":    JUnit,
+			"md":           Markdown,
+		} {
+			var got bytes.Buffer
+			if err := write(&got, run); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+"."+suffix, got.Bytes())
+		}
+	}
+}
+
+// golden compares with a file of testdata, or rewrites it.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gotLines, wantLines := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
+	for i := range max(len(gotLines), len(wantLines)) {
+		if gotLine, wantLine := at(gotLines, i), at(wantLines, i); gotLine != wantLine {
+			t.Errorf("%s:%d: got  %q\nwant %q\nif that is meant, run go test ./scenarios/report -update", file, i+1, gotLine, wantLine)
+			return
+		}
+	}
+}
+
+// at is the i-th line, or a mark that the text ended before it.
+func at(lines []string, i int) string {
+	if i < len(lines) {
+		return lines[i]
+	}
+	return "(end)"
+}
+
+// TestVerdictFirst is principle 6: the verdict leads, and a run that broke a promise shows no rate.
+func TestVerdictFirst(t *testing.T) {
+	for word, run := range map[string]Run{"PASS": passing(), "FAIL": failing(), "INCONCLUSIVE": inconclusive()} {
+		var text, summary bytes.Buffer
+		if err := errors.Join(Text(&text, run, Style{}), Markdown(&summary, run)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(text.String(), word+" ") {
+			t.Errorf("the text does not start with %s:\n%s", word, &text)
+		}
+		broken := word == "FAIL"
+		for name, out := range map[string]string{"text": text.String(), "summary": summary.String()} {
+			if strings.Contains(out, "records/s") == broken || strings.Contains(out, "p99.9") == broken {
+				t.Errorf("%s: rates in the %s of a broken run, or none in another:\n%s", word, name, out)
+			}
+		}
+	}
+}
+
+// TestNarrowFits checks every line but those that are meant to be copied.
+func TestNarrowFits(t *testing.T) {
+	for _, run := range []Run{passing(), failing(), inconclusive()} {
+		for _, width := range []int{10, 40, 60, 200} {
+			var out bytes.Buffer
+			if err := Text(&out, run, Style{Width: width}); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(out.String()) {
+				line = strings.TrimSuffix(line, "\n")
+				if utf8.RuneCountInString(line) > max(width, 40) && !strings.Contains(line, "logproof ") && !(width < 60 && isRule(line)) {
+					t.Errorf("width %d: %d characters: %q", width, utf8.RuneCountInString(line), line)
+				}
+				if strings.HasSuffix(line, " ") {
+					t.Errorf("space at the end of %q", line)
+				}
+			}
+		}
+	}
+}
+
+// isRule recognises a line of the rules, which needs 60 characters.
+func isRule(line string) bool {
+	rest := strings.TrimPrefix(line, strings.Repeat(" ", labelWidth))
+	for _, rule := range passing().Report.Rules {
+		if strings.HasPrefix(rest, string(rule.Rule)+" ") {
+			return true
+		}
+	}
+	return strings.HasPrefix(rest, "   ")
+}
+
+// TestVerdictOfTheRun shows that the run's own assumptions can take a pass away, and nothing else.
+func TestVerdictOfTheRun(t *testing.T) {
+	doubt := verify.Assumption{Name: "generator", Verdict: verify.Inconclusive, Detail: "the client was the bottleneck"}
+	for _, c := range []struct {
+		name   string
+		change func(*Run)
+		want   verify.Verdict
+	}{
+		{"pass", func(*Run) {}, verify.Pass},
+		{"zero run", func(r *Run) { *r = Run{} }, verify.Inconclusive},
+		{"own assumption", func(r *Run) { r.Assumptions = append(r.Assumptions, doubt) }, verify.Inconclusive},
+		{"zero assumption", func(r *Run) { r.Assumptions = []verify.Assumption{{Name: "never checked"}} }, verify.Inconclusive},
+		{"books", func(r *Run) { r.Accounting[0].Left.Records++ }, verify.Inconclusive},
+		{"fail outranks", func(r *Run) { *r = failing(); r.Assumptions = append(r.Assumptions, doubt) }, verify.Fail},
+	} {
+		r := passing()
+		c.change(&r)
+		if got := r.Verdict(); got != c.want {
+			t.Errorf("%s: verdict is %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestJUnitCounts(t *testing.T) {
+	for name, c := range map[string]struct {
+		run                       Run
+		failures, errors, skipped int
+	}{"pass": {passing(), 0, 0, 1}, "fail": {failing(), 1, 0, 1}, "inconclusive": {inconclusive(), 0, 3, 1}} {
+		var out bytes.Buffer
+		if err := JUnit(&out, c.run); err != nil {
+			t.Fatal(err)
+		}
+		var file junitFile
+		if err := xml.Unmarshal(out.Bytes(), &file); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		s := file.Suites[0]
+		if s.Tests != len(s.Cases) || s.Tests != 7 || s.Failures != c.failures || s.Errors != c.errors || s.Skipped != c.skipped {
+			t.Errorf("%s: %d tests, %d failures, %d errors, %d skipped of %d cases", name, s.Tests, s.Failures, s.Errors, s.Skipped, len(s.Cases))
+		}
+	}
+}
+
+// TestEmptyLists checks that programs find arrays, never null.
+func TestEmptyLists(t *testing.T) {
+	var out bytes.Buffer
+	if err := ResultJSON(&out, Run{}); err != nil {
+		t.Fatal(err)
+	}
+	var file map[string]any
+	if err := json.Unmarshal(out.Bytes(), &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"rules", "assumptions", "faults", "outages", "latency", "accounting", "next"} {
+		if _, ok := file[key].([]any); !ok {
+			t.Errorf("%s is %v, not an array", key, file[key])
+		}
+	}
+}
+
+func TestFormats(t *testing.T) {
+	for want, got := range map[string]string{
+		"0": count(0), "999": count(999), "1,000": count(1000), "-1,234,567": count(-1234567),
+		"0 ns": span(0), "812 ns": span(812), "1.00 µs": span(1000), "53.1 µs": span(53100), "812 ms": span(812 * time.Millisecond),
+		"1.24 s": span(1240 * time.Millisecond), "10.0 s": span(9999 * time.Millisecond), "3600 s": span(time.Hour),
+		"1.28 MB/s": bytesPerSecond(1280000), "12.0 B/s": bytesPerSecond(12), "2.50 GB/s": bytesPerSecond(2.5e9),
+		"p50": percentName(50), "p99.99": percentName(99.99), "max": percentName(100),
+		"intended 1,000 = sent 998 + dropped 2": Identity{Amount{"intended", 1000}, []Amount{{"sent", 998}, {"dropped", 2}}}.String(),
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestColours(t *testing.T) {
+	for _, c := range []struct {
+		terminal bool
+		env      map[string]string
+		want     bool
+	}{
+		{true, nil, true}, {false, nil, false},
+		{true, map[string]string{"NO_COLOR": "0"}, false},
+		{true, map[string]string{"TERM": "dumb"}, false},
+		{true, map[string]string{"NO_COLOR": "", "TERM": "xterm"}, true},
+	} {
+		if got := Colours(c.terminal, func(key string) string { return c.env[key] }); got != c.want {
+			t.Errorf("terminal %t, environment %v: %t", c.terminal, c.env, got)
+		}
+	}
+}
+
+func TestWriteMakesAllFiles(t *testing.T) {
+	dir := t.TempDir()
+	if err := Write(dir, passing()); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(dir, failing()); err != nil { // again, over the first
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 4 {
+		t.Fatalf("directory has %v, %v: want four files and nothing temporary", entries, err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, VerdictFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct{ Schema, Verdict string }
+	if err := json.Unmarshal(text, &file); err != nil || file.Schema != VerdictSchema || file.Verdict != "fail" {
+		t.Errorf("verdict.json says %+v, %v", file, err)
+	}
+}
+
+func TestWriteNamesEveryMissingFile(t *testing.T) {
+	err := Write(filepath.Join(t.TempDir(), "absent"), passing())
+	if err == nil {
+		t.Fatal("no error for a directory that is not there")
+	}
+	for _, name := range []string{VerdictFile, ResultFile, JUnitFile, MarkdownFile} {
+		if !strings.Contains(err.Error(), name) {
+			t.Errorf("the error does not name %s: %v", name, err)
+		}
+	}
+}
+
+// TestFullDiskKeepsTheOldFile lets the content fail half way, as a full disk does.
+func TestFullDiskKeepsTheOldFile(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, VerdictFile)
+	if err := os.WriteFile(name, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	full := errors.New("no space left on device")
+	err := writeFile(name, func(w io.Writer) error {
+		if _, err := io.WriteString(w, "half"); err != nil {
+			return err
+		}
+		return full
+	})
+	if !errors.Is(err, full) {
+		t.Errorf("error is %v", err)
+	}
+	if text, err := os.ReadFile(name); err != nil || string(text) != "old" {
+		t.Errorf("the file has %q, %v", text, err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+	if err := Text(failingWriter{full}, passing(), Style{}); !errors.Is(err, full) {
+		t.Errorf("text: error is %v", err)
+	}
+}
+
+type failingWriter struct{ err error }
+
+func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }

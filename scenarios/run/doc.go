@@ -1,0 +1,10 @@
+// Package run is the conductor: it executes a plan and leaves a run directory.
+//
+//	Plan ─> cluster up ─> warm-up ─> timeline ─> cool-down ─> converge ─> barriers ─> scan
+//	           │             └──── load, readers and nemesis write one history ────┘     │
+//	           └─> nodes/<id>/                                                           v
+//	                          history.bin, read back ─> verify ─> verdict.json, summary.md, ...
+//
+// Phases are gated by conditions, never slept. A phase that fails ends the run early but not
+// silently: what was recorded is judged all the same, and the verdict cannot be pass.
+package run

@@ -1,0 +1,129 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/logproof/logproof/loadgen"
+	"github.com/logproof/logproof/scenarios/plan"
+	"github.com/logproof/logproof/scenarios/report"
+	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/history"
+)
+
+// Names of the files that a run makes beside those of its report.
+const (
+	planFile    = "plan.json"
+	historyFile = "history.bin"
+)
+
+// writePlan keeps what was to be done.
+func writePlan(dir string, p plan.Plan) error {
+	text, err := p.JSON()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, planFile), text, 0o644); err != nil {
+		return fmt.Errorf("write the plan: %w", err)
+	}
+	return nil
+}
+
+func readPlan(dir string) (p plan.Plan, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, planFile))
+	if err != nil {
+		return p, fmt.Errorf("%s is not a run directory: %w", dir, err)
+	}
+	if p, err = plan.Parse(text); err != nil {
+		return p, fmt.Errorf("%s: %w", filepath.Join(dir, planFile), err)
+	}
+	return p, nil
+}
+
+// recording is what a history says beside its judgement.
+type recording struct {
+	judged verify.Report
+	meta   history.Meta
+	faults faults
+}
+
+// judgeHistory reads the recorded history back and judges it.
+func judgeHistory(dir string, p plan.Plan) (r recording, err error) {
+	path := filepath.Join(dir, historyFile)
+	if r.judged, err = verify.CheckFile(path, expectation(p)); err != nil {
+		return r, fmt.Errorf("judge the history: %w", err)
+	}
+	reader, err := history.Open(path)
+	if err != nil {
+		return r, fmt.Errorf("read the history again: %w", err)
+	}
+	defer reader.Close()
+	r.meta = reader.Meta()
+	for {
+		entry, err := reader.Next()
+		var torn *history.TornError
+		if errors.Is(err, io.EOF) || errors.As(err, &torn) {
+			return r, nil // torn: the report says so
+		}
+		if err != nil {
+			return r, fmt.Errorf("read the history again: %w", err)
+		}
+		if op := entry.Operation; op != nil && op.Kind == history.Fault {
+			r.faults.observe(op)
+		}
+	}
+}
+
+// expectation is what verify needs to know of a plan.
+func expectation(p plan.Plan) verify.Expect {
+	expect := verify.Expect{
+		Idempotent: p.Load.Idempotent, MinAcked: p.Floor.Acked, MinRead: p.Floor.Read,
+		Faults: len(p.Timeline), RequireScan: true, RequireAttempts: true,
+		Partitions: p.Partitions(), Rules: []verify.Rule{},
+	}
+	for _, rule := range p.Checks {
+		expect.Rules = append(expect.Rules, verify.Rule(rule))
+	}
+	return expect
+}
+
+// judge makes the report of a run that has ended, and writes it.
+func (c *conductor) judge(ctx context.Context, result *loadgen.Result) (report.Run, error) {
+	c.cfg.Progress.Event("phase", "verify")
+	p := c.cfg.Plan
+	recorded, err := judgeHistory(c.cfg.Dir, p)
+	if err != nil {
+		return report.Run{}, err
+	}
+	r := newReport(c.cfg.Dir, p, recorded)
+	r.Duration = time.Since(c.began)
+	r.Assumptions = c.incidents
+	if ctx.Err() != nil {
+		r.Assumptions = append(r.Assumptions, verify.Assumption{Name: "interrupted", Verdict: verify.Inconclusive, Detail: "the run was interrupted"})
+	}
+	if result.Tap != nil {
+		r.Assumptions = append(r.Assumptions, verify.Assumption{Name: "tap", Verdict: verify.Inconclusive, Detail: result.Tap.Error()})
+	}
+	addNumbers(&r, p, result)
+	err = errors.Join(report.Write(c.cfg.Dir, r), result.WriteHistograms(c.cfg.Dir))
+	return r, err
+}
+
+// Verify judges a recorded run again, from its directory alone, and leaves the directory as it is.
+// What the load generator measured is not in the history: it is in the files of the first report.
+func Verify(dir string) (report.Run, error) {
+	p, err := readPlan(dir)
+	if err != nil {
+		return report.Run{}, err
+	}
+	recorded, err := judgeHistory(dir, p)
+	if err != nil {
+		return report.Run{}, err
+	}
+	return newReport(dir, p, recorded), nil
+}

@@ -1,0 +1,124 @@
+package run
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/logproof/logproof/loadgen"
+	"github.com/logproof/logproof/loadgen/client"
+	"github.com/logproof/logproof/scenarios/plan"
+	"github.com/logproof/logproof/scenarios/report"
+	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/history"
+)
+
+// loadConfig is what the load generator needs to know of a plan.
+func loadConfig(p plan.Plan, id uint64, brokers []string, recorder *history.Recorder) (loadgen.Config, error) {
+	acks, err := client.ParseAcks(string(p.Load.Acks))
+	if err != nil {
+		return loadgen.Config{}, err
+	}
+	cfg := loadgen.Config{
+		Run: id, Seed: p.Seed, Brokers: brokers, Producers: p.Load.Producers, Rate: p.Rate(),
+		RecordSize: int(p.Load.RecordSize), Readers: p.Load.Readers, Recorder: recorder,
+		Producer: client.ProducerSpec{
+			Acks: acks, Idempotent: p.Load.Idempotent, Linger: time.Duration(p.Load.Linger),
+			BatchMaxBytes: int32(p.Load.BatchSize), DeliveryTimeout: time.Duration(p.Load.DeliveryTimeout),
+		},
+	}
+	if !p.Load.Idempotent {
+		cfg.Producer.MaxInFlight = p.Load.MaxInFlight
+	}
+	for _, t := range p.Topics {
+		cfg.Topics = append(cfg.Topics, loadgen.Topic{Name: t.Name, Partitions: t.Partitions, ReplicationFactor: t.ReplicationFactor})
+	}
+	return cfg, nil
+}
+
+// newReport is the part of a report that is in the history.
+func newReport(dir string, p plan.Plan, recorded recording) report.Run {
+	r := report.Run{
+		Scenario: p.Scenario, Seed: p.Seed, RunID: fmt.Sprintf("%016x", recorded.meta.Run), Dir: dir,
+		System: p.System, Placement: string(p.Placement), Started: recorded.meta.Started,
+		Report: recorded.judged, Faults: recorded.faults,
+	}
+	r.Next = next(r, p)
+	return r
+}
+
+// planted reports whether any node has a planted bug.
+func planted(p plan.Plan) bool {
+	return slices.ContainsFunc(p.Nodes, func(n plan.Node) bool { return len(n.Bugs) > 0 })
+}
+
+// next suggests what to type now.
+func next(r report.Run, p plan.Plan) []string {
+	again := "logproof verify " + r.Dir
+	switch {
+	case r.Verdict() == verify.Fail && planted(p):
+		return []string{again + "    # judge the recording again", "logproof run " + p.Scenario + "    # the same without the bug"}
+	case !planted(p) && p.Scenario == "demo":
+		return []string{"logproof demo --bug ack-before-write    # a broker that lies, and is caught", again + "    # judge the recording again"}
+	}
+	return []string{again + "    # judge the recording again"}
+}
+
+// addNumbers adds what the load generator measured.
+func addNumbers(r *report.Run, p plan.Plan, result *loadgen.Result) {
+	a := result.Accounting
+	amount := func(name string, n uint64) report.Amount { return report.Amount{Name: name, Records: int64(n)} }
+	r.Accounting = []report.Identity{
+		{Left: amount("intended", a.Intended), Right: []report.Amount{amount("sent", a.Sent), amount("dropped", a.Dropped)}},
+		{Left: amount("sent", a.Sent), Right: []report.Amount{amount("acked", a.Acked), amount("failed", a.Failed), amount("unknown", a.Unknown)}},
+	}
+	var received uint64
+	for _, reader := range a.Readers {
+		if reader.Live {
+			received += reader.Received
+		}
+		r.Accounting = append(r.Accounting, report.Identity{
+			Left:  amount(reader.Process+" received", reader.Received),
+			Right: []report.Amount{amount("unique", reader.Unique), amount("duplicate", reader.Duplicate)},
+		})
+	}
+	r.Throughput = report.Throughput{
+		Intended: int64(a.Intended), Acked: int64(a.Acked), Received: int64(received),
+		AckedBytes: int64(a.Acked) * int64(p.Load.RecordSize), Over: time.Duration(result.Stopped - result.Started),
+	}
+	for _, l := range []struct {
+		name    string
+		latency loadgen.Latency
+	}{{"response", result.Response}, {"service", result.Service}, {"slip", result.Slip}, {"end to end", result.EndToEnd}} {
+		r.Latency = append(r.Latency, latency(l.name, l.latency))
+	}
+	if err := result.Identity(); err != nil {
+		r.Assumptions = append(r.Assumptions, verify.Assumption{Name: "measurement", Verdict: verify.Inconclusive, Detail: err.Error()})
+	}
+}
+
+func latency(name string, l loadgen.Latency) report.Latency {
+	out := report.Latency{Name: name, Count: int64(l.Count())}
+	for _, percent := range []float64{50, 90, 99, 99.9} {
+		value, ok := l.Percentile(percent)
+		out.Percentiles = append(out.Percentiles, report.Percentile{Percent: percent, Value: value, OK: ok})
+	}
+	out.Percentiles = append(out.Percentiles, report.Percentile{Percent: 100, Value: l.Max(), OK: l.Count() > 0})
+	return out
+}
+
+// faults reads the windows of the faults from the operations of the nemesis.
+type faults []report.Fault
+
+// observe takes one stage: injection opens a fault, the proof of its heal closes it.
+func (f *faults) observe(op *history.Operation) {
+	text := op.Fault.Fault + " " + op.Fault.Target
+	switch op.Fault.Stage {
+	case history.Inject:
+		*f = append(*f, report.Fault{Text: text, From: time.Duration(op.Invoke)})
+	case history.ProveHealed:
+		if i := slices.IndexFunc(*f, func(open report.Fault) bool { return open.Text == text && open.To == 0 }); i >= 0 {
+			(*f)[i].To = time.Duration(op.Return)
+		}
+	}
+}

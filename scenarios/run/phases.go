@@ -1,0 +1,164 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/logproof/logproof/loadgen"
+	"github.com/logproof/logproof/scenarios/plan"
+)
+
+// phase is one step of a run. One that fails ends the run, except that a load which began is
+// always stopped in order: what it promised is settled before the history ends.
+type phase struct {
+	name string
+	do   func(ctx context.Context) error
+}
+
+// phases runs the load through the plan.
+func (c *conductor) phases(ctx context.Context) {
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	go c.status(watching)
+	before := []phase{
+		{"topics", c.load.Setup},
+		{"load", c.load.Start},
+		{"warm-up", c.warmUp},
+		{"faults", c.faults},
+		{"cool-down", c.coolDown},
+	}
+	after := []phase{
+		{"converge", c.ready},
+		{"drain", c.within(c.load.StopLoad)},
+		{"barriers", c.within(c.load.Barrier)},
+		{"scan", c.within(c.load.Scan)},
+		{"readers", c.within(c.load.StopReaders)},
+	}
+	loading := false
+	for _, p := range before {
+		if err := c.run(ctx, p); err != nil {
+			break
+		}
+		loading = loading || p.name == "load"
+	}
+	if !loading || ctx.Err() != nil {
+		return
+	}
+	for _, p := range after {
+		if err := c.run(ctx, p); err != nil && p.name == "barriers" {
+			return // there is nothing to read to
+		}
+	}
+}
+
+// run executes one phase and notes its trouble.
+func (c *conductor) run(ctx context.Context, p phase) error {
+	c.cfg.Progress.Event("phase", p.name)
+	err := p.do(ctx)
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
+		c.incident(p.name, err)
+	}
+	return err
+}
+
+// within bounds a phase by the plan's limit of convergence.
+func (c *conductor) within(do func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Duration(c.cfg.Plan.Limits.Converge))
+		defer cancel()
+		return do(ctx)
+	}
+}
+
+// warmUp waits until the load has held its floor.
+func (c *conductor) warmUp(ctx context.Context) error { return c.holdPhase(ctx, plan.WarmUp) }
+
+// coolDown lets the load go on at its floor after the last heal.
+func (c *conductor) coolDown(ctx context.Context) error { return c.holdPhase(ctx, plan.CoolDown) }
+
+// holdPhase waits until the load has held its floor for as long as the phase asks.
+func (c *conductor) holdPhase(ctx context.Context, name string) error {
+	p, ok := c.cfg.Plan.Phase(name)
+	if !ok {
+		return nil
+	}
+	within := time.Duration(p.Within)
+	if within == 0 {
+		within = time.Duration(p.Hold) + time.Duration(c.cfg.Plan.Limits.Converge)
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return c.floorHeld(ctx, time.Duration(p.Hold))
+}
+
+func (c *conductor) faults(ctx context.Context) error {
+	if len(c.cfg.Plan.Timeline) == 0 {
+		return nil
+	}
+	nemesis, err := c.nemesis(func(ctx context.Context, hold time.Duration) error {
+		ctx, cancel := context.WithTimeout(ctx, hold+time.Duration(c.cfg.Plan.Limits.Converge))
+		defer cancel()
+		return c.floorHeld(ctx, hold)
+	})
+	if err != nil {
+		return err
+	}
+	return nemesis.Run(ctx)
+}
+
+// lookEvery is how often the gates look at the load.
+const lookEvery = 50 * time.Millisecond
+
+// floorHeld returns when the load has been at or above its floor for that long without a break.
+func (c *conductor) floorHeld(ctx context.Context, hold time.Duration) error {
+	floor := c.cfg.Plan.Floor.PerSecond
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	var since time.Time
+	for {
+		now, snapshot := time.Now(), c.load.Snapshot()
+		switch {
+		case int64(snapshot.AckedLastSecond) < floor:
+			since = time.Time{}
+		case since.IsZero():
+			since = now
+		}
+		if !since.IsZero() && now.Sub(since) >= hold {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the load did not hold its floor of %d acknowledged records/s for %v: %d in the last second, %d in flight: %w",
+				floor, hold, snapshot.AckedLastSecond, snapshot.InFlight, ctx.Err())
+		}
+	}
+}
+
+// status reports the load several times a second until ctx ends.
+func (c *conductor) status(ctx context.Context) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if s := c.load.Snapshot(); s.Intended > 0 {
+				c.cfg.Progress.Status(statusLine(s))
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func statusLine(s loadgen.Snapshot) string {
+	line := fmt.Sprintf("%d records/s acknowledged, %d in all, %d in flight, %d read", s.AckedLastSecond, s.Acked, s.InFlight, s.Received)
+	if p99, ok := s.Response.Percentile(99); ok {
+		line += fmt.Sprintf(", p99 %v", p99.Round(10*time.Microsecond))
+	}
+	return line
+}

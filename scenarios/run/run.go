@@ -1,0 +1,213 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/logproof/logproof/chaos"
+	"github.com/logproof/logproof/chaos/cluster/process"
+	"github.com/logproof/logproof/chaos/ledger"
+	"github.com/logproof/logproof/loadgen"
+	"github.com/logproof/logproof/scenarios/plan"
+	"github.com/logproof/logproof/scenarios/report"
+	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/history"
+)
+
+// Progress is told what a run is doing. It is called from several goroutines.
+type Progress interface {
+	// Event is something that happened: a phase begins, a fault is proved.
+	Event(kind, text string)
+	// Status is how things are now, several times a second.
+	Status(text string)
+}
+
+// Config of one run.
+type Config struct {
+	Plan plan.Plan
+	// Binary is the logproof program that the nodes run.
+	Binary string
+	// Dir is the run directory; it must not exist yet.
+	Dir string
+	// Ledger is the directory of the ledger of running harnesses.
+	Ledger   string
+	Progress Progress
+}
+
+// conductor is the state of one run.
+type conductor struct {
+	cfg      Config
+	id       uint64
+	began    time.Time
+	recorder *history.Recorder
+	cluster  *process.Cluster
+	load     *loadgen.Generator
+	// incidents is what went wrong on the way, each as an assumption that does not hold.
+	incidents []verify.Assumption
+}
+
+// Run executes the plan. An error means that nothing was judged, because the run could not begin
+// or its directory could not be written; every other trouble is in the report. What was started is
+// stopped, and what was broken is healed, before it returns, also when ctx ends.
+func Run(ctx context.Context, cfg Config) (report.Run, error) {
+	c := &conductor{cfg: cfg, id: rand.Uint64(), began: time.Now()}
+	healed, err := ledger.Heal(cfg.Ledger)
+	for _, h := range healed {
+		cfg.Progress.Event("heal", h.String())
+	}
+	if err != nil {
+		return report.Run{}, fmt.Errorf("heal what an earlier run left: %w", err)
+	}
+	if err := c.prepare(); err != nil {
+		return report.Run{}, err
+	}
+	result, err := c.conduct(ctx)
+	if err != nil {
+		return report.Run{}, err
+	}
+	return c.judge(ctx, result)
+}
+
+// prepare makes the run directory and opens the history.
+func (c *conductor) prepare() error {
+	if err := os.MkdirAll(filepath.Dir(c.cfg.Dir), 0o755); err != nil {
+		return fmt.Errorf("make the run directory: %w", err)
+	}
+	if err := os.Mkdir(c.cfg.Dir, 0o755); err != nil {
+		return fmt.Errorf("make the run directory: %w", err)
+	}
+	if err := writePlan(c.cfg.Dir, c.cfg.Plan); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(c.cfg.Dir, historyFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("make the history: %w", err)
+	}
+	clock := func() history.Time { return history.Time(time.Since(c.began)) }
+	meta := history.Meta{Run: c.id, Scenario: c.cfg.Plan.Scenario, Seed: c.cfg.Plan.Seed, Started: c.began}
+	if c.recorder, err = history.NewRecorder(f, meta, clock); err != nil {
+		return errors.Join(fmt.Errorf("begin the history: %w", err), f.Close())
+	}
+	return nil
+}
+
+// conduct starts the cluster, runs the phases and stops everything. The history is closed when it
+// returns.
+func (c *conductor) conduct(ctx context.Context) (result *loadgen.Result, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(c.cfg.Plan.Limits.Total), errTotal)
+	defer cancel()
+	defer func() {
+		if closed := c.recorder.Close(); closed != nil {
+			c.incident("history", fmt.Errorf("the history could not be written: %w", closed))
+		}
+	}()
+	book, err := ledger.Open(c.cfg.Ledger, c.cfg.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the ledger: %w", err)
+	}
+	defer func() { err = errors.Join(err, book.Close()) }()
+	if err := c.start(ctx, book); err != nil {
+		return nil, err
+	}
+	defer c.stop()
+	if err := c.connect(); err != nil {
+		return nil, err
+	}
+	defer c.load.Close()
+	c.phases(ctx)
+	c.load.Close()
+	final := c.load.Result()
+	return &final, nil
+}
+
+// errTotal is the cause of a run that takes too long.
+var errTotal = errors.New("the run reached its limit of total time")
+
+// start starts the nodes and waits until each answers.
+func (c *conductor) start(ctx context.Context, book *ledger.Ledger) (err error) {
+	p := c.cfg.Plan
+	c.cfg.Progress.Event("cluster", fmt.Sprintf("%d × %s, each in a process of its own", len(p.Nodes), p.System))
+	var ids []int32
+	nodes := map[int32]process.Broker{}
+	for _, n := range p.Nodes {
+		ids = append(ids, n.ID)
+		nodes[n.ID] = process.Broker{Flush: n.Flush, Disk: n.Disk, Bugs: strings.Join(n.Bugs, ",")}
+	}
+	c.cluster, err = process.Start(ctx, process.Config{
+		Binary: c.cfg.Binary, Dir: c.cfg.Dir, Nodes: ids, Ledger: book,
+		Args: func(self process.Endpoint, all []process.Endpoint) []string { return nodes[self.Node].Args(self, all) },
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.ready(ctx); err != nil {
+		c.stop()
+		return fmt.Errorf("start the cluster: %w", err)
+	}
+	for _, id := range ids {
+		c.cfg.Progress.Event("node", fmt.Sprintf("%d serves on %s, pid %d, metrics on http://%s/metrics", id, c.cluster.Address(id), c.cluster.Pid(id), c.cluster.Endpoint(id).Metrics))
+	}
+	return nil
+}
+
+// ready waits until every node answers.
+func (c *conductor) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.cfg.Plan.Limits.Converge))
+	defer cancel()
+	for _, id := range c.cluster.Nodes() {
+		if err := c.cluster.WaitReady(ctx, id); err != nil {
+			return fmt.Errorf("node %d: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// stop ends the nodes. One that fell over by itself, or does not stop when asked, is in the report.
+func (c *conductor) stop() {
+	for _, exit := range c.cluster.Exits() {
+		c.incident("nodes", errors.New(exit))
+	}
+	if err := c.cluster.Stop(context.Background()); err != nil {
+		c.incident("nodes", err)
+	}
+}
+
+// connect makes the load generator.
+func (c *conductor) connect() (err error) {
+	var brokers []string
+	for _, id := range c.cluster.Nodes() {
+		brokers = append(brokers, c.cluster.Address(id))
+	}
+	cfg, err := loadConfig(c.cfg.Plan, c.id, brokers, c.recorder)
+	if err != nil {
+		return err
+	}
+	c.load, err = loadgen.New(cfg)
+	return err
+}
+
+// incident notes that something went wrong which no rule judges.
+func (c *conductor) incident(name string, err error) {
+	c.cfg.Progress.Event("trouble", fmt.Sprintf("%s: %v", name, err))
+	c.incidents = append(c.incidents, verify.Assumption{Name: name, Verdict: verify.Inconclusive, Detail: err.Error()})
+}
+
+// nemesis makes the executor of the timeline.
+func (c *conductor) nemesis(gate chaos.Gate) (*chaos.Nemesis, error) {
+	p := c.cfg.Plan
+	return chaos.New(chaos.Config{
+		Cluster: c.cluster, Timeline: p.Timeline, Seed: p.Seed, Recorder: c.recorder, Gate: gate,
+		HealWithin: time.Duration(p.Limits.Converge),
+		Progress: func(e chaos.Event) {
+			if e.Done {
+				c.cfg.Progress.Event("fault", e.String())
+			}
+		},
+	})
+}

@@ -1,0 +1,138 @@
+package spec
+
+import (
+	"github.com/logproof/logproof/chaos/timeline"
+	"github.com/logproof/logproof/loadgen/pace"
+)
+
+// Spec is a scenario as its file says it, with the defaults filled in.
+type Spec struct {
+	// Name of the scenario: small letters, digits and dashes.
+	Name string `yaml:"name"`
+	// Description in a sentence or two: what is done and what must hold.
+	Description string `yaml:"description"`
+	// System under test: "reference".
+	System string `yaml:"system"`
+	// Placement of the nodes: "process".
+	Placement timeline.Placement `yaml:"placement"`
+	// Nodes is their number; their ids are 0 to Nodes-1.
+	Nodes int `yaml:"nodes"`
+	// Flush is when the broker syncs: none, interval or commit (before it acknowledges).
+	Flush string `yaml:"flush"`
+	// Disk rules as the broker's --disk takes them; "" is a plain disk. The broker reads them: here
+	// they are text.
+	Disk     string   `yaml:"disk"`
+	Topics   []Topic  `yaml:"topics"`
+	Load     Workload `yaml:"load"`
+	WarmUp   WarmUp   `yaml:"warm_up"`
+	CoolDown Duration `yaml:"cool_down"`
+	Floor    Floor    `yaml:"floor"`
+	Timeline []Fault  `yaml:"timeline"`
+	// Checks are the rules of verify that judge the run.
+	Checks []string `yaml:"checks"`
+	// Expect is set where the scenario exists to catch a planted bug.
+	Expect *Expect `yaml:"expect"`
+	Limits Limits  `yaml:"limits"`
+
+	source *source
+}
+
+// Topic that is created for the run.
+type Topic struct {
+	Name              string `yaml:"name"`
+	Partitions        int    `yaml:"partitions"`
+	ReplicationFactor int    `yaml:"replication_factor"`
+}
+
+func (t *Topic) setDefaults() { t.Partitions, t.ReplicationFactor = 1, 1 }
+
+// Workload is a load of one constant rate, open loop: it goes on whatever the brokers do.
+type Workload struct {
+	// Rate of all producers together.
+	Rate pace.Rate `yaml:"rate"`
+	// RecordSize of a record's value.
+	RecordSize Size `yaml:"record_size"`
+	Producers  int  `yaml:"producers"`
+	Readers    int  `yaml:"readers"`
+	// Acks a producer waits for: all, 1 or 0.
+	Acks       Acks `yaml:"acks"`
+	Idempotent bool `yaml:"idempotent"`
+	// Linger is how long a producer waits for a batch to fill.
+	Linger Duration `yaml:"linger"`
+	// MaxInFlight produce requests per broker, for producers that are not idempotent; 0 is 1. An
+	// idempotent client decides itself (5, what a broker remembers per producer and partition).
+	MaxInFlight int `yaml:"max_in_flight"`
+	// BatchSize is the most bytes of one batch.
+	BatchSize Size `yaml:"batch_size"`
+	// DeliveryTimeout is how long a producer tries to deliver a record before it gives up; 0 is for ever.
+	DeliveryTimeout Duration `yaml:"delivery_timeout"`
+}
+
+// WarmUp ends when the load has held its floor without a break.
+type WarmUp struct {
+	// Hold is how long the floor must hold.
+	Hold Duration `yaml:"hold"`
+	// Within is how long that may take; then the run is inconclusive.
+	Within Duration `yaml:"within"`
+}
+
+// Floor of traffic: below it a run shows nothing and is inconclusive.
+type Floor struct {
+	// Rate is the part of the load's rate that must be acknowledged, above 0 and at most 1, for the
+	// load to count as held.
+	Rate float64 `yaml:"rate"`
+	// Acked and Read are how many records must have been acknowledged, and read by the readers
+	// together, in the whole run; 0 leaves them to the plan.
+	Acked int64 `yaml:"acked"`
+	Read  int64 `yaml:"read"`
+}
+
+// Fault of the timeline; the fields are those of timeline.Fault.
+type Fault struct {
+	Fault  timeline.Kind   `yaml:"fault"`
+	Target timeline.Target `yaml:"target"`
+	After  Duration        `yaml:"after"`
+	Hold   Duration        `yaml:"hold"`
+}
+
+// Expect is what a run with a planted bug must end with.
+type Expect struct {
+	// Bug as the broker's --bug takes it.
+	Bug string `yaml:"bug"`
+	// Rule that must fail, and Class of the anomaly that it must find.
+	Rule  string `yaml:"rule"`
+	Class string `yaml:"class"`
+}
+
+// Limits of time.
+type Limits struct {
+	// Converge is how long a node may take to serve again, and the cluster to settle.
+	Converge Duration `yaml:"converge"`
+	// Total is how long the whole run may take.
+	Total Duration `yaml:"total"`
+}
+
+// setDefaults fills in what a scenario need not say.
+func (s *Spec) setDefaults() {
+	*s = Spec{
+		System:    SystemReference,
+		Placement: timeline.Process,
+		Nodes:     1,
+		Flush:     "commit",
+		Load: Workload{
+			RecordSize:      256,
+			Producers:       1,
+			Readers:         1,
+			Acks:            AcksAll,
+			Idempotent:      true,
+			Linger:          Duration(2 * millisecond),
+			BatchSize:       1 << 20,
+			DeliveryTimeout: Duration(30 * second),
+		},
+		WarmUp:   WarmUp{Hold: Duration(second), Within: Duration(20 * second)},
+		CoolDown: Duration(second),
+		Floor:    Floor{Rate: 0.5},
+		Checks:   Rules(),
+		Limits:   Limits{Converge: Duration(20 * second), Total: Duration(60 * second)},
+	}
+}

@@ -1,0 +1,197 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/logproof/logproof/verify/history"
+)
+
+// judge is one rule at work. The ledger has taken each operation before a judge sees it.
+type judge interface {
+	// observe takes the next operation in order of return.
+	observe(op *history.Operation)
+	// result judges what was observed so far, without changing it.
+	result() RuleResult
+	// retained counts the intervals that the judge keeps.
+	retained() int
+}
+
+// Engine judges a history entry by entry. Not for concurrent use.
+type Engine struct {
+	expect      Expect
+	ledger      *ledger
+	judges      []judge
+	assumptions *assumptions
+	faults      *faults
+	outages     *outages
+	ended       bool
+	torn        *history.TornError
+}
+
+// New makes an engine for one history. An expectation that does not validate makes every verdict
+// inconclusive; Check refuses it.
+func New(expect Expect) *Engine {
+	l, f := newLedger(), &faults{}
+	e := &Engine{expect: expect, ledger: l, faults: f, assumptions: newAssumptions(expect, l, f), outages: newOutages(f)}
+	for _, r := range Rules() {
+		e.judges = append(e.judges, e.newJudge(r))
+	}
+	return e
+}
+
+// newJudge makes the judge of a rule, or one that says why the rule is not asked.
+func (e *Engine) newJudge(r Rule) judge {
+	switch {
+	case !e.expect.asks(r):
+		return notAsked{r, "not asked"}
+	case r == ProducerOrder && !e.expect.Idempotent:
+		return notAsked{r, "not asked: producers that are not idempotent may repeat and reorder"}
+	}
+	switch r {
+	case AppendOrder:
+		return newAppendOrder(e.ledger)
+	case ProducerOrder:
+		return newProducerOrder(e.ledger)
+	case ReaderAgreement:
+		return newReaderAgreement(e.ledger)
+	case Loss:
+		return newLoss(e.ledger, e.expect)
+	default:
+		return newCorruption(e.ledger, func() bool { return e.ended && e.torn == nil })
+	}
+}
+
+// notAsked stands for a rule that is switched off.
+type notAsked struct {
+	rule   Rule
+	reason string
+}
+
+func (n notAsked) observe(*history.Operation) {}
+func (n notAsked) result() RuleResult         { return RuleResult{Rule: n.rule, Skipped: n.reason} }
+func (n notAsked) retained() int              { return 0 }
+
+// Observe takes the next entry, in the order of the history. It keeps nothing of the entry but
+// strings.
+func (e *Engine) Observe(entry history.Entry) {
+	if a := entry.Attempt; a != nil {
+		e.ledger.counters.Attempts++
+		e.assumptions.attempt(a)
+		return
+	}
+	op := entry.Operation
+	if op == nil {
+		return
+	}
+	e.ledger.observe(op)
+	e.faults.observe(op)
+	e.assumptions.observe(op)
+	e.outages.observe(op)
+	for _, j := range e.judges {
+		j.observe(op)
+	}
+}
+
+// End says that the history is over, with the error of its source: io.EOF or nil for a clean end,
+// *history.TornError for a torn one. Before it a Report is a snapshot and never passes.
+func (e *Engine) End(err error) {
+	e.ended = true
+	errors.As(err, &e.torn)
+}
+
+// Snapshot is what was counted so far; it is cheap.
+func (e *Engine) Snapshot() Counters { return e.ledger.counters }
+
+// Retained is the number of intervals the engine keeps, the measure of its memory. It does not grow
+// with the length of the history: see the package comment for what it is bounded by.
+func (e *Engine) Retained() int {
+	n := e.ledger.retained() + e.outages.retained()
+	for _, j := range e.judges {
+		n += j.retained()
+	}
+	return n
+}
+
+// Report judges everything observed so far. It may be called again after more entries.
+func (e *Engine) Report() Report {
+	r := Report{Counters: e.ledger.counters, Outages: e.outages.report()}
+	r.Assumptions = append([]Assumption{e.wholeHistory()}, e.assumptions.report()...)
+	asked := false
+	r.Verdict = Pass
+	for _, j := range e.judges {
+		result := j.result()
+		if result.Asked {
+			asked = true
+			r.Verdict = Worst(r.Verdict, result.Verdict)
+		}
+		r.Rules = append(r.Rules, result)
+	}
+	for _, a := range r.Assumptions {
+		r.Verdict = Worst(r.Verdict, a.Verdict)
+	}
+	if !asked {
+		r.Verdict = Inconclusive
+	}
+	return r
+}
+
+// wholeHistory is the assumption that nothing is missing at the end.
+func (e *Engine) wholeHistory() Assumption {
+	a := Assumption{Name: "history"}
+	switch {
+	case !e.ended:
+		a.Detail = "the history has not ended yet"
+	case e.torn != nil:
+		a.Detail = e.torn.Error()
+	default:
+		a.Verdict, a.Detail = Pass, "recorded to its end"
+	}
+	return a
+}
+
+// Check judges a whole history. A torn history is judged as far as it goes; its verdict is at best
+// inconclusive. The error is for an expectation that does not validate, or a source that cannot be
+// read; the report then holds what was judged before, and is never a pass.
+func Check(src interface{ Next() (history.Entry, error) }, expect Expect) (Report, error) {
+	if err := expect.Validate(); err != nil {
+		return Report{}, fmt.Errorf("check history: %w", err)
+	}
+	e := New(expect)
+	for {
+		entry, err := src.Next()
+		if err == nil {
+			e.Observe(entry)
+			continue
+		}
+		var torn *history.TornError
+		if err != io.EOF && !errors.As(err, &torn) {
+			return e.Report(), fmt.Errorf("check history: %w", err)
+		}
+		e.End(err)
+		return e.Report(), nil
+	}
+}
+
+// CheckFile judges a history file and reads it a second time for the evidence of what was found.
+func CheckFile(path string, expect Expect) (Report, error) {
+	report, err := checkFile(path, expect)
+	if err != nil || report.Verdict != Fail {
+		return report, err
+	}
+	src, err := history.Open(path)
+	if err != nil {
+		return report, err
+	}
+	return report, errors.Join(Explain(src, &report), src.Close())
+}
+
+func checkFile(path string, expect Expect) (Report, error) {
+	src, err := history.Open(path)
+	if err != nil {
+		return Report{}, err
+	}
+	report, err := Check(src, expect)
+	return report, errors.Join(err, src.Close())
+}

@@ -1,0 +1,112 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/logproof/logproof/verify/history"
+)
+
+// evidenceMax is the number of operations that Explain attaches to one anomaly.
+const evidenceMax = 6
+
+// Explain reads a history a second time and attaches to each listed anomaly the first operations
+// that touch its records, cut down to the runs in question. The judgement itself keeps no
+// operations, so that its memory stays small.
+func Explain(src interface{ Next() (history.Entry, error) }, r *Report) error {
+	wanted := map[history.Partition][]*Anomaly{}
+	for i := range r.Rules {
+		for j := range r.Rules[i].Anomalies {
+			a := &r.Rules[i].Anomalies[j]
+			a.Evidence = nil
+			wanted[a.Partition] = append(wanted[a.Partition], a)
+		}
+	}
+	for {
+		entry, err := src.Next()
+		var torn *history.TornError
+		switch {
+		case err == io.EOF || errors.As(err, &torn):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read the evidence: %w", err)
+		case entry.Operation != nil:
+			for p := range touched(entry.Operation) {
+				for _, a := range wanted[p] {
+					a.attach(entry.Operation)
+				}
+			}
+		}
+	}
+}
+
+// touched is the partitions of an operation.
+func touched(op *history.Operation) map[history.Partition]bool {
+	set := map[history.Partition]bool{}
+	for i := range op.Runs {
+		set[op.Runs[i].Partition] = true
+	}
+	for _, c := range op.Corrupt {
+		set[c.Partition] = true
+	}
+	return set
+}
+
+// attach keeps the operation if it touches the anomaly. One place stays free for reads as long as
+// there are only writes, and the other way round, so that both sides of a contradiction are shown.
+func (a *Anomaly) attach(op *history.Operation) {
+	part := *op
+	part.Runs, part.Corrupt = nil, nil
+	for i := range op.Runs {
+		if a.about(&op.Runs[i]) {
+			part.Runs = append(part.Runs, op.Runs[i])
+		}
+	}
+	for _, c := range op.Corrupt {
+		if c.Partition == a.Partition && a.covers(c.Offset, c.Offset+1) {
+			part.Corrupt = append(part.Corrupt, c)
+		}
+	}
+	if len(part.Runs)+len(part.Corrupt) == 0 || len(a.Evidence) == evidenceMax {
+		return
+	}
+	isRead := func(o *history.Operation) bool { return o.Kind == history.Fetch || o.Kind == history.Scan }
+	same := 0
+	for i := range a.Evidence {
+		if isRead(&a.Evidence[i]) == isRead(op) {
+			same++
+		}
+	}
+	if same < evidenceMax-1 {
+		a.Evidence = append(a.Evidence, part)
+	}
+}
+
+// about reports whether a run has records of the anomaly, by sequence, by offset, or by its rival.
+func (a *Anomaly) about(run *history.Run) bool {
+	if run.Partition != a.Partition {
+		return false
+	}
+	if a.Producer != history.Unset && holdsSequence(run, uint32(a.Producer), a.FirstSequence, a.Count) {
+		return true
+	}
+	if a.rival != nil && holdsSequence(run, a.rival.producer, a.rival.sequence, 1) {
+		return true
+	}
+	return run.FirstOffset != history.Unset && a.covers(run.FirstOffset, run.FirstOffset+int64(run.Count))
+}
+
+// covers reports whether the anomaly's offsets overlap first to end-1. Where records are missing, the
+// evidence is their neighbours.
+func (a *Anomaly) covers(first, end int64) bool {
+	from, to := a.Offset, a.Offset+a.Count
+	if a.Class == Gap || a.Class == PollSkip {
+		from, to = from-1, to+1
+	}
+	return a.Offset != history.Unset && first < to && from < end
+}
+
+func holdsSequence(run *history.Run, producer uint32, first, count int64) bool {
+	return run.Producer == producer && run.FirstSequence < first+count && first < run.FirstSequence+int64(run.Count)
+}

@@ -1,0 +1,79 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/logproof/logproof/verify/history"
+)
+
+// Rule is the name of a rule, as scenarios and reports write it.
+type Rule string
+
+// The rules.
+const (
+	// AppendOrder: an append that began after another one had returned, or after another record had
+	// been read, gets a higher offset. For appends with distinct known offsets that is
+	// linearizability.
+	AppendOrder Rule = "append-order"
+	// ProducerOrder: the records of an idempotent producer (KIP-98) stand in each partition once and
+	// in send order.
+	ProducerOrder Rule = "producer-order"
+	// ReaderAgreement: all readers, the final scan and the acknowledgements agree on what stands at
+	// an offset; readers move forward and skip nothing; offsets have no gaps.
+	ReaderAgreement Rule = "reader-agreement"
+	// Loss: what was acknowledged to a producer, or returned to any reader, is in the log below the
+	// barrier that was written after everything healed. Other rules leave to it what only follows from
+	// a lost record, also when it is switched off because the run permits loss.
+	Loss Rule = "loss"
+	// Corruption: every payload is one that was sent, bit by bit, and whose send did not definitely
+	// fail.
+	Corruption Rule = "corruption"
+)
+
+// Rules lists every rule in the order of reports.
+func Rules() []Rule { return []Rule{AppendOrder, ProducerOrder, ReaderAgreement, Loss, Corruption} }
+
+// Expect is what a run was meant to be: which rules are asked and what must have happened for their
+// answers to count.
+type Expect struct {
+	// Rules that are asked; nil asks all. The others are neither run nor count.
+	Rules []Rule `json:"rules,omitempty"`
+	// Partitions that were loaded. With RequireScan each needs a barrier and a scan to it.
+	Partitions []history.Partition `json:"partitions,omitempty"`
+	// Idempotent says that the producers promise no duplicates and no reordering. Without it
+	// producer-order is not asked.
+	Idempotent bool `json:"idempotent"`
+	// MinAcked and MinRead are the floors of records acknowledged and read by live readers. A run
+	// below a floor is inconclusive. At least one acknowledged record is always asked.
+	MinAcked int64 `json:"min_acked,omitempty"`
+	MinRead  int64 `json:"min_read,omitempty"`
+	// Faults is the number of planned faults. Each must have been injected, proved, healed and
+	// proved healed, under load.
+	Faults int `json:"faults,omitempty"`
+	// RequireScan asks for a barrier in every partition and a scan from offset 0 to it.
+	RequireScan bool `json:"require_scan"`
+	// RequireAttempts asks that the answered produce attempts account for the acknowledged records.
+	RequireAttempts bool `json:"require_attempts"`
+}
+
+// Validate lists every mistake of the expectation in one error.
+func (x Expect) Validate() error {
+	var errs []error
+	for _, r := range x.Rules {
+		if !slices.Contains(Rules(), r) {
+			errs = append(errs, fmt.Errorf("unknown rule %q: known are %v", r, Rules()))
+		}
+	}
+	if x.RequireScan && len(x.Partitions) == 0 {
+		errs = append(errs, errors.New("a scan is required but no partition is named"))
+	}
+	if x.MinAcked < 0 || x.MinRead < 0 || x.Faults < 0 {
+		errs = append(errs, fmt.Errorf("min_acked %d, min_read %d and faults %d must not be negative", x.MinAcked, x.MinRead, x.Faults))
+	}
+	return errors.Join(errs...)
+}
+
+// asks reports whether the rule is asked.
+func (x Expect) asks(r Rule) bool { return x.Rules == nil || slices.Contains(x.Rules, r) }

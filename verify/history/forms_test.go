@@ -1,0 +1,201 @@
+package history
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// entriesOf is a Source over a slice.
+type entriesOf struct {
+	entries []Entry
+	end     error
+}
+
+func (s *entriesOf) Meta() Meta { return testMeta }
+
+func (s *entriesOf) Next() (Entry, error) {
+	if len(s.entries) == 0 {
+		return Entry{}, s.end
+	}
+	e := s.entries[0]
+	s.entries = s.entries[1:]
+	return e, nil
+}
+
+func TestJSONLGivesBackEveryField(t *testing.T) {
+	want := randomEntries(7, 500)
+	var file bytes.Buffer
+	if err := WriteJSONL(&file, &entriesOf{want, io.EOF}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := ReadJSONL(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Meta() != testMeta {
+		t.Errorf("meta is %+v, want %+v", r.Meta(), testMeta)
+	}
+	got, err := readAll(r)
+	if err != io.EOF {
+		t.Fatalf("reading ended with %v, want io.EOF", err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Error("the entries read are not the entries written")
+	}
+}
+
+func TestJSONLIsReadable(t *testing.T) {
+	op := produced(7)
+	op.Return = 9
+	var file bytes.Buffer
+	src := &entriesOf{[]Entry{{Operation: &op}, {Attempt: &Attempt{Process: "producer-0", Answered: Never}}}, io.EOF}
+	if err := WriteJSONL(&file, src); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"meta":{"version":"test","run":"18364758544493064720","scenario":"demo","seed":-7,"started":"2026-08-01T12:00:00Z"}}
+{"operation":{"process":"producer-0","kind":"produce","outcome":"ok","invoke":1,"return":9,"runs":[{"partition":"orders/0","first_offset":7,"producer":0,"first_sequence":7,"count":3}]}}
+{"attempt":{"process":"producer-0","connection":0,"api":0,"version":0,"correlation":0,"partition":"/0","producer_id":0,"producer_epoch":0,"base_sequence":0,"count":0,"written":0,"answered":"never","error":0,"base_offset":0}}
+{"end":true}
+`
+	if file.String() != want {
+		t.Errorf("got\n%swant\n%s", file.String(), want)
+	}
+}
+
+func TestTornHistoryStaysTornInJSONL(t *testing.T) {
+	var file bytes.Buffer
+	err := WriteJSONL(&file, &entriesOf{randomEntries(8, 3), &TornError{Blocks: 1, Entries: 3, Reason: "x"}})
+	if !isTorn(err) {
+		t.Fatalf("export gives %v, want the TornError", err)
+	}
+	r, err := ReadJSONL(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := readAll(r); len(got) != 3 || !isTorn(err) {
+		t.Errorf("read %d entries and %v, want 3 and a TornError", len(got), err)
+	}
+}
+
+func TestJSONLErrorsNameTheLine(t *testing.T) {
+	const meta = `{"meta":{"version":"","run":"1","scenario":"","seed":0,"started":"2026-08-01T12:00:00Z"}}` + "\n"
+	const end = `{"end":true}` + "\n"
+	for input, want := range map[string]string{
+		"":                            "history is empty",
+		end:                           "line 1 is not the meta",
+		meta + "\n" + `{"operation":`: "line 3",
+		meta + `{"operation":{"process":"p","kind":"throw"}}`:            "known are produce, fetch",
+		meta + `{"operation":{"process":"p","kind":"fetch","colour":1}}`: "colour",
+		meta + `{}`:             "exactly one",
+		meta + meta:             "second meta",
+		meta + end + end:        "line 3 comes after the end",
+		meta + end + `{"bro`:    "after the end",
+		meta + `{"end":true} 7`: "more than one JSON value",
+		meta + `{"operation":{"process":"p","kind":"fetch","runs":[{"partition":"a/0","count":-1}]}}`: "-1 records",
+		meta + `{"operation":{"process":"p","kind":"fetch","runs":[{"partition":"a","count":1}]}}`:    "no slash",
+	} {
+		r, err := ReadJSONL(strings.NewReader(input))
+		if err == nil {
+			_, err = readAll(r)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error is %v, want %q in it", input, err, want)
+		}
+	}
+}
+
+func FuzzReadJSONL(f *testing.F) {
+	var file bytes.Buffer
+	if err := WriteJSONL(&file, &entriesOf{randomEntries(9, 20), io.EOF}); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(file.Bytes())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := ReadJSONL(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		if _, err := readAll(r); err == nil {
+			t.Fatal("reading ended without an error")
+		}
+	})
+}
+
+func TestTextForm(t *testing.T) {
+	text, err := ReadText(strings.NewReader(`
+# expect: pass
+# just words
+producer-0 produce ok      5..9   orders/0@12=p0:5x3   # two more would be nice
+producer-0 produce unknown 5..30  orders/0@?=p0:8
+nemesis    fault   ok      31..32 0:kill:node-0:prove-healed
+producer-0 attempt ok      6..never orders/0@?=p900:5x3 error=46
+scan       scan    ok      50..60 orders/0@0=p0:0x2 orders/0@2=p0:2 orders/0@3=corrupt orders/0@4=barrier
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text.Head["expect"] != "pass" {
+		t.Errorf("head is %v", text.Head)
+	}
+	got, err := readAll(text)
+	if err != io.EOF {
+		t.Fatal(err)
+	}
+	const ms = 1_000_000
+	scan := got[4].Operation
+	for i := range scan.Runs {
+		if scan.Runs[i].Chain == 0 {
+			t.Errorf("run %d of the scan has no chain", i)
+		}
+		scan.Runs[i].Chain = 0
+	}
+	want := []Entry{
+		{Operation: &Operation{Process: "producer-0", Kind: Produce, Outcome: OK, Invoke: 5 * ms, Return: 9 * ms,
+			Runs: []Run{{Partition: orders, FirstOffset: 12, FirstSequence: 5, Count: 3}}}},
+		{Operation: &Operation{Process: "producer-0", Kind: Produce, Invoke: 5 * ms, Return: 30 * ms,
+			Runs: []Run{{Partition: orders, FirstOffset: Unset, FirstSequence: 8, Count: 1}}}},
+		{Operation: &Operation{Process: "nemesis", Kind: Fault, Outcome: OK, Invoke: 31 * ms, Return: 32 * ms,
+			Fault: &FaultStage{Fault: "kill", Target: "node-0", Stage: ProveHealed}}},
+		{Attempt: &Attempt{Process: "producer-0", Partition: orders, ProducerID: 900, BaseSequence: 5, Count: 3,
+			Written: 6 * ms, Answered: Never, Error: 46, BaseOffset: Unset}},
+		{Operation: &Operation{Process: "scan", Kind: Scan, Outcome: OK, Invoke: 50 * ms, Return: 60 * ms,
+			Runs: []Run{
+				{Partition: orders, FirstOffset: 0, Count: 3},
+				{Partition: orders, FirstOffset: 4, Producer: BarrierProducer, Count: 1},
+			},
+			Corrupt: []Corrupt{{Partition: orders, Offset: 3, Reason: "checksum"}}}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		a, _ := json.Marshal(got)
+		b, _ := json.Marshal(want)
+		t.Errorf("got\n%s\nwant\n%s", a, b)
+	}
+}
+
+func TestTextErrorsNameTheLine(t *testing.T) {
+	for input, want := range map[string]string{
+		"\nproducer-0 produce":                         "line 2",
+		"p produce maybe 1..2 orders/0@1=p0:1":         `"maybe"`,
+		"p throw ok 1..2 orders/0@1=p0:1":              `"throw"`,
+		"p produce ok 1-2 orders/0@1=p0:1":             "times",
+		"p produce ok 1..2 orders/0@1":                 "topic/partition@offset=records",
+		"p produce ok 1..2 orders@1=p0:1":              "no slash",
+		"p produce ok 1..2 orders/0@x=p0:1":            `offset "x"`,
+		"p produce ok 1..2 orders/0@1=q0:1":            "records",
+		"p produce ok 1..2 orders/0@1=p0:1x0":          "records",
+		"r fetch ok 1..2 orders/0@?=p0:1":              "known offset",
+		"nemesis fault ok 1..2 kill":                   "index:fault:target:stage",
+		"nemesis fault ok 1..2 0:kill:node-0:explode":  `"explode"`,
+		"p attempt ok 1..2 orders/0@1=p0:1 error=many": "error=",
+		"nemesis fault ok 1..2 x:kill:node-0:inject":   "index",
+		"p attempt ok 1..2 orders/0@1=p0:4294967296x1": "31 bits",
+	} {
+		if _, err := ReadText(strings.NewReader(input)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error is %v, want %q in it", input, err, want)
+		}
+	}
+}

@@ -1,0 +1,277 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/logproof/logproof/verify/history"
+)
+
+// recentMax is how many runs per partition are remembered until its barrier is acknowledged, to tell
+// those that stand above the barrier: they are not due.
+const recentMax = 256
+
+// loss judges that what was acknowledged, or given to any reader, is in the log: what the research
+// calls R6. Due is everything that was acknowledged or read before the barrier was written, or whose
+// offset is below the barrier's. Nothing is judged in a partition whose scan did not reach the
+// barrier: there lost cannot be told from late.
+type loss struct {
+	ledger     *ledger
+	expect     Expect
+	due        map[stream]*due
+	partitions map[history.Partition]*recent
+}
+
+// due is the records of one stream that must be in the log.
+type due struct{ acked, read located }
+
+// recent is the last runs of a partition before its barrier was acknowledged.
+type recent struct {
+	runs    []told
+	gone    int64 // after the highest offset of runs that were forgotten
+	settled bool  // the barrier is known
+	blurred bool  // a forgotten run may stand above the barrier: nothing can be judged
+}
+
+// told is a run, when it was told, and to whom.
+type told struct {
+	run      history.Run
+	returned history.Time
+	read     bool
+}
+
+func newLoss(l *ledger, x Expect) *loss {
+	return &loss{ledger: l, expect: x, due: map[stream]*due{}, partitions: map[history.Partition]*recent{}}
+}
+
+func (s *loss) observe(op *history.Operation) {
+	switch op.Kind {
+	case history.Produce:
+		if op.Outcome != history.OK {
+			return
+		}
+	case history.Barrier:
+		s.barrier(op)
+		return
+	case history.Fault:
+		return
+	}
+	for i := range op.Runs {
+		run := op.Runs[i]
+		if run.Producer == history.BarrierProducer || run.FirstSequence < 0 || s.ledger.scans(op, run.Partition) {
+			continue
+		}
+		s.take(told{run, op.Return, op.Kind != history.Produce})
+	}
+}
+
+// take makes a run due, but for the part that stands above a known barrier.
+func (s *loss) take(t told) {
+	c := s.ledger.partition(t.run.Partition)
+	if c.barrier == history.Unset {
+		s.remember(t)
+	} else if below := s.below(t, c); below < int64(t.run.Count) {
+		t.run.Count = int32(below)
+	}
+	if t.run.Count < 1 {
+		return
+	}
+	d := s.stream(t.run)
+	set := &d.acked
+	if t.read {
+		set = &d.read
+	}
+	set.add(stretch{interval{t.run.FirstSequence, t.run.FirstSequence + int64(t.run.Count)}, t.run.FirstOffset})
+}
+
+// below is the number of the run's records that are due although the barrier is known.
+func (s *loss) below(t told, c *coverage) int64 {
+	if t.returned < c.barrierInvoke {
+		return int64(t.run.Count) // told before the barrier was sent
+	}
+	if t.run.FirstOffset == history.Unset {
+		return 0
+	}
+	return min(int64(t.run.Count), max(0, c.barrier-t.run.FirstOffset))
+}
+
+// remember keeps a run until the barrier is known.
+func (s *loss) remember(t told) {
+	r := s.partition(t.run.Partition)
+	if len(r.runs) == recentMax {
+		half := r.runs[:recentMax/2]
+		for _, old := range half {
+			r.gone = max(r.gone, old.run.FirstOffset+int64(old.run.Count))
+		}
+		r.runs = append(r.runs[:0], r.runs[recentMax/2:]...)
+	}
+	r.runs = append(r.runs, t)
+}
+
+// barrier takes what stands above the first acknowledged barrier of a partition out of what is due.
+func (s *loss) barrier(op *history.Operation) {
+	if op.Outcome != history.OK {
+		return
+	}
+	for i := range op.Runs {
+		p := op.Runs[i].Partition
+		c, r := s.ledger.partition(p), s.partition(p)
+		if r.settled || c.barrier == history.Unset {
+			continue
+		}
+		r.settled = true
+		for _, t := range r.runs {
+			if above := int64(t.run.Count) - s.below(t, c); above > 0 {
+				end := t.run.FirstSequence + int64(t.run.Count)
+				d := s.stream(t.run)
+				d.acked.remove(end-above, end)
+				d.read.remove(end-above, end)
+			}
+		}
+		r.blurred = r.gone > c.barrier && len(r.runs) > 0 && r.runs[0].returned >= c.barrierInvoke
+		r.runs = nil
+	}
+}
+
+func (s *loss) partition(p history.Partition) *recent {
+	r := s.partitions[p]
+	if r == nil {
+		r = &recent{}
+		s.partitions[p] = r
+	}
+	return r
+}
+
+func (s *loss) stream(run history.Run) *due {
+	key := stream{run.Partition, run.Producer}
+	d := s.due[key]
+	if d == nil {
+		d = &due{}
+		s.due[key] = d
+	}
+	return d
+}
+
+func (s *loss) retained() int {
+	n := 0
+	for _, d := range s.due {
+		n += len(d.acked) + len(d.read)
+	}
+	for _, r := range s.partitions {
+		n += len(r.runs)
+	}
+	return n
+}
+
+func (s *loss) result() RuleResult {
+	r := RuleResult{Rule: Loss, Asked: true, Unit: "acknowledged or read record"}
+	excused := map[history.Partition]int64{}
+	for _, key := range s.ledger.sortedStreams() {
+		d, f := s.due[key], s.ledger.stream(key.partition, key.producer)
+		if d == nil || !s.judged(key.partition) {
+			continue
+		}
+		acked, read := d.acked.sequences(), d.read.sequences()
+		// A phantom that is not in the log is not lost.
+		gone := intervals(intervals(read.minus(acked)).and(f.attempted))
+		r.Checked += acked.size() + gone.size()
+		for _, part := range s.legible(key, d.acked.minus(f.scanned), excused) {
+			r.add(s.anomaly(LostWrite, key, part, acked, f.scanned))
+		}
+		for _, part := range s.legible(key, d.read.minus(f.scanned), excused) {
+			for _, i := range gone.within(part.first, part.end) {
+				r.add(s.anomaly(ReadThenGone, key, part.part(i.first, i.end), read, f.scanned))
+			}
+		}
+	}
+	r.Skipped = s.unjudged()
+	r.conclude()
+	return r
+}
+
+// judged reports whether lost can be told from late in the partition.
+func (s *loss) judged(p history.Partition) bool {
+	return s.ledger.partition(p).reached() && !s.partition(p).blurred
+}
+
+// legible leaves out records that stand where the scan met a record it could not decode: those are
+// not lost but corrupt, and the corruption rule reports them. Where the offset of a missing record is
+// not known, as many are left out as the partition has unexplained corrupt records.
+func (s *loss) legible(key stream, missing []stretch, excused map[history.Partition]int64) []stretch {
+	corrupt := s.ledger.partition(key.partition).corrupt
+	if len(corrupt) == 0 {
+		return missing
+	}
+	var left []stretch
+	for _, m := range missing {
+		if m.offset == history.Unset {
+			n := min(m.size(), corrupt.size()-excused[key.partition])
+			excused[key.partition] += n
+			if n < m.size() {
+				left = append(left, m.part(m.first+n, m.end))
+			}
+			continue
+		}
+		for _, i := range corrupt.without(m.offset, m.offset+m.size()) {
+			left = append(left, m.part(m.first+i.first-m.offset, m.first+i.end-m.offset))
+		}
+	}
+	return left
+}
+
+func (s *loss) anomaly(class Class, key stream, lost stretch, all, scanned intervals) Anomaly {
+	what, of := "acknowledged", "what it had been promised there"
+	if class == ReadThenGone {
+		what, of = "already read", "what readers had been given of it"
+	}
+	place := span("sequence", lost.first, lost.size())
+	if lost.offset != history.Unset {
+		place += ", " + span("offset", lost.offset, lost.size())
+	}
+	return Anomaly{
+		Class: class, Partition: key.partition, Producer: int64(key.producer), FirstSequence: lost.first,
+		Count: lost.size(), Offset: lost.offset,
+		Text: fmt.Sprintf("%s: %s of %s (%s) %s not in the log below its barrier at %d: %s of %s",
+			key.partition, plural(lost.size(), what+" record"), who(key.producer), place, verb(lost.size()),
+			s.ledger.partition(key.partition).barrier, part(lost, all, scanned), of),
+	}
+}
+
+// part says which part of a stream is lost: the shape hints at the cause (a lost tail at a missing
+// sync, a lost middle at a damaged or diverged log, a lost head at a wrong start).
+func part(lost stretch, all, scanned intervals) string {
+	first, end := all[0].first, all[len(all)-1].end
+	before := len(scanned.within(first, lost.first)) > 0
+	after := len(scanned.within(lost.end, end)) > 0
+	switch {
+	case before && after:
+		return "a middle part"
+	case before:
+		return "the tail"
+	case after:
+		return "the head"
+	}
+	return "all"
+}
+
+// unjudged names the partitions that could not be judged.
+func (s *loss) unjudged() string {
+	want := map[history.Partition]bool{}
+	for _, p := range s.expect.Partitions {
+		want[p] = true
+	}
+	for key := range s.due {
+		want[key.partition] = true
+	}
+	var names []string
+	for _, p := range sortedPartitions(want) {
+		if !s.judged(p) {
+			names = append(names, p.String())
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %s not scanned to an acknowledged barrier (%s), so lost cannot be told from late",
+		len(names), plural(int64(len(want)), "partition"), strings.Join(names, ", "))
+}

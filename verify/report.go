@@ -1,0 +1,168 @@
+package verify
+
+import (
+	"fmt"
+
+	"github.com/logproof/logproof/verify/history"
+)
+
+// AnomaliesMax is the number of anomalies that a rule lists; its Total counts all.
+const AnomaliesMax = 20
+
+// Class of an anomaly. The names are those of Jepsen's Kafka checker where it has one.
+type Class string
+
+// The classes.
+const (
+	// NonmonotonicAppend: an append got an offset at or below one that was known before it began.
+	NonmonotonicAppend Class = "nonmonotonic-append"
+	// Duplicate: a record stands in the log twice.
+	Duplicate Class = "duplicate"
+	// NonmonotonicSend: a producer's records stand in another order than they were sent.
+	NonmonotonicSend Class = "nonmonotonic-send"
+	// InconsistentOffsets: two records were seen at one offset.
+	InconsistentOffsets Class = "inconsistent-offsets"
+	// NonmonotonicPoll: a reader was taken back to offsets it had passed.
+	NonmonotonicPoll Class = "nonmonotonic-poll"
+	// PollSkip: a reader was not given a record that stands between two it was given.
+	PollSkip Class = "poll-skip"
+	// Gap: the log has an offset without a record.
+	Gap Class = "gap"
+	// LostWrite: an acknowledged record is not in the log.
+	LostWrite Class = "lost-write"
+	// ReadThenGone: a record that a reader was given, so a committed one, is not in the log.
+	ReadThenGone Class = "read-then-gone"
+	// CorruptRecord: a record's payload is not what its producer wrote.
+	CorruptRecord Class = "corrupt"
+	// Phantom: a record that nobody sent.
+	Phantom Class = "phantom"
+	// FailedRead: a record whose send definitely failed (Jepsen: G1a, aborted read).
+	FailedRead Class = "failed-read"
+)
+
+// Anomaly is one violation.
+type Anomaly struct {
+	Rule      Rule              `json:"rule"`
+	Class     Class             `json:"class"`
+	Partition history.Partition `json:"partition"`
+	// Producer and FirstSequence of the records; history.Unset where it is not about one producer.
+	Producer      int64 `json:"producer"`
+	FirstSequence int64 `json:"first_sequence"`
+	// Count of records, or of offsets.
+	Count int64 `json:"count"`
+	// Offset of the first record; history.Unset where it has none or it is not known.
+	Offset int64 `json:"offset"`
+	// Text is one sentence for people that names the records.
+	Text string `json:"text"`
+	// Evidence is a few operations that touch the records, cut down to them. Explain fills it in.
+	Evidence []history.Operation `json:"evidence,omitempty"`
+
+	rival *record // a second record that belongs to the evidence
+}
+
+// RuleResult is what one rule found.
+type RuleResult struct {
+	Rule    Rule    `json:"rule"`
+	Verdict Verdict `json:"verdict"`
+	// Asked is false for a rule that was switched off; then it does not count.
+	Asked bool `json:"asked"`
+	// Checked is how many Units were judged, for example "acknowledged records".
+	Checked int64  `json:"checked"`
+	Unit    string `json:"unit"`
+	// Anomalies are the first AnomaliesMax of Total.
+	Anomalies []Anomaly `json:"anomalies,omitempty"`
+	Total     int64     `json:"total"`
+	// Skipped says what was not judged and why, "" if nothing.
+	Skipped string `json:"skipped,omitempty"`
+}
+
+// add takes an anomaly into the result.
+func (r *RuleResult) add(a Anomaly) {
+	a.Rule = r.Rule
+	r.Total++
+	if len(r.Anomalies) < AnomaliesMax {
+		r.Anomalies = append(r.Anomalies, a)
+	}
+}
+
+// conclude sets the verdict from what was judged, found and left out.
+func (r *RuleResult) conclude() {
+	switch {
+	case r.Total > 0:
+		r.Verdict = Fail
+	case r.Checked == 0:
+		r.Verdict = Inconclusive
+		if r.Skipped == "" {
+			r.Skipped = fmt.Sprintf("the history has no %s to judge", r.Unit)
+		}
+	case r.Skipped != "":
+		r.Verdict = Inconclusive
+	default:
+		r.Verdict = Pass
+	}
+}
+
+// Assumption is a condition under which the rules may be believed. Its verdict is pass or
+// inconclusive: an assumption that does not hold says nothing about the broker.
+type Assumption struct {
+	Name    string  `json:"name"`
+	Verdict Verdict `json:"verdict"`
+	Detail  string  `json:"detail"`
+}
+
+// Counters say how much was seen so far.
+type Counters struct {
+	Operations int64 `json:"operations"`
+	Attempts   int64 `json:"attempts"`
+	// Records of produce operations by outcome.
+	RecordsAcked   int64 `json:"records_acked"`
+	RecordsUnknown int64 `json:"records_unknown"`
+	RecordsFailed  int64 `json:"records_failed"`
+	// Records given to live readers, all readers together, and to the final scan; without barriers.
+	RecordsRead    int64 `json:"records_read"`
+	RecordsScanned int64 `json:"records_scanned"`
+	RecordsCorrupt int64 `json:"records_corrupt"`
+	// Barriers that were acknowledged.
+	Barriers int64 `json:"barriers"`
+}
+
+// Report is the judgement of a run.
+type Report struct {
+	Verdict     Verdict      `json:"verdict"`
+	Rules       []RuleResult `json:"rules"`
+	Assumptions []Assumption `json:"assumptions"`
+	Counters
+	Outages []Outage `json:"outages,omitempty"`
+}
+
+// plural is "1 record" and "2 records".
+func plural(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// span names count consecutive things: "sequence 5", "sequences 5..9".
+func span(noun string, first, count int64) string {
+	if count == 1 {
+		return fmt.Sprintf("%s %d", noun, first)
+	}
+	return fmt.Sprintf("%ss %d..%d", noun, first, first+count-1)
+}
+
+// verb is "is" for one thing and "are" for more.
+func verb(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+// who names the producer of a record for people.
+func who(producer uint32) string {
+	if producer == history.BarrierProducer {
+		return "the barrier"
+	}
+	return fmt.Sprintf("producer %d", producer)
+}
