@@ -197,7 +197,7 @@ func (w *life) checkProducers() {
 // Several lives of one log, each ended by a power cut at a random operation, some while recovery
 // is under way.
 func TestPowerCuts(t *testing.T) {
-	seeds := uint64(1500)
+	seeds := uint64(1000)
 	if testing.Short() {
 		seeds = 200
 	}

@@ -100,6 +100,10 @@ func run(ctx context.Context, opt options) (err error) {
 	if err != nil {
 		return err
 	}
+	machine, err := machineLine()
+	if err != nil {
+		return err
+	}
 	bench := bench{options: opt, dir: dir, ours: ours(opt.binary, "none"), synced: ours(opt.binary, "commit"), peer: kfakeChild(self)}
 	limits, err := bench.idle(ctx)
 	if err != nil {
@@ -109,6 +113,7 @@ func run(ctx context.Context, opt options) (err error) {
 	if err != nil {
 		return err
 	}
+	fmt.Println(machine)
 	missed, err := write(os.Stdout, lines, limits)
 	if err == nil && missed > 0 {
 		err = fmt.Errorf("%d figures are %w", missed, errMissed)

@@ -75,6 +75,18 @@ func TestResidentOf(t *testing.T) {
 	}
 }
 
+func TestLoadLine(t *testing.T) {
+	for loadavg, busy := range map[string]bool{"0.98 1.00 1.00 1/100 7\n": false, "1.02 0.00 0.00 1/100 7\n": true} {
+		line, err := loadLine(loadavg, 2)
+		if err != nil || strings.Contains(line, "BUSY") != busy {
+			t.Errorf("%q: %q, %v", loadavg, line, err)
+		}
+	}
+	if _, err := loadLine("nonsense", 2); err == nil {
+		t.Error("no error for nonsense")
+	}
+}
+
 func TestParse(t *testing.T) {
 	opt, err := parse([]string{"--repeats", "3", "--bytes", "1000000", "--case", "100 B"})
 	if err != nil || opt.repeats != 3 || opt.limits != (limits{3 * time.Second, 1000000}) || opt.only != "100 B" {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -161,6 +162,29 @@ func residentOf(status string) (float64, error) {
 		}
 	}
 	return 0, errors.New("no VmRSS in /proc/PID/status: the process is gone, or this is not Linux")
+}
+
+// machineLine describes the machine before anything is measured: on a busy one, ratios mislead too.
+func machineLine() (string, error) {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "", fmt.Errorf("read the load of the machine: %w", err)
+	}
+	return loadLine(string(text), runtime.NumCPU())
+}
+
+// loadLine reads the first number of /proc/loadavg: how many tasks ran or waited to, over a minute.
+func loadLine(loadavg string, cpus int) (string, error) {
+	first, _, _ := strings.Cut(loadavg, " ")
+	load, err := strconv.ParseFloat(first, 64)
+	if err != nil {
+		return "", fmt.Errorf("/proc/loadavg has %q: %w", loadavg, err)
+	}
+	line := fmt.Sprintf("%d CPUs, load average %.2f before the start", cpus, load)
+	if load > float64(cpus)/2 {
+		line += ": BUSY with something else, repeat it on a quiet machine before you believe a ratio"
+	}
+	return line, nil
 }
 
 // freeAddress finds a port on loopback that nobody listens on.
