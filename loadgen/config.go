@@ -96,7 +96,7 @@ func (c Config) validateTopics() (errs []error) {
 		}
 		seen[t.Name] = true
 		if !validTopicName(t.Name) {
-			errs = append(errs, fmt.Errorf("topic name %q: it must be 1 to 249 letters, digits, dots, underscores and dashes, and not . or ..", t.Name))
+			errs = append(errs, fmt.Errorf("topic name %q: it must be 1 to 249 letters, digits, dots, underscores and dashes, and neither . nor .. alone", t.Name))
 		}
 		if t.Partitions < 1 {
 			errs = append(errs, fmt.Errorf("topic %s has %d partitions: it needs at least one", t.Name, t.Partitions))

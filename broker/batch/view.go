@@ -114,7 +114,6 @@ func (v View) Count() int32 { return v.int32(atCount) }
 // CRC is the stored checksum.
 func (v View) CRC() uint32 { return binary.BigEndian.Uint32(v[atCRC:]) }
 
-func (v View) magic() byte           { return v[atMagic] }
 func (v View) records() []byte       { return v[HeaderLen:] }
 func (v View) int16(at int) int16    { return int16(binary.BigEndian.Uint16(v[at:])) }
 func (v View) int32(at int) int32    { return int32(binary.BigEndian.Uint32(v[at:])) }

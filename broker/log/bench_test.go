@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/env"
 	"github.com/logproof/logproof/broker/env/mem"
 	"github.com/logproof/logproof/broker/env/real"
 )
@@ -41,26 +42,49 @@ func TestAppendAllocatesNothing(t *testing.T) {
 	}
 }
 
+// BenchmarkAppend is to be compared with BenchmarkBareWrite, which is all the work that must be done.
+// The page cache is measured, not the disk, so the file starts again now and then.
 func BenchmarkAppend(b *testing.B) {
+	repeatedly(b, func(files env.FS) (write func(v batch.View) error, restart func() error) {
+		l, _ := mustOpen(b, files, Config{})
+		return func(v batch.View) error { _, err := l.Append(v, 1); return err }, func() error { return l.TruncateTo(0) }
+	})
+}
+
+func BenchmarkBareWrite(b *testing.B) {
+	repeatedly(b, func(files env.FS) (write func(v batch.View) error, restart func() error) {
+		f, err := files.Create("bare")
+		if err != nil {
+			b.Fatal(err)
+		}
+		at := int64(0)
+		return func(v batch.View) error {
+			_, err := f.WriteAt(v, at)
+			at += int64(len(v))
+			return err
+		}, func() error { at = 0; return f.Truncate(0) }
+	})
+}
+
+func repeatedly(b *testing.B, prepare func(files env.FS) (write func(v batch.View) error, restart func() error)) {
 	for _, size := range []int{16 << 10, 1 << 20} {
 		b.Run(fmt.Sprintf("%dKiB", size>>10), func(b *testing.B) {
 			files, err := real.New(b.TempDir())
 			if err != nil {
 				b.Fatal(err)
 			}
-			l, _ := mustOpen(b, files, Config{})
+			write, restart := prepare(files)
 			v := sized(size)
 			b.SetBytes(int64(len(v)))
 			b.ReportAllocs()
 			written := int64(0)
 			for b.Loop() {
-				if _, err := l.Append(v, 1); err != nil {
+				if err := write(v); err != nil {
 					b.Fatal(err)
 				}
 				if written += int64(len(v)); written > 256<<20 {
-					// The page cache, not the disk, is measured: keep the file small.
 					b.StopTimer()
-					if err := l.TruncateTo(0); err != nil {
+					if err := restart(); err != nil {
 						b.Fatal(err)
 					}
 					written = 0

@@ -197,7 +197,7 @@ func (w *life) checkProducers() {
 // Several lives of one log, each ended by a power cut at a random operation, some while recovery
 // is under way.
 func TestPowerCuts(t *testing.T) {
-	seeds := uint64(1000)
+	seeds := uint64(500)
 	if testing.Short() {
 		seeds = 200
 	}
@@ -255,7 +255,7 @@ func TestPowerCutEverywhere(t *testing.T) {
 			files := w.powered(n, total)
 			var err error
 			if w.log, _, err = Open(files, dir, w.cfg); err == nil {
-				for steps := 0; err == nil && steps < 120; steps++ {
+				for steps := 0; err == nil && steps < 60; steps++ {
 					err = w.step()
 				}
 			}

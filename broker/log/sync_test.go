@@ -69,8 +69,8 @@ func TestRollDuringSync(t *testing.T) {
 	}
 	synced := l.SyncedOffset()
 	again, _ := mustOpen(t, files.Crash(nil), small)
-	if again.EndOffset() != synced {
-		t.Fatalf("%d survived, want %d", again.EndOffset(), synced)
+	if again.EndOffset() < synced {
+		t.Fatalf("%d survived, %d were synced", again.EndOffset(), synced)
 	}
 }
 
