@@ -285,6 +285,27 @@ func TestRoll(t *testing.T) {
 	}
 }
 
+// A sealed segment keeps one index entry for 64 KiB in memory, and is read as well as before.
+func TestSealedIndexIsThin(t *testing.T) {
+	l, _ := mustOpen(t, mem.New(), Config{SegmentBytes: 400 << 10})
+	want := fill(t, l, 1)
+	for len(l.segments) == 1 {
+		v := made(-1, 0, 2, 5, 1500)
+		mustAppend(t, l, v)
+		want = append(want, v)
+	}
+	s := l.segments[0]
+	if n := len(s.offsets.entries); n < 3 || n > 400/64 || cap(s.offsets.entries) != n {
+		t.Errorf("%d entries in memory of %d", n, cap(s.offsets.entries))
+	}
+	if entries := s.offsets.size() / offsetEntryBytes; entries < 60 {
+		t.Errorf("%d entries in the file: it must have all of them", entries)
+	}
+	for from := range s.end {
+		checkRead(t, l, want, from, l.EndOffset(), 5000)
+	}
+}
+
 func TestConfig(t *testing.T) {
 	for _, bad := range []Config{{SegmentBytes: -1}, {SegmentBytes: 1 << 31}, {IndexIntervalBytes: -1}, {MaxProducers: -1}} {
 		if _, _, err := Open(mem.New(), dir, bad); err == nil {

@@ -269,6 +269,25 @@ func TestTornSealedSegmentWithoutSync(t *testing.T) {
 	}
 }
 
+// What recovery keeps is on stable storage when Open returns: a process was killed, the next one
+// recovers, and the power fails before anything else is synced.
+func TestRecoveredIsDurable(t *testing.T) {
+	for n := range 30 {
+		files := mem.New()
+		l, _ := mustOpen(t, files, small)
+		want := fill(t, l, n)
+		again, _ := mustOpen(t, files, small)
+		if again.SyncedOffset() != again.EndOffset() {
+			t.Fatalf("synced to %d of %d", again.SyncedOffset(), again.EndOffset())
+		}
+		after, r := mustOpen(t, files.Crash(nil), small)
+		if r.TruncatedBytes != 0 {
+			t.Fatalf("%d batches: %+v", n, r)
+		}
+		sameBatches(t, readAll(t, after, 500), want)
+	}
+}
+
 // A file that cannot be read says nothing about what is in it: nothing is cut.
 func TestReadErrorCutsNothing(t *testing.T) {
 	files := mem.New()

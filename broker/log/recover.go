@@ -2,7 +2,6 @@ package log
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/logproof/logproof/broker/batch"
 	"github.com/logproof/logproof/broker/bug"
@@ -126,8 +125,8 @@ func (l *Log) cutTail(torn *flaw, later []int64, r *Recovery) error {
 		later = later[1:]
 	}
 	r.Reason = fmt.Sprintf("%s at byte %d, offset %d: %s", segmentName(l.dir, s.base, logSuffix), s.size, s.end, torn.reason)
-	// From the last to the first, so that an interruption leaves no gap.
-	for _, base := range slices.Backward(later) {
+	// If this is interrupted, the next recovery finds the flaw or a gap, and cuts there.
+	for _, base := range later {
 		gone, size, err := openSegment(l.fs, l.dir, base)
 		if err != nil {
 			return err
@@ -136,11 +135,6 @@ func (l *Log) cutTail(torn *flaw, later []int64, r *Recovery) error {
 		err = gone.remove(l.fs)
 		gone.release()
 		if err != nil {
-			return err
-		}
-	}
-	if len(later) > 0 {
-		if err := l.fs.SyncDir(l.dir); err != nil {
 			return err
 		}
 	}

@@ -74,6 +74,28 @@ func TestRollDuringSync(t *testing.T) {
 	}
 }
 
+// A roll between the end of a sync and the owner hearing of it: the new file's entry is not forgotten.
+func TestRollBeforeSynced(t *testing.T) {
+	files := mem.New()
+	l, _ := mustOpen(t, files, small)
+	var want []batch.View
+	roll := func() {
+		for n := len(l.segments); len(l.segments) == n; {
+			want = append(want, fill(t, l, 1)...)
+		}
+	}
+	roll()
+	p := l.BeginSync()
+	if err := p.Run(); err != nil {
+		t.Fatal(err)
+	}
+	roll()
+	l.Synced(p.End)
+	syncLog(t, l)
+	after, _ := mustOpen(t, files.Crash(nil), small)
+	sameBatches(t, readAll(t, after, 500), want)
+}
+
 func TestFailedSync(t *testing.T) {
 	for _, part := range []string{".log", "index", recoveryPointFile, dir} {
 		files := watch(mem.New())

@@ -48,6 +48,9 @@ func truncateAt(t *testing.T, offset int64, reading, synced bool) {
 	more := fill(t, l, 20)
 	want = append(append([]batch.View{}, want[:kept]...), more...)
 	sameBatches(t, readAll(t, l, 500), want)
+	for from := range l.EndOffset() {
+		checkRead(t, l, want, from, l.EndOffset()-1, 400)
+	}
 	for i, s := range held {
 		got, err := s.AppendTo(nil)
 		s.Release()
@@ -94,6 +97,35 @@ func TestTruncateRange(t *testing.T) {
 		t.Fatal(err)
 	}
 	sameBatches(t, readAll(t, l, 500), want)
+}
+
+// Segments that were removed do not come back after a power cut, not even when the log has reached
+// the offset where they began.
+func TestTruncatedSegmentsStayAway(t *testing.T) {
+	files := mem.New()
+	l, _ := mustOpen(t, files, small)
+	want := fill(t, l, 30)
+	syncLog(t, l)
+	second := l.segments[2].base
+	again := -1 // the last batch of the second segment
+	for i, v := range want {
+		if v.LastOffset()+1 == second {
+			again = i
+		}
+	}
+	if err := l.TruncateTo(want[again].BaseOffset()); err != nil {
+		t.Fatal(err)
+	}
+	if l.SyncedOffset() != want[again].BaseOffset() {
+		t.Fatalf("synced to %d, cut at %d", l.SyncedOffset(), want[again].BaseOffset())
+	}
+	mustAppend(t, l, want[again])
+	if l.EndOffset() != second || len(l.segments) != 2 {
+		t.Fatalf("end %d in %d segments, want %d in 2", l.EndOffset(), len(l.segments), second)
+	}
+	syncLog(t, l)
+	after, _ := mustOpen(t, files.Crash(nil), small)
+	sameBatches(t, readAll(t, after, 500), want[:again+1])
 }
 
 // What a sync covered is not safe any more once it was truncated and written anew.

@@ -37,9 +37,9 @@ func passing() Run {
 		Report: verify.Report{
 			Verdict: verify.Pass,
 			Rules: []verify.RuleResult{
-				rule("append-order", 4102, "acknowledged batches"),
-				rule("producer-order", 61246, "records in the final scan"),
-				rule("loss", 61234, "acknowledged records"),
+				rule("append-order", 4102, "acknowledged record"),
+				rule("producer-order", 61246, "record read"),
+				rule("loss", 61234, "acknowledged or read record"),
 				{Rule: "corruption"},
 			},
 			Assumptions: []verify.Assumption{
@@ -81,7 +81,7 @@ func failing() Run {
 func inconclusive() Run {
 	r := passing()
 	r.Report.Verdict = verify.Inconclusive
-	r.Report.Rules[1] = verify.RuleResult{Rule: "producer-order", Asked: true, Unit: "records", Skipped: "the history has no records to judge"}
+	r.Report.Rules[1] = verify.RuleResult{Rule: "producer-order", Asked: true, Unit: "record read", Skipped: "the history has no record read to judge"}
 	r.Report.Assumptions[1] = verify.Assumption{Name: "faults", Verdict: verify.Inconclusive, Detail: "kill node 0 was injected, but its effect was not proved: pid 4711 is alive"}
 	r.Accounting[1].Right[1].Records = 3
 	r.Report.Outages = []verify.Outage{{Partition: "orders/2", From: 9e9, To: 12e9, Open: true}}
@@ -257,6 +257,7 @@ func TestFormats(t *testing.T) {
 		"0 ns": span(0), "812 ns": span(812), "1.00 µs": span(1000), "53.1 µs": span(53100), "812 ms": span(812 * time.Millisecond),
 		"1.24 s": span(1240 * time.Millisecond), "10.0 s": span(9999 * time.Millisecond), "3600 s": span(time.Hour),
 		"1.28 MB/s": bytesPerSecond(1280000), "12.0 B/s": bytesPerSecond(12), "2.50 GB/s": bytesPerSecond(2.5e9),
+		"1 record read": "1 " + units(1, "record read"), "0 records read": "0 " + units(0, "record read"), "2 acknowledged records": "2 " + units(2, "acknowledged records"),
 		"p50": percentName(50), "p99.99": percentName(99.99), "max": percentName(100),
 		"intended 1,000 = sent 998 + dropped 2": Identity{Amount{"intended", 1000}, []Amount{{"sent", 998}, {"dropped", 2}}}.String(),
 	} {

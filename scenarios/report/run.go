@@ -214,7 +214,7 @@ func judged(rule verify.RuleResult) string {
 	if !rule.Asked {
 		return "not asked"
 	}
-	text := count(rule.Checked) + " " + rule.Unit
+	text := count(rule.Checked) + " " + units(rule.Checked, rule.Unit)
 	if rule.Total > 0 {
 		text += ", anomalies: " + count(rule.Total)
 	}
@@ -222,4 +222,12 @@ func judged(rule verify.RuleResult) string {
 		text += "; " + rule.Skipped
 	}
 	return text
+}
+
+// units puts what a rule counts into the plural: rules name one of it, "record read".
+func units(n int64, unit string) string {
+	if n == 1 || strings.Contains(unit, "records") {
+		return unit
+	}
+	return strings.Replace(unit, "record", "records", 1)
 }

@@ -285,6 +285,11 @@ func TestNodesDieWithAKilledHarness(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if node.Alive() { // the test has failed: leave nothing
+			signalGroup(pid, syscall.SIGKILL)
+		}
+	})
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
