@@ -1,6 +1,11 @@
 package actor
 
-import "time"
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
 
 // Role is the kind of an actor.
 type Role uint8
@@ -68,13 +73,28 @@ type Source interface {
 	Release()
 }
 
-// Read fills a part of a response from a log before it is encoded, away from the actor.
+// Read fills one partition of a fetch response from a log before it is encoded, away from the actor.
 type Read struct {
 	Source Source
 	// Bytes is the most that Source holds.
 	Bytes int
-	// Done takes the bytes, or why they could not be read, into the response.
-	Done func(b []byte, err error)
+	// Into takes the bytes, or Failed.
+	Into *kmsg.FetchResponseTopicPartition
+}
+
+// Fill reads the range into memory of its own.
+func (r Read) Fill() {
+	b, err := r.Source.AppendTo(nil)
+	if err != nil {
+		r.Failed()
+		return
+	}
+	r.Into.RecordBatches = b
+}
+
+// Failed says that the range could not be read.
+func (r Read) Failed() {
+	r.Into.ErrorCode, r.Into.RecordBatches = kerr.KafkaStorageError.Code, []byte{}
 }
 
 // Response answers one request of the session's connection.

@@ -201,12 +201,7 @@ func (h *fetch) finish(s *Session, c *call, fx *actor.Effects) {
 			continue
 		}
 		total += r.Bytes
-		reads = append(reads, actor.Read{Source: r.Source, Bytes: r.Bytes, Done: func(b []byte, err error) {
-			if err != nil {
-				p.ErrorCode, b = kerr.KafkaStorageError.Code, []byte{}
-			}
-			p.RecordBatches = b
-		}})
+		reads = append(reads, actor.Read{Source: r.Source, Bytes: r.Bytes, Into: p})
 	}
 	h.found = nil
 	c.finish(h.resp, reads...)

@@ -52,8 +52,8 @@ func (e *entryFile) close() {
 	}
 }
 
-// settle makes the file hold the pending entries and nothing else, on stable storage. A file that
-// does already is not written.
+// settle makes the file hold the pending entries and nothing else. A file that does already is not
+// written.
 func (e *entryFile) settle() error {
 	size, err := e.file.Size()
 	if err != nil {
@@ -68,14 +68,15 @@ func (e *entryFile) settle() error {
 		same = string(have) == string(e.pending)
 	}
 	if same {
-		e.written, e.pending = size, e.pending[:0]
-	} else if err := e.file.Truncate(0); err != nil {
+		e.written, e.pending = size, nil
+		return nil
+	}
+	if err := e.file.Truncate(0); err != nil {
 		return err
 	}
-	if err := e.flush(); err != nil {
-		return err
-	}
-	return e.file.Sync()
+	err = e.flush()
+	e.pending = nil // what was rebuilt may have been much more than waits in memory otherwise
+	return err
 }
 
 // offsetEntry says that the batch at a position ends with an offset, relative to the segment's base.

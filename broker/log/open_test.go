@@ -165,6 +165,12 @@ func TestGarbageIndexes(t *testing.T) {
 				t.Errorf("%s: %s is %x, was %x", what, file, bytes, sound[file])
 			}
 		}
+		if err := again.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, r := mustOpen(t, files.Crash(nil), small); !r.Clean {
+			t.Errorf("%s: the rebuilt indexes were not made durable: %+v", what, r)
+		}
 	}
 }
 

@@ -18,9 +18,6 @@ var (
 	ErrOutOfOrderSequence = errors.New("out of order sequence number")
 	// ErrInvalidProducerEpoch is a batch of a producer that has been replaced (INVALID_PRODUCER_EPOCH).
 	ErrInvalidProducerEpoch = errors.New("invalid producer epoch")
-	// ErrUnknownProducer is a batch that goes on with a sequence nobody here has seen the start of
-	// (UNKNOWN_PRODUCER_ID). Since KIP-360 such a batch is appended: see CheckSequence.
-	ErrUnknownProducer = errors.New("unknown producer id")
 )
 
 // Duplicate is a batch that was appended before. It is answered with the offsets it got then, once

@@ -81,9 +81,10 @@ func (s *shard) Step(_ time.Time, message any, fx *actor.Effects) {
 	}
 }
 
-// touch notes that a replica has something to sync.
+// touch notes that a replica has something to sync. Without flushes only sealed segments are
+// synced, as in Apache Kafka: recovery may then take damage in one of them for what it is.
 func (s *shard) touch(r *replica, fx *actor.Effects) {
-	if s.cfg.Flush == partition.FlushNone || r.dirty {
+	if r.dirty || s.cfg.Flush == partition.FlushNone && !r.log.SealedDirty() {
 		return
 	}
 	r.dirty = true

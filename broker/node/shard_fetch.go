@@ -161,17 +161,27 @@ func (s *shard) offset(m api.OffsetQuery, fx *actor.Effects) {
 		answer.Offset = r.log.StartOffset()
 	case api.LatestTieredOffset, api.EarliestPending:
 	case api.MaxTimestampOffset:
-		answer.Offset, answer.Timestamp = r.log.MaxTimestamp()
-	default:
-		offset, timestamp, ok, err := r.log.OffsetForTimestamp(m.Timestamp)
-		switch {
-		case m.Timestamp < 0:
-			answer.Error = kerr.InvalidRequest.Code
-		case err != nil:
-			answer.Error = kerr.KafkaStorageError.Code
-		case ok && offset < r.leader.HighWatermark():
-			answer.Offset, answer.Timestamp = offset, timestamp
+		// The log knows the largest timestamp; which record of its batch has it is in the file.
+		if _, timestamp := r.log.MaxTimestamp(); timestamp >= 0 {
+			r.search(timestamp, &answer)
 		}
+	default:
+		r.search(m.Timestamp, &answer)
 	}
 	fx.Send(m.Ticket.To, answer)
+}
+
+// search finds the first record that readers may see and that is at least as young.
+func (r *replica) search(timestamp int64, answer *api.OffsetAnswer) {
+	if timestamp < 0 {
+		answer.Error = kerr.InvalidRequest.Code
+		return
+	}
+	offset, found, ok, err := r.log.OffsetForTimestamp(timestamp)
+	switch {
+	case err != nil:
+		answer.Error = kerr.KafkaStorageError.Code
+	case ok && offset < r.leader.HighWatermark():
+		answer.Offset, answer.Timestamp = offset, found
+	}
 }

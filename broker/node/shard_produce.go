@@ -42,8 +42,6 @@ func (s *shard) refuse(r *replica, m api.ProducePart, err error, fx *actor.Effec
 		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.OutOfOrderSequenceNumber, err.Error()))
 	case errors.Is(err, log.ErrInvalidProducerEpoch):
 		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.InvalidProducerEpoch, err.Error()))
-	case errors.Is(err, log.ErrUnknownProducer):
-		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.UnknownProducerID, err.Error()))
 	default:
 		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.UnknownServerError, err.Error()))
 	}

@@ -90,7 +90,7 @@ func (s *stepper) step(to actor.Address, message any) {
 	}
 	for _, r := range fx.Responses {
 		for _, read := range r.Reads {
-			read.Done(read.Source.AppendTo(nil))
+			read.Fill()
 			read.Source.Release()
 		}
 		s.answers[to] = append(s.answers[to], r)

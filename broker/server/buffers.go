@@ -6,17 +6,18 @@ import (
 )
 
 // buffers is memory for frames in classes of powers of two, kept for the next frame of the class.
-// Each class holds a bounded number of bytes, so that a burst of large requests does not stay.
+// It keeps a bounded number of bytes, so that a burst of large requests does not stay.
 type buffers struct {
 	mu struct {
 		sync.Mutex
 		free [32][][]byte
+		kept int // bytes in free
 	}
 }
 
 const (
-	smallestClass = 12       // 4 KiB
-	keptPerClass  = 16 << 20 // bytes
+	smallestClass = 12        // 4 KiB
+	keptBytes     = 128 << 20 // a dozen of full requests and responses
 )
 
 func class(n int) int { return max(bits.Len(uint(n-1)), smallestClass) }
@@ -29,6 +30,7 @@ func (b *buffers) get(n int) []byte {
 		buf := free[len(free)-1]
 		free[len(free)-1] = nil
 		b.mu.free[c] = free[:len(free)-1]
+		b.mu.kept -= 1 << c
 		b.mu.Unlock()
 		return buf[:n]
 	}
@@ -43,8 +45,9 @@ func (b *buffers) put(buf []byte) {
 		return
 	}
 	b.mu.Lock()
-	if len(b.mu.free[c]) < max(keptPerClass>>c, 1) {
-		b.mu.free[c] = append(b.mu.free[c], buf)
+	if b.mu.kept+1<<c <= keptBytes {
+		b.mu.free[c] = append(b.mu.free[c], buf[:0])
+		b.mu.kept += 1 << c
 	}
 	b.mu.Unlock()
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/node"
 	"github.com/logproof/logproof/broker/wire"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // connection is one client: a reader goroutine, and the goroutine of its session, which writes.
@@ -159,31 +161,58 @@ func (c *connection) respond(responses []actor.Response) error {
 	return failed
 }
 
-// write reads the log ranges of one response, encodes it and writes it.
+// write encodes one response and writes it. Log ranges are read straight into the frame.
 func (c *connection) write(r *actor.Response) error {
 	total := 0
 	for i := range r.Reads {
 		total += r.Reads[i].Bytes
 	}
-	var scratch []byte
-	if total > 0 {
-		scratch = c.pool.get(total)
-		defer c.pool.put(scratch)
-	}
-	at := 0
-	for i := range r.Reads {
-		read := &r.Reads[i]
-		b, err := read.Source.AppendTo(scratch[at : at : at+read.Bytes])
-		if err != nil {
-			c.log.Error("a log range could not be read", "error", err)
-		}
-		read.Done(b, err)
-		at += read.Bytes
-	}
 	out := c.pool.get(total + 4<<10)
 	defer c.pool.put(out)
-	frame := wire.AppendResponse(out[:0], r.Correlation, r.Body)
+	var frame []byte
+	if fetch, ok := r.Body.(*kmsg.FetchResponse); ok && wire.Plain(fetch) {
+		frame = wire.AppendFetch(out[:0], r.Correlation, fetch, ranges{c, r.Reads})
+	} else {
+		for _, read := range r.Reads {
+			read.Fill()
+		}
+		frame = wire.AppendResponse(out[:0], r.Correlation, r.Body)
+	}
 	n, err := c.conn.Write(frame)
 	c.metrics.wrote(r.Body.Key(), n)
 	return err
+}
+
+// ranges reads log ranges straight into a frame.
+type ranges struct {
+	c     *connection
+	reads []actor.Read
+}
+
+func (r ranges) find(p *kmsg.FetchResponseTopicPartition) int {
+	return slices.IndexFunc(r.reads, func(read actor.Read) bool { return read.Into == p })
+}
+
+// Most implements wire.Records.
+func (r ranges) Most(p *kmsg.FetchResponseTopicPartition) int {
+	if i := r.find(p); i >= 0 {
+		return r.reads[i].Bytes
+	}
+	return 0
+}
+
+// Append implements wire.Records.
+func (r ranges) Append(buf []byte, p *kmsg.FetchResponseTopicPartition) ([]byte, error) {
+	i := r.find(p)
+	if i < 0 {
+		return buf, nil
+	}
+	out, err := r.reads[i].Source.AppendTo(buf)
+	if err != nil {
+		r.c.log.Error("a log range could not be read", "error", err)
+		r.reads[i].Failed()
+		return nil, err
+	}
+	p.RecordBatches = out[len(buf):] // for metrics; it goes with the frame
+	return out, nil
 }

@@ -97,6 +97,62 @@ func TestResponseHeaders(t *testing.T) {
 	}
 }
 
+// testRecords are batches by partition; a negative one cannot be read.
+type testRecords struct{ slack int }
+
+func (r testRecords) bytes(p *kmsg.FetchResponseTopicPartition) []byte {
+	return bytes.Repeat([]byte{byte(p.Partition)}, 100*int(p.Partition)*int(p.Partition))
+}
+
+func (r testRecords) Most(p *kmsg.FetchResponseTopicPartition) int { return len(r.bytes(p)) + r.slack }
+
+func (r testRecords) Append(buf []byte, p *kmsg.FetchResponseTopicPartition) ([]byte, error) {
+	if p.Partition == 3 {
+		p.ErrorCode = 56
+		return append(buf, "half of it"...), errors.New("unreadable")
+	}
+	return append(buf, r.bytes(p)...), nil
+}
+
+// Our encoder of fetch responses gives what kmsg gives, in every version, whether or not the
+// records turn out shorter than announced, and if some cannot be read.
+func TestAppendFetchIsKmsg(t *testing.T) {
+	versions, _ := Served(kmsg.Fetch.Int16())
+	for version := versions.Min; version <= versions.Max; version++ {
+		for _, slack := range []int{0, 1, 200, 1 << 22} {
+			resp := kmsg.NewPtrFetchResponse()
+			resp.SetVersion(version)
+			resp.ThrottleMillis, resp.ErrorCode, resp.SessionID = 1, 2, 3
+			for i := range 2 {
+				topic := kmsg.NewFetchResponseTopic()
+				topic.Topic, topic.TopicID = []string{"orders", "events"}[i], [16]byte{byte(i + 1)}
+				for index := range int32(6) {
+					p := kmsg.NewFetchResponseTopicPartition()
+					p.Partition, p.HighWatermark, p.LastStableOffset, p.LogStartOffset, p.PreferredReadReplica = index, 5, 6, 7, 8
+					if index == 2 {
+						p.AbortedTransactions = []kmsg.FetchResponseTopicPartitionAbortedTransaction{{ProducerID: 1, FirstOffset: 2}}
+					}
+					topic.Partitions = append(topic.Partitions, p)
+				}
+				resp.Topics = append(resp.Topics, topic)
+			}
+			records := testRecords{slack}
+			got := AppendFetch([]byte("before"), 77, resp, records)
+			for i := range resp.Topics {
+				for j := range resp.Topics[i].Partitions {
+					p := &resp.Topics[i].Partitions[j]
+					if p.RecordBatches = records.bytes(p); p.Partition == 3 {
+						p.RecordBatches = []byte{}
+					}
+				}
+			}
+			if want := AppendResponse([]byte("before"), 77, resp); !bytes.Equal(got, want) {
+				t.Fatalf("version %d, slack %d: %d bytes, kmsg has %d", version, slack, len(got), len(want))
+			}
+		}
+	}
+}
+
 func FuzzParseRequest(f *testing.F) {
 	formatter := kmsg.NewRequestFormatter()
 	for _, key := range Keys() {

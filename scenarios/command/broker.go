@@ -53,7 +53,7 @@ Ctrl-C or SIGTERM stops it cleanly; after SIGKILL it recovers from its files.`,
 	flags.StringVar(&f.cfg.DataDir, "data", "", "`directory` of everything that outlives the process (required)")
 	flags.StringVar(&f.flush, "flush", "commit", "when records are synced: none, interval, commit (before they are acknowledged)")
 	flags.DurationVar(&f.cfg.FlushInterval, "flush-interval", time.Second, "how often --flush interval syncs")
-	flags.StringVar(&f.disk, "disk", "", "`rules` of a disk that misbehaves: sync-delay=DURATION, lose-unsynced, space=SIZE, sync-error=N")
+	flags.StringVar(&f.disk, "disk", "", "`rules` of a disk that misbehaves: "+disk.Known)
 	flags.Int64Var(&f.cfg.SegmentBytes, "segment-bytes", 1<<30, "size at which a log begins a new segment")
 	flags.IntVar(&f.cfg.MaxMessageBytes, "max-message-bytes", 1048588, "largest record batch that is accepted")
 	flags.Int32Var(&f.cfg.DefaultPartitions, "default-partitions", 1, "partitions of topics created without a number")

@@ -185,7 +185,8 @@ func TestBadScenarios(t *testing.T) {
 		"position":   {scenario(t, "flush: commit", "flash: commit"), "small.yaml:3:1"},
 		"fault":      {scenario(t, "fault: kill", "fault: kil"), "kill"},
 		"target":     {scenario(t, "node(0)", "node(7)"), "node(7)"},
-		"disk":       {scenario(t, "rate: 500/s", "rate: fast"), "rate"},
+		"rate":       {scenario(t, "rate: 500/s", "rate: fast"), "rate"},
+		"disk":       {scenario(t, "sync-delay=2ms", "sync-dealy=2ms"), "small.yaml:4"},
 		"no file":    {"./missing.yaml", "missing.yaml"},
 		"no builtin": {"dmeo", "demo"},
 	} {
@@ -198,11 +199,11 @@ func TestBadScenarios(t *testing.T) {
 	}
 }
 
-// A disk rule is the broker's to read: the run ends at once, with what the broker said.
-func TestBrokerThatDoesNotStart(t *testing.T) {
+// A broker whose first sync fails stops rather than lie; the run ends with what it said.
+func TestBrokerThatCannotSync(t *testing.T) {
 	t.Parallel()
-	path := scenario(t, "sync-delay=2ms", "sync-dealy=2ms")
-	want(t, ExitInconclusive, "sync-dealy", "run", path, "--dir", filepath.Join(t.TempDir(), "run"))
+	path := scenario(t, "sync-delay=2ms,lose-unsynced", "sync-error=1")
+	want(t, ExitInconclusive, "input/output error", "run", path, "--dir", filepath.Join(t.TempDir(), "run"))
 }
 
 func TestUsage(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -156,15 +157,16 @@ func (h *hunt) row(name, rule, class string, good, of int, began time.Time, note
 func passed(r report.Run) bool { return r.Verdict() == verify.Pass }
 
 // isCaught reports whether the verdict is fail by the rule and class that the scenario expects, and
-// by no other rule.
+// nothing was found but that and its stated consequences.
 func isCaught(r report.Run, expect spec.Expect) bool {
 	found := false
 	for _, result := range r.Report.Rules {
 		for _, a := range result.Anomalies {
-			if string(result.Rule) != expect.Rule {
+			expected := string(result.Rule) == expect.Rule && string(a.Class) == expect.Class
+			if !expected && !slices.Contains(expect.Also, string(a.Class)) {
 				return false
 			}
-			found = found || string(a.Class) == expect.Class
+			found = found || expected
 		}
 	}
 	return found && r.Verdict() == verify.Fail

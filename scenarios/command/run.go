@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/bug"
+	"github.com/logproof/logproof/broker/env/disk"
 	"github.com/logproof/logproof/scenarios"
 	"github.com/logproof/logproof/scenarios/plan"
 	"github.com/logproof/logproof/scenarios/report"
@@ -95,6 +96,9 @@ func makePlan(name string, f runFlags) (plan.Plan, error) {
 	s, err := loadSpec(name)
 	if err != nil {
 		return plan.Plan{}, err
+	}
+	if _, err := disk.Parse(s.Disk); err != nil {
+		return plan.Plan{}, usage("%w", s.Errorf("disk", "%v", err))
 	}
 	bugs, err := bug.Parse(f.bugs)
 	if err != nil {

@@ -52,7 +52,7 @@ func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
 		})
 	}
 	if s.Expect != nil {
-		p.Expect = &Expect{Bug: s.Expect.Bug, Rule: s.Expect.Rule, Class: s.Expect.Class}
+		p.Expect = &Expect{Bug: s.Expect.Bug, Rule: s.Expect.Rule, Class: s.Expect.Class, Also: slices.Clone(s.Expect.Also)}
 	}
 	rate := s.Load.Rate
 	if over.Rate != (pace.Rate{}) {

@@ -116,6 +116,8 @@ type Expect struct {
 	Bug   string `json:"bug"`
 	Rule  string `json:"rule"`
 	Class string `json:"class"`
+	// Also are classes that may show as consequences.
+	Also []string `json:"also,omitempty"`
 }
 
 // Phase finds a phase by its name.

@@ -30,6 +30,9 @@ func (p Plan) String() string {
 	line("limits", "%v in total", p.Limits.Total)
 	if p.Expect != nil {
 		line("expect", "with the bug %s: rule %s fails with %s", p.Expect.Bug, p.Expect.Rule, p.Expect.Class)
+		if len(p.Expect.Also) > 0 {
+			line("", "and may show %s in consequence", strings.Join(p.Expect.Also, ", "))
+		}
 	}
 	return b.String()
 }

@@ -269,4 +269,11 @@ func (c *checker) checks() {
 			c.errorf("expect.rule", "rule %q is expected to fail and is not among the checks: add it", e.Rule)
 		}
 	}
+	var known []string
+	for _, rule := range classes {
+		known = append(known, rule.classes...)
+	}
+	for i, class := range e.Also {
+		c.choice(fmt.Sprintf("expect.also[%d]", i), "class", class, known)
+	}
 }

@@ -102,6 +102,9 @@ type Expect struct {
 	// Rule that must fail, and Class of the anomaly that it must find.
 	Rule  string `yaml:"rule"`
 	Class string `yaml:"class"`
+	// Also are classes that the same bug may show as its consequences; any other class is a wrong
+	// accusation.
+	Also []string `yaml:"also"`
 }
 
 // Limits of time.

@@ -22,8 +22,8 @@ type Rules struct {
 	SyncError int
 }
 
-// known is the language of Parse, for its messages.
-const known = "sync-delay=DURATION, lose-unsynced, space=SIZE, sync-error=N"
+// Known is the language of Parse, for messages and for help.
+const Known = "sync-delay=DURATION, lose-unsynced, space=SIZE, sync-error=N"
 
 // Parse reads rules separated by commas, such as "sync-delay=5ms,lose-unsynced,space=64MiB". The empty
 // string is a disk without faults. A duration is written as time.ParseDuration reads it, a size as a number
@@ -37,7 +37,7 @@ func Parse(text string) (Rules, error) {
 	for word := range strings.SplitSeq(text, ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(word), "=")
 		if err := rules.set(name, value); err != nil {
-			return Rules{}, fmt.Errorf("disk rule %q: %w; the rules are %s", strings.TrimSpace(word), err, known)
+			return Rules{}, fmt.Errorf("disk rule %q: %w; the rules are %s", strings.TrimSpace(word), err, Known)
 		}
 		if seen[name] {
 			return Rules{}, fmt.Errorf("disk rule %q is given twice; give each rule once", name)
