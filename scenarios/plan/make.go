@@ -47,9 +47,11 @@ func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
 		p.Topics = append(p.Topics, Topic{t.Name, int32(t.Partitions), int16(t.ReplicationFactor)})
 	}
 	for _, f := range s.Timeline {
-		p.Timeline = append(p.Timeline, timeline.Fault{
-			Kind: f.Fault, Target: f.Target, After: time.Duration(f.After), Hold: time.Duration(f.Hold),
-		})
+		for range f.Times() {
+			p.Timeline = append(p.Timeline, timeline.Fault{
+				Kind: f.Fault, Target: f.Target, After: time.Duration(f.After), Hold: time.Duration(f.Hold),
+			})
+		}
 	}
 	if s.Expect != nil {
 		p.Expect = &Expect{Bug: s.Expect.Bug, Rule: s.Expect.Rule, Class: s.Expect.Class, Also: slices.Clone(s.Expect.Also)}
@@ -99,7 +101,7 @@ func floor(s spec.Spec, rate pace.Rate, phases []Phase) Floor {
 		whole += time.Duration(phase.Hold)
 	}
 	for _, fault := range s.Timeline {
-		whole -= time.Duration(fault.Hold)
+		whole -= time.Duration(fault.Hold) * time.Duration(fault.Times())
 	}
 	if f.Acked == 0 {
 		f.Acked = max(1, int64(perSecond*whole.Seconds()))
@@ -108,6 +110,18 @@ func floor(s spec.Spec, rate pace.Rate, phases []Phase) Floor {
 		f.Read = f.Acked * int64(s.Load.Readers)
 	}
 	return f
+}
+
+// entryOf finds the entry of the scenario that a fault of the plan comes from, and whether it is
+// the first of that entry's repetitions.
+func entryOf(s spec.Spec, fault int) (entry int, first bool) {
+	for i, f := range s.Timeline {
+		if fault < f.Times() {
+			return i, fault == 0
+		}
+		fault -= f.Times()
+	}
+	panic(fmt.Sprintf("plan: fault %d is not in the timeline", fault))
 }
 
 // problems lists what cannot be done.
@@ -126,7 +140,9 @@ func problems(s spec.Spec, p Plan, over Overrides) spec.Errors {
 		if problem.Known != nil {
 			text = fmt.Sprintf("unknown %s %q: %s", problem.Field, problem.Value, spec.Suggest(problem.Value, problem.Known))
 		}
-		add(fmt.Sprintf("timeline[%d].%s", problem.Fault, problem.Field), "%s", text)
+		if entry, first := entryOf(s, problem.Fault); first {
+			add(fmt.Sprintf("timeline[%d].%s", entry, problem.Field), "%s", text)
+		}
 	}
 	if least := p.Duration(); time.Duration(s.Limits.Total) <= least {
 		add("limits.total", "limits.total is %v: the phases alone take %v", s.Limits.Total, least)

@@ -43,8 +43,17 @@ func (p Plan) phaseLines(line func(label, format string, args ...any)) {
 		label := first(i, "phases")
 		switch {
 		case phase.Name == Faults:
-			for n, f := range p.Timeline {
-				line(label, "fault %d: %s, then heal", n+1, f)
+			for n := 0; n < len(p.Timeline); label = "" {
+				next := n + 1
+				for next < len(p.Timeline) && p.Timeline[next] == p.Timeline[n] {
+					next++
+				}
+				if next == n+1 {
+					line(label, "fault %d: %s, then heal", next, p.Timeline[n])
+				} else {
+					line(label, "faults %d to %d, each: %s, then heal", n+1, next, p.Timeline[n])
+				}
+				n = next
 			}
 		case phase.Within > 0:
 			line(label, "%s: the floor holds for %v, within %v", phase.Name, phase.Hold, phase.Within)

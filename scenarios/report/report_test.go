@@ -160,6 +160,44 @@ func TestVerdictFirst(t *testing.T) {
 }
 
 // TestNarrowFits checks every line but those that are meant to be copied.
+// Many faults and outages are summed up; none is left out of the sum.
+func TestManyFaults(t *testing.T) {
+	run := passing()
+	run.Faults, run.Report.Outages = nil, nil
+	for i := range 10 {
+		at := time.Duration(i) * time.Second
+		run.Faults = append(run.Faults, Fault{Text: "kill node 0", From: at, To: at + time.Second})
+		run.Report.Outages = append(run.Report.Outages, verify.Outage{
+			Partition: "all", From: history.Time(at), To: history.Time(at + time.Duration(i+1)*time.Millisecond),
+		})
+	}
+	var out bytes.Buffer
+	if err := Text(&out, run, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"and 7 more", "10 times without a successful write to any partition, 55.0 ms together", "10.0 ms without", "8.00 ms without"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the text does not say %q:\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "7.00 ms without") {
+		t.Error("more than the three longest outages are listed")
+	}
+}
+
+// A run that is judged again has no measurements, and does not show zeros for them.
+func TestJudgedAgain(t *testing.T) {
+	run := passing()
+	run.Throughput, run.Latency, run.Duration = Throughput{}, nil, 0
+	var out bytes.Buffer
+	if err := Text(&out, run, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String(), "0 records/s") || strings.Contains(out.String(), "0 ns") {
+		t.Errorf("zeros stand for what was not measured:\n%s", out.String())
+	}
+}
+
 func TestNarrowFits(t *testing.T) {
 	for _, run := range []Run{passing(), failing(), inconclusive()} {
 		for _, width := range []int{10, 40, 60, 200} {

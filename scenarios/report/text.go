@@ -2,8 +2,10 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -175,11 +177,36 @@ func ruleWord(rule verify.RuleResult) string {
 }
 
 func (p *page) faults() {
-	for i, fault := range p.run.Faults {
+	for i, fault := range p.run.Faults[:min(listed, len(p.run.Faults))] {
 		p.line([2]string{"faults", ""}[min(i, 1)], fmt.Sprintf("%s at %s, healed at %s", fault.Text, moment(fault.From), moment(fault.To)))
 	}
+	if more := len(p.run.Faults) - listed; more > 0 {
+		p.line("", fmt.Sprintf("and %d more: see result.json", more))
+	}
+	p.outages()
+}
+
+// listed is how many faults, and outages, stand in the text; the files have all.
+const listed = 3
+
+// outages writes the longest ones, and what all of them come to.
+func (p *page) outages() {
+	outages := slices.Clone(p.run.Report.Outages)
+	slices.SortStableFunc(outages, func(a, b verify.Outage) int { return cmp.Compare(b.Duration(), a.Duration()) })
 	label := "outage"
-	for _, outage := range p.run.Report.Outages {
+	if len(outages) > listed {
+		var total time.Duration
+		several := 0
+		for _, o := range outages {
+			if o.Partition == "all" {
+				several++
+				total += o.Duration()
+			}
+		}
+		p.line(label, fmt.Sprintf("%d times without a successful write to any partition, %s together; the longest outages:", several, span(total)))
+		label, outages = "", outages[:listed]
+	}
+	for _, outage := range outages {
 		p.line(label, outageText(outage))
 		label = ""
 	}
@@ -212,6 +239,10 @@ func (p *page) numbers() {
 		p.line("not shown", "throughput and latency: a run that broke its promises is not measured by them; result.json has them")
 		return
 	}
+	if p.run.Throughput.Over == 0 && len(p.run.Latency) == 0 {
+		p.line("not shown", "throughput and latency: they are not in the history; the result.json of the run has them, if it got so far")
+		return
+	}
 	if p.run.Verdict() == verify.Inconclusive {
 		p.line("measured", "but not proved: the figures below are of an inconclusive run")
 	}
@@ -226,7 +257,11 @@ func (p *page) numbers() {
 
 func (p *page) where() {
 	p.blank()
-	p.line("run", fmt.Sprintf("%s, seed %d, system %s, placement %s, %s", p.run.RunID, p.run.Seed, p.run.System, p.run.Placement, span(p.run.Duration)))
+	line := fmt.Sprintf("%s, seed %d, system %s, placement %s", p.run.RunID, p.run.Seed, p.run.System, p.run.Placement)
+	if p.run.Duration > 0 { // judged again, it took no time worth telling
+		line += ", " + span(p.run.Duration)
+	}
+	p.line("run", line)
 	if p.run.Dir != "" {
 		p.line("files", p.run.Dir)
 	}

@@ -172,6 +172,7 @@ func (c *checker) run() {
 	c.positive("warm_up.hold", s.WarmUp.Hold)
 	c.positive("warm_up.within", s.WarmUp.Within)
 	c.notNegative("cool_down", s.CoolDown)
+	c.timeline()
 	c.floor()
 	c.checks()
 	c.positive("limits.converge", s.Limits.Converge)
@@ -226,6 +227,19 @@ func (c *checker) load() {
 		c.errorf("load.delivery_timeout", "load.delivery_timeout is %v: it must be at least %v, or 0s to try for ever", l.DeliveryTimeout, minDeliveryTimeout)
 	}
 }
+
+// timeline checks what the plan cannot see any more; the rest is timeline.Validate's.
+func (c *checker) timeline() {
+	for i, f := range c.spec.Timeline {
+		at := fmt.Sprintf("timeline[%d].repeat", i)
+		if _, written := c.spec.source.places[at]; written {
+			c.between(at, int64(f.Repeat), 1, maxRepeat)
+		}
+	}
+}
+
+// maxRepeat of one fault: more is a mistyped number.
+const maxRepeat = 10_000
 
 func (c *checker) floor() {
 	f := c.spec.Floor

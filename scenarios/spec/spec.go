@@ -87,13 +87,18 @@ type Floor struct {
 	Read  int64 `yaml:"read"`
 }
 
-// Fault of the timeline; the fields are those of timeline.Fault.
+// Fault of the timeline: the fields of timeline.Fault, and how often.
 type Fault struct {
 	Fault  timeline.Kind   `yaml:"fault"`
 	Target timeline.Target `yaml:"target"`
 	After  Duration        `yaml:"after"`
 	Hold   Duration        `yaml:"hold"`
+	// Repeat is how often it is injected, one after the other; 0 is once.
+	Repeat int `yaml:"repeat"`
 }
+
+// Times is how often the fault is injected.
+func (f Fault) Times() int { return max(f.Repeat, 1) }
 
 // Expect is what a run with a planted bug must end with.
 type Expect struct {

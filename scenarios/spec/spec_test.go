@@ -78,7 +78,7 @@ warm_up: {hold: 2s, within: 5s}
 cool_down: 3s
 floor: {rate: 1, acked: 20000, read: 100}
 timeline:
-  - {fault: kill, target: node(2), after: 2s, hold: 500ms}
+  - {fault: kill, target: node(2), after: 2s, hold: 500ms, repeat: 3}
 checks: [loss]
 expect: {bug: ack-before-write, rule: loss, class: lost-write, also: [duplicate]}
 limits: {converge: 4s, total: 2m}
@@ -97,7 +97,7 @@ limits: {converge: 4s, total: 2m}
 		},
 		WarmUp: WarmUp{Hold: Duration(2 * time.Second), Within: Duration(5 * time.Second)}, CoolDown: Duration(3 * time.Second),
 		Floor:    Floor{Rate: 1, Acked: 20000, Read: 100},
-		Timeline: []Fault{{timeline.Kill, "node(2)", Duration(2 * time.Second), Duration(500 * time.Millisecond)}},
+		Timeline: []Fault{{timeline.Kill, "node(2)", Duration(2 * time.Second), Duration(500 * time.Millisecond), 3}},
 		Checks:   []string{"loss"}, Expect: &Expect{"ack-before-write", "loss", "lost-write", []string{"duplicate"}},
 		Limits: Limits{Converge: Duration(4 * time.Second), Total: Duration(2 * time.Minute)},
 	}
@@ -206,6 +206,7 @@ func TestBadValues(t *testing.T) {
 		{"checks: [loss, loss]", `rule "loss" stands there twice`},
 		{"expect: {bug: x, rule: loss, class: duplicate}", `unknown class of loss "duplicate": known are lost-write`},
 		{"expect: {bug: x, rule: loss, class: lost-write, also: [lost]}", `unknown class "lost"`},
+		{"timeline:\n  - {fault: kill, target: any, repeat: 0}", "timeline[0].repeat is 0"},
 		{"expect: {bug: '', rule: loss, class: lost-write}", "name the planted bug"},
 		{"checks: [corruption]\nexpect: {bug: x, rule: loss, class: lost-write}", "not among the checks"},
 		{"limits: {total: 0s}", "limits.total is 0s"},
