@@ -3,14 +3,14 @@ module github.com/logproof/logproof
 go 1.26.0
 
 require (
-	github.com/HdrHistogram/hdrhistogram-go v1.4.0
-	github.com/goccy/go-yaml v1.19.2
-	github.com/prometheus/client_golang v1.25.0
-	github.com/spf13/cobra v1.10.2
-	github.com/twmb/franz-go v1.22.2
-	github.com/twmb/franz-go/pkg/kadm v1.19.0
-	github.com/twmb/franz-go/pkg/kmsg v1.15.0
-	golang.org/x/sys v0.49.0
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0 // latency distributions, and their files that other tools read
+	github.com/goccy/go-yaml v1.19.2 // scenario files, with positions in errors
+	github.com/prometheus/client_golang v1.25.0 // /metrics of the broker
+	github.com/spf13/cobra v1.10.2 // the command line
+	github.com/twmb/franz-go v1.22.2 // the client under the load, and Kafka's error codes
+	github.com/twmb/franz-go/pkg/kadm v1.19.0 // topics of a run are created with it
+	github.com/twmb/franz-go/pkg/kmsg v1.15.0 // the wire types of the protocol
+	golang.org/x/sys v0.49.0 // fdatasync and the lock of a data directory
 )
 
 require (

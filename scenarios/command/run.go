@@ -170,11 +170,19 @@ func execute(ctx context.Context, p plan.Plan, dir string, progress run.Progress
 	if err != nil {
 		return report.Run{}, environment(err)
 	}
-	result, err := run.Run(ctx, run.Config{Plan: p, Binary: binary, Dir: dir, Ledger: ledger, Progress: progress})
+	result, err := run.Run(ctx, run.Config{Plan: p, Binary: binary, Program: program(), Dir: dir, Ledger: ledger, Progress: progress})
 	if err != nil {
 		return result, environment(err)
 	}
 	return result, nil
+}
+
+// program is how this program was called: what suggestions begin with.
+func program() string {
+	if strings.Contains(os.Args[0], "go-build") {
+		return "go run ."
+	}
+	return os.Args[0]
 }
 
 // ledgerDir is where running harnesses are noted, one place for all runs of a user.

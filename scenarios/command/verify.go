@@ -21,7 +21,7 @@ is started and the directory stays as it is.`,
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			r, err := run.Verify(args[0])
+			r, err := run.Verify(args[0], program())
 			if err != nil {
 				return usage("%w", err)
 			}

@@ -100,7 +100,7 @@ func (c *conductor) judge(ctx context.Context, result *loadgen.Result) (report.R
 	if err != nil {
 		return report.Run{}, err
 	}
-	r := newReport(c.cfg.Dir, p, recorded)
+	r := newReport(c.cfg.Dir, c.cfg.Program, p, recorded)
 	r.Duration = time.Since(c.began)
 	r.Assumptions = c.incidents
 	if ctx.Err() != nil {
@@ -114,9 +114,10 @@ func (c *conductor) judge(ctx context.Context, result *loadgen.Result) (report.R
 	return r, err
 }
 
-// Verify judges a recorded run again, from its directory alone, and leaves the directory as it is.
+// Verify judges a recorded run again, from its directory alone, and leaves the directory as it is;
+// program is how a person types this program.
 // What the load generator measured is not in the history: it is in the files of the first report.
-func Verify(dir string) (report.Run, error) {
+func Verify(dir, program string) (report.Run, error) {
 	p, err := readPlan(dir)
 	if err != nil {
 		return report.Run{}, err
@@ -125,5 +126,5 @@ func Verify(dir string) (report.Run, error) {
 	if err != nil {
 		return report.Run{}, err
 	}
-	return newReport(dir, p, recorded), nil
+	return newReport(dir, program, p, recorded), nil
 }

@@ -37,13 +37,13 @@ func loadConfig(p plan.Plan, id uint64, brokers []string, recorder *history.Reco
 }
 
 // newReport is the part of a report that is in the history.
-func newReport(dir string, p plan.Plan, recorded recording) report.Run {
+func newReport(dir, program string, p plan.Plan, recorded recording) report.Run {
 	r := report.Run{
 		Scenario: p.Scenario, Seed: p.Seed, RunID: fmt.Sprintf("%016x", recorded.meta.Run), Dir: dir,
 		System: p.System, Placement: string(p.Placement), Started: recorded.meta.Started,
 		Report: recorded.judged, Faults: recorded.faults,
 	}
-	r.Next = next(r, p)
+	r.Next = next(r, program, p)
 	return r
 }
 
@@ -53,13 +53,13 @@ func planted(p plan.Plan) bool {
 }
 
 // next suggests what to type now.
-func next(r report.Run, p plan.Plan) []string {
-	again := "logproof verify " + r.Dir
+func next(r report.Run, program string, p plan.Plan) []string {
+	again := program + " verify " + r.Dir
 	switch {
 	case r.Verdict() == verify.Fail && planted(p):
-		return []string{again + "    # judge the recording again", "logproof run " + p.Scenario + "    # the same without the bug"}
+		return []string{again + "    # judge the recording again", program + " run " + p.Scenario + "    # the same without the bug"}
 	case !planted(p) && p.Scenario == "demo":
-		return []string{"logproof demo --bug ack-before-write    # a broker that lies, and is caught", again + "    # judge the recording again"}
+		return []string{program + " demo --bug ack-before-write    # a broker that lies, and is caught", again + "    # judge the recording again"}
 	}
 	return []string{again + "    # judge the recording again"}
 }

@@ -31,8 +31,8 @@ type Progress interface {
 // Config of one run.
 type Config struct {
 	Plan plan.Plan
-	// Binary is the logproof program that the nodes run.
-	Binary string
+	// Binary is the logproof program that the nodes run; Program is how a person types it.
+	Binary, Program string
 	// Dir is the run directory; it must not exist yet.
 	Dir string
 	// Ledger is the directory of the ledger of running harnesses.
