@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,9 +19,9 @@ type phase struct {
 
 // phases runs the load through the plan.
 func (c *conductor) phases(ctx context.Context) {
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
-	go c.status(watching)
+	ctx, abort := context.WithCancelCause(ctx)
+	defer abort(nil)
+	go c.watch(ctx, abort)
 	before := []phase{
 		{"topics", c.load.Setup},
 		{"load", c.load.Start},
@@ -139,13 +140,18 @@ func (c *conductor) floorHeld(ctx context.Context, hold time.Duration) error {
 	}
 }
 
-// status reports the load several times a second until ctx ends.
-func (c *conductor) status(ctx context.Context) {
+// watch reports the load several times a second until ctx ends, and aborts the run when a node has
+// ended by itself: nothing that follows could be believed.
+func (c *conductor) watch(ctx context.Context, abort context.CancelCauseFunc) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
+			if exits := c.cluster.Exits(); len(exits) > 0 {
+				abort(errors.New("a node ended by itself"))
+				return
+			}
 			if s := c.load.Snapshot(); s.Intended > 0 {
 				c.cfg.Progress.Status(statusLine(s))
 			}
