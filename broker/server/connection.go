@@ -48,8 +48,8 @@ func (c *connection) serve() {
 		defer close(done)
 		c.run()
 	}()
-	if err := c.read(); err != nil && !c.closing.Load() {
-		c.log.Debug("connection closed", "reason", err)
+	if why := c.read(); !c.closing.Load() {
+		c.log.Debug("connection closed", "reason", why)
 	}
 	c.inbox.put(api.Closed{})
 	<-done
@@ -63,7 +63,7 @@ func (c *connection) close() {
 	c.gate.close()
 }
 
-// read takes requests off the connection until it ends.
+// read takes requests off the connection until it ends, and says why it did.
 func (c *connection) read() error {
 	in := bufio.NewReaderSize(c.conn, 64<<10)
 	for {
