@@ -36,10 +36,8 @@ func (s *shard) hold(r *replica, m api.ProducePart, fx *actor.Effects) bool {
 		s.append(r, *held, fx)
 		return true
 	}
-	if p.batches++; p.batches%plantedEvery != 0 {
-		return false
+	if p.batches++; p.batches%plantedEvery == 0 {
+		m.Batch, p.held = slices.Clone(m.Batch), &m
 	}
-	m.Batch = slices.Clone(m.Batch)
-	p.held = &m
-	return true
+	return p.held != nil
 }

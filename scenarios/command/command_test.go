@@ -112,6 +112,7 @@ func TestRunVerifyAndItsDirectory(t *testing.T) {
 		t.Errorf("judged again: %+v", result)
 	}
 	want(t, ExitInconclusive, "exists", "run", scenario(t), "--dir", dir)
+	want(t, ExitPass, `"kind":"fault"`, "history", dir)
 	testDamagedHistory(t, dir)
 }
 
@@ -139,6 +140,7 @@ func testDamagedHistory(t *testing.T, dir string) {
 		}
 		t.Log(name)
 		want(t, c.code, c.says, "verify", dir)
+		want(t, c.code, "", "history", dir)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "plan.json"), []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
@@ -225,7 +227,7 @@ func TestUsage(t *testing.T) {
 	} {
 		want(t, ExitUsage, c.says, c.args...)
 	}
-	for _, command := range []string{"", "demo", "run", "plan", "verify", "known-bugs", "broker"} {
+	for _, command := range []string{"", "demo", "run", "plan", "verify", "history", "known-bugs", "broker"} {
 		args := []string{"--help"}
 		if command != "" {
 			args = []string{command, "--help"}

@@ -200,7 +200,7 @@ func show(r report.Run, asJSON bool, stdout io.Writer) error {
 	if asJSON {
 		err = report.ResultJSON(stdout, r)
 	} else {
-		err = report.Text(stdout, r, report.Style{Colour: report.Colours(isTerminal(stdout), os.Getenv)})
+		err = report.Text(stdout, r, report.Style{Width: terminalWidth(stdout), Colour: report.Colours(isTerminal(stdout), os.Getenv)})
 	}
 	if err != nil {
 		return environment(fmt.Errorf("print the result: %w", err))
