@@ -61,8 +61,10 @@ func (b *Broker) start(ctx context.Context, cfg Config) (err error) {
 	if cfg.Disk.String() != "" {
 		files = disk.New(files, cfg.Disk, time.Sleep)
 	}
-	if b.clients, err = listen(cfg.Listen, "--listen"); err != nil {
-		return err
+	if b.clients = cfg.Listener; b.clients == nil {
+		if b.clients, err = listen(cfg.Listen, "--listen"); err != nil {
+			return err
+		}
 	}
 	if cfg.Metrics != "" {
 		if b.metrics, err = listen(cfg.Metrics, "--metrics"); err != nil {
@@ -125,9 +127,17 @@ func (b *Broker) Done() <-chan struct{} { return b.server.Done() }
 // Err is why the broker stopped by itself.
 func (b *Broker) Err() error { return b.server.Err() }
 
-// Close stops the broker: connections first, then every log is synced and marked clean. It must be
-// called once, also after Done.
+// Close stops the broker: connections first, then every log is synced and marked clean. One of
+// Close and Kill must be called, once, also after Done.
 func (b *Broker) Close() error { return b.release() }
+
+// Kill ends the broker as the end of its process would: connections break, and the next Start on
+// its files recovers them.
+func (b *Broker) Kill() {
+	b.server.Kill()
+	b.server = nil
+	_ = b.release() // nothing that is left can fail in a way that matters to a killed broker
+}
 
 // release gives up whatever Start has got so far.
 func (b *Broker) release() error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime"
 	"time"
 
@@ -20,6 +21,8 @@ type Config struct {
 	// Listen is where clients connect, host:port; 127.0.0.1:9092 if empty, port 0 for any free one.
 	// It is also what clients are told to connect to.
 	Listen string
+	// Listener takes clients in place of Listen, as from who owns ports for longer than a broker lives.
+	Listener net.Listener
 	// Metrics is where /metrics is served, host:port; not at all if empty.
 	Metrics string
 	// DataDir holds everything that outlives the process. It is made if it is missing, and one

@@ -200,8 +200,17 @@ func (s *Server) Err() error {
 }
 
 // Stop closes connections and, unless the node failed, syncs and closes the logs and marks them
-// clean. It must be called once.
+// clean. One of Stop and Kill must be called, once.
 func (s *Server) Stop() error {
+	s.Kill()
+	if s.Err() != nil {
+		return s.Err()
+	}
+	return s.node.Close()
+}
+
+// Kill closes connections and leaves the files as they are: nothing is synced, nothing marked clean.
+func (s *Server) Kill() {
 	s.clients.Close()
 	s.mu.Lock()
 	s.mu.stopping = true
@@ -215,8 +224,4 @@ func (s *Server) Stop() error {
 		s.http.Close()
 	}
 	s.runtime.stop()
-	if s.Err() != nil {
-		return s.Err()
-	}
-	return s.node.Close()
 }
