@@ -152,7 +152,10 @@ func checkConfigs(asked []kmsg.CreateTopicsRequestTopicConfig) (map[string]strin
 	return configs, nil
 }
 
-func shownConfigs(asked []kmsg.CreateTopicsRequestTopicConfig) (shown []kmsg.CreateTopicsResponseTopicConfig) {
+// shownConfigs is what the answer tells of the topic's settings: those that were given, and never
+// null, which Kafka's own admin client does not take.
+func shownConfigs(asked []kmsg.CreateTopicsRequestTopicConfig) []kmsg.CreateTopicsResponseTopicConfig {
+	shown := []kmsg.CreateTopicsResponseTopicConfig{}
 	for _, c := range asked {
 		config := kmsg.NewCreateTopicsResponseTopicConfig()
 		config.Name, config.Value, config.Source = c.Name, c.Value, 1 // 1: dynamic topic config
