@@ -24,6 +24,8 @@ type progress struct {
 	}
 	began time.Time
 	now   func() time.Time
+	// width of the terminal now, 0 if it is not known.
+	width func() int
 }
 
 // quietStatus is how often a status is printed where it cannot be redrawn.
@@ -31,7 +33,7 @@ const quietStatus = 5 * time.Second
 
 func newProgress(out io.Writer) *progress {
 	terminal := isTerminal(out)
-	p := &progress{out: out, terminal: terminal, colour: terminal && os.Getenv("NO_COLOR") == "", now: time.Now}
+	p := &progress{out: out, terminal: terminal, colour: terminal && os.Getenv("NO_COLOR") == "", now: time.Now, width: func() int { return terminalWidth(out) }}
 	p.began = p.now()
 	p.mu.last = p.began
 	return p
@@ -78,7 +80,7 @@ func (p *progress) Status(text string) {
 	now := p.now()
 	if p.terminal {
 		p.erase()
-		fmt.Fprintf(p.out, "%6.1fs  %s", now.Sub(p.began).Seconds(), text)
+		fmt.Fprint(p.out, cut(fmt.Sprintf("%6.1fs  %s", now.Sub(p.began).Seconds(), text), p.width()))
 		p.mu.drawn = true
 		return
 	}
@@ -86,6 +88,14 @@ func (p *progress) Status(text string) {
 		p.mu.last = now
 		fmt.Fprintf(p.out, "%6.1fs  %-8s %s\n", now.Sub(p.began).Seconds(), "load", text)
 	}
+}
+
+// cut shortens a line to less than the terminal's width: one that wraps could not be erased.
+func cut(line string, width int) string {
+	if runes := []rune(line); width > 1 && len(runes) >= width {
+		return string(runes[:width-1])
+	}
+	return line
 }
 
 // Done removes the line that is redrawn.

@@ -28,8 +28,9 @@ func TestProgressRedrawsOnTerminal(t *testing.T) {
 	p := newProgress(&out)
 	p.terminal = true
 	p.now = func() time.Time { return p.began }
+	p.width = func() int { return 13 }
 	p.Status("one")
-	p.Status("two")
+	p.Status("two words")
 	p.Event("fault", "kill")
 	want := "   0.0s  one\r\x1b[2K   0.0s  two\r\x1b[2K   0.0s  fault    kill\n"
 	if out.String() != want {
