@@ -6,7 +6,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"strconv"
 	"syscall"
 	"time"
@@ -28,6 +30,7 @@ type Broker struct {
 	clients net.Listener
 	metrics net.Listener
 	lock    *lock
+	events  *os.File
 }
 
 // Start recovers a broker and serves it; it returns once requests are answered. Errors say what is
@@ -71,6 +74,11 @@ func (b *Broker) start(ctx context.Context, cfg Config) (err error) {
 			return err
 		}
 	}
+	if cfg.Events != "" {
+		if b.events, err = os.OpenFile(cfg.Events, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
+			return fmt.Errorf("--events: %w", err)
+		}
+	}
 	return b.serve(ctx, cfg, files, clusterID)
 }
 
@@ -87,6 +95,10 @@ func (b *Broker) serve(ctx context.Context, cfg Config, files env.FS, clusterID 
 	if _, err := crand.Read(seed[:]); err != nil {
 		return fmt.Errorf("draw a seed: %w", err)
 	}
+	var events io.Writer // not a nil *os.File in an interface
+	if b.events != nil {
+		events = b.events
+	}
 	b.server, err = server.Start(server.Config{
 		Node: node.Config{
 			Sessions: api.Config{
@@ -102,7 +114,7 @@ func (b *Broker) serve(ctx context.Context, cfg Config, files env.FS, clusterID 
 			Log:       log.Config{SegmentBytes: cfg.SegmentBytes, Bugs: cfg.Bugs},
 			Flush:     cfg.Flush, FlushInterval: cfg.FlushInterval, Bugs: cfg.Bugs,
 		},
-		FS: files, Clients: b.clients, Metrics: b.metrics, Log: cfg.Log,
+		FS: files, Clients: b.clients, Metrics: b.metrics, Events: events, Log: cfg.Log,
 	})
 	if err != nil {
 		return err
@@ -149,6 +161,9 @@ func (b *Broker) release() error {
 		if l != nil {
 			l.Close()
 		}
+	}
+	if b.events != nil {
+		err = errors.Join(err, b.events.Close())
 	}
 	if b.lock != nil {
 		err = errors.Join(err, b.lock.release())

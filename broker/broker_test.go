@@ -200,6 +200,35 @@ func TestPipelining(t *testing.T) {
 	}
 }
 
+// Everything that a node has to say about its life is in its events, in order.
+func TestEvents(t *testing.T) {
+	dir, path := t.TempDir(), filepath.Join(t.TempDir(), "events.jsonl")
+	for range 2 {
+		b := start(t, Config{DataDir: dir, Events: path})
+		client := newClient(t, b)
+		if _, err := kadm.NewClient(client).CreateTopic(testContext(t), 1, 1, nil, "orders"); err != nil && !strings.Contains(err.Error(), "ALREADY_EXISTS") {
+			t.Fatal(err)
+		}
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for line := range strings.Lines(string(text)) {
+		_, rest, _ := strings.Cut(line, `"event":"`)
+		name, _, _ := strings.Cut(rest, `"`)
+		names = append(names, name)
+	}
+	want := "node-started log-recovered topic-created node-stopped log-recovered node-started node-stopped"
+	if got := strings.Join(names, " "); got != want {
+		t.Errorf("events\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestMetricsEndpoint(t *testing.T) {
 	b := start(t, Config{FS: mem.New(), Metrics: "127.0.0.1:0"})
 	defer b.Close()

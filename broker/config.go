@@ -49,6 +49,8 @@ type Config struct {
 	Shards int
 	// Bugs are planted.
 	Bugs bug.Set
+	// Events is a file that gets a line of JSON for each event of the node; none if empty.
+	Events string
 	// Log receives what the broker has to say; nothing is logged if nil.
 	Log *slog.Logger
 }

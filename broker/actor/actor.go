@@ -3,6 +3,7 @@ package actor
 import (
 	"time"
 
+	"github.com/logproof/logproof/broker/event"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -123,6 +124,7 @@ type Effects struct {
 	Timers    []Timer
 	Syncs     []Sync
 	Responses []Response
+	Events    []event.Event
 	// Hangup closes the session's connection after its responses; it says why.
 	Hangup string
 	// Fatal stops the node: it can no longer keep its promises, as after a failed sync.
@@ -144,6 +146,9 @@ func (fx *Effects) Sync(s Syncer, token any) {
 	fx.Syncs = append(fx.Syncs, Sync{s, token})
 }
 
+// Emit adds an event: something happened that is worth telling.
+func (fx *Effects) Emit(e event.Event) { fx.Events = append(fx.Events, e) }
+
 // Respond adds a response.
 func (fx *Effects) Respond(r Response) { fx.Responses = append(fx.Responses, r) }
 
@@ -153,5 +158,9 @@ func (fx *Effects) Reset() {
 	clear(fx.Timers)
 	clear(fx.Syncs)
 	clear(fx.Responses)
-	*fx = Effects{Sends: fx.Sends[:0], Timers: fx.Timers[:0], Syncs: fx.Syncs[:0], Responses: fx.Responses[:0]}
+	clear(fx.Events)
+	*fx = Effects{
+		Sends: fx.Sends[:0], Timers: fx.Timers[:0], Syncs: fx.Syncs[:0],
+		Responses: fx.Responses[:0], Events: fx.Events[:0],
+	}
 }

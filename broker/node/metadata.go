@@ -7,6 +7,7 @@ import (
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
+	"github.com/logproof/logproof/broker/event"
 	"github.com/logproof/logproof/broker/metadata"
 )
 
@@ -120,8 +121,25 @@ func (a *metadataActor) unassign(id metadata.TopicID, before []metadata.Record, 
 	}
 }
 
+// tell emits the difference of two images.
+func tell(old, next *metadata.Image, fx *actor.Effects) {
+	for _, name := range old.Names() {
+		if topic := old.Topic(name); next.TopicByID(topic.ID) == nil {
+			fx.Emit(event.TopicDeleted{Topic: name, ID: topic.ID.String()})
+		}
+	}
+	for _, name := range next.Names() {
+		if topic := next.Topic(name); old.TopicByID(topic.ID) == nil {
+			fx.Emit(event.TopicCreated{Topic: name, ID: topic.ID.String(), Partitions: len(topic.Partitions)})
+		}
+	}
+}
+
 // publish makes the next image the image.
 func (a *metadataActor) publish(fx *actor.Effects) {
+	if a.begun { // topics that were there before this process are no news
+		tell(a.image, a.next, fx)
+	}
 	a.image, a.next = a.next, nil
 	a.begun = a.begun || len(a.backlog) == 0
 	if a.begun {

@@ -26,15 +26,6 @@ type Config struct {
 	// FlushInterval is how often FlushInterval syncs.
 	FlushInterval time.Duration
 	Bugs          bug.Set
-	// Observe is told what recovery found in each log; nil for nobody.
-	Observe func(Recovered)
-}
-
-// Recovered is what the opening of one log found.
-type Recovered struct {
-	Replica  api.Replica
-	Dir      string
-	Recovery log.Recovery
 }
 
 // Node is the actors of one broker.

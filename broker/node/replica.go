@@ -11,6 +11,7 @@ import (
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/env"
+	"github.com/logproof/logproof/broker/event"
 	"github.com/logproof/logproof/broker/log"
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/partition"
@@ -21,7 +22,7 @@ import (
 // serve the rest as if nothing had happened would hide the loss.
 func (s *shard) assign(m assign, fx *actor.Effects) {
 	if s.replicas[m.replica] == nil {
-		r, err := s.open(m)
+		r, err := s.open(m, fx)
 		if err != nil {
 			fx.Fatal = fmt.Errorf("open %s: %w", replicaDir(m.topic, m.replica.Partition), err)
 			return
@@ -31,7 +32,7 @@ func (s *shard) assign(m assign, fx *actor.Effects) {
 	fx.Send(api.Metadata, assigned{})
 }
 
-func (s *shard) open(m assign) (*replica, error) {
+func (s *shard) open(m assign, fx *actor.Effects) (*replica, error) {
 	dir := replicaDir(m.topic, m.replica.Partition)
 	if err := claim(s.fs, dir, m.replica.Topic); err != nil {
 		return nil, err
@@ -40,9 +41,10 @@ func (s *shard) open(m assign) (*replica, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.cfg.Observe != nil {
-		s.cfg.Observe(Recovered{m.replica, dir, recovery})
-	}
+	fx.Emit(event.LogRecovered{
+		Topic: m.topic, Partition: m.replica.Partition, Clean: recovery.Clean, EndOffset: recovery.EndOffset,
+		Segments: recovery.Segments, TruncatedBytes: recovery.TruncatedBytes, Reason: recovery.Reason,
+	})
 	return &replica{
 		id: m.replica, topic: m.topic, log: l,
 		leader: partition.NewLeader(m.epoch, s.cfg.Flush, l.EndOffset()),

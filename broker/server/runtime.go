@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/event"
 )
 
 // runtime delivers messages and performs effects.
@@ -15,12 +16,13 @@ type runtime struct {
 	// work counts the goroutines of actors and of syncs.
 	work    sync.WaitGroup
 	metrics *metrics
+	emit    func(event.Event)
 	// fatal is called, once at most from each actor, when the node cannot go on.
 	fatal func(error)
 }
 
-func newRuntime(m *metrics, fatal func(error)) *runtime {
-	return &runtime{lasting: map[actor.Address]*inbox{}, metrics: m, fatal: fatal}
+func newRuntime(m *metrics, emit func(event.Event), fatal func(error)) *runtime {
+	return &runtime{lasting: map[actor.Address]*inbox{}, metrics: m, emit: emit, fatal: fatal}
 }
 
 // send puts a message where it belongs. One for a session that has ended is dropped: the session
@@ -53,6 +55,9 @@ func (rt *runtime) run(address actor.Address, a actor.Actor) {
 				a.Step(now, m, &fx)
 			}
 			a.Step(now, actor.Drained{}, &fx)
+			for _, e := range fx.Events {
+				rt.emit(e)
+			}
 			if fx.Fatal != nil {
 				rt.fatal(fx.Fatal)
 				box.close()
@@ -63,7 +68,7 @@ func (rt *runtime) run(address actor.Address, a actor.Actor) {
 	})
 }
 
-// perform does everything that is asked for but responses, and resets the effects.
+// perform does everything that is asked for but events and responses, and resets the effects.
 func (rt *runtime) perform(self *inbox, fx *actor.Effects) {
 	for _, s := range fx.Sends {
 		rt.send(s.To, s.Message)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/env"
+	"github.com/logproof/logproof/broker/event"
 	"github.com/logproof/logproof/broker/node"
 )
 
@@ -22,7 +24,9 @@ type Config struct {
 	FS   env.FS
 	// Clients is where Kafka clients connect, Metrics where /metrics is served; Metrics may be nil.
 	Clients, Metrics net.Listener
-	Log              *slog.Logger
+	// Events receives events.jsonl; nil for nobody.
+	Events io.Writer
+	Log    *slog.Logger
 }
 
 // Server is a running node.
@@ -30,6 +34,7 @@ type Server struct {
 	node    *node.Node
 	runtime *runtime
 	metrics *metrics
+	events  *events
 	buffers buffers
 	log     *slog.Logger
 	clients net.Listener
@@ -52,19 +57,12 @@ type Server struct {
 func Start(cfg Config) (*Server, error) {
 	s := &Server{metrics: newMetrics(), log: cfg.Log, clients: cfg.Clients, done: make(chan struct{})}
 	s.mu.connections = map[*connection]bool{}
-	began := time.Now()
-	observe := cfg.Node.Observe
-	cfg.Node.Observe = func(r node.Recovered) {
-		s.recovered(r, began)
-		if observe != nil {
-			observe(r)
-		}
-	}
+	s.events = newEvents(cfg.Node.Sessions.NodeID, cfg.Events, cfg.Log, s.metrics)
 	var err error
 	if s.node, err = node.Open(cfg.FS, cfg.Node); err != nil {
 		return nil, err
 	}
-	s.runtime = newRuntime(s.metrics, s.fail)
+	s.runtime = newRuntime(s.metrics, s.events.emit, s.fail)
 	actors := s.node.Actors()
 	for address := range actors {
 		s.runtime.add(address)
@@ -79,16 +77,6 @@ func Start(cfg Config) (*Server, error) {
 	}
 	s.accepting.Go(s.accept)
 	return s, nil
-}
-
-func (s *Server) recovered(r node.Recovered, began time.Time) {
-	s.metrics.recovery.Set(time.Since(began).Seconds())
-	if r.Recovery.TruncatedBytes > 0 {
-		s.metrics.truncated.WithLabelValues("torn_tail").Add(float64(r.Recovery.TruncatedBytes))
-		s.log.Warn("recovery cut a torn tail", "log", r.Dir, "bytes", r.Recovery.TruncatedBytes, "reason", r.Recovery.Reason, "end_offset", r.Recovery.EndOffset)
-	} else {
-		s.log.Debug("recovered", "log", r.Dir, "end_offset", r.Recovery.EndOffset, "clean", r.Recovery.Clean)
-	}
 }
 
 // accept takes connections until the listener is closed.
@@ -153,7 +141,7 @@ func (s *Server) watermarks() (all []node.Watermarks) {
 	return all
 }
 
-// Ready returns when the node answers requests.
+// Ready returns when the node answers requests. It is called once, after Start.
 func (s *Server) Ready(ctx context.Context) error {
 	ready := make(chan struct{})
 	box := newInbox()
@@ -170,6 +158,7 @@ func (s *Server) Ready(ctx context.Context) error {
 	defer s.runtime.send(api.Metadata, api.Unsubscribe{Session: self})
 	select {
 	case <-ready:
+		s.events.emit(event.NodeStarted{Address: s.clients.Addr().String()})
 		return nil
 	case <-s.done:
 		return s.Err()
@@ -184,7 +173,7 @@ func (s *Server) fail(err error) {
 		s.mu.Lock()
 		s.mu.err = err
 		s.mu.Unlock()
-		s.log.Error("the broker stops", "error", err)
+		s.events.emit(event.NodeFailed{Reason: err.Error()})
 		close(s.done)
 	})
 }
@@ -206,7 +195,11 @@ func (s *Server) Stop() error {
 	if s.Err() != nil {
 		return s.Err()
 	}
-	return s.node.Close()
+	if err := s.node.Close(); err != nil {
+		return err
+	}
+	s.events.emit(event.NodeStopped{})
+	return nil
 }
 
 // Kill closes connections and leaves the files as they are: nothing is synced, nothing marked clean.

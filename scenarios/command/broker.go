@@ -60,6 +60,7 @@ Ctrl-C or SIGTERM stops it cleanly; after SIGKILL it recovers from its files.`,
 	flags.BoolVar(&f.cfg.NoAutoCreate, "no-auto-create", false, "do not create topics that clients ask for by name")
 	flags.IntVar(&f.cfg.Shards, "shards", 0, "goroutines that share the partitions (default: one per CPU)")
 	flags.StringVar(&f.bugs, "bug", "", "`names` of planted bugs, comma-separated: "+bugNames())
+	flags.StringVar(&f.cfg.Events, "events", "", "`file` that gets a line of JSON for each event; empty for none")
 	flags.StringVar(&f.pprof, "pprof", "", "`host:port` for Go profiles; empty for none")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log every connection and recovered log")
 	return cmd

@@ -1,6 +1,9 @@
 package process
 
-import "strconv"
+import (
+	"path/filepath"
+	"strconv"
+)
 
 // Broker is how the reference broker is started: `logproof broker ...`.
 type Broker struct {
@@ -21,6 +24,7 @@ func (b Broker) Args(self Endpoint, _ []Endpoint) []string {
 		"--metrics", self.Metrics,
 		"--data", self.Data,
 		"--flush", b.Flush,
+		"--events", filepath.Join(self.Dir, "events.jsonl"),
 	}
 	if b.Disk != "" {
 		args = append(args, "--disk", b.Disk)

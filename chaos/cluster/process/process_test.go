@@ -356,8 +356,8 @@ func TestManyCallersAtOnce(t *testing.T) {
 }
 
 func TestBrokerArgs(t *testing.T) {
-	self := Endpoint{Node: 3, Listen: "127.0.0.1:20000", Metrics: "127.0.0.1:20001", Data: "/d"}
-	plain := []string{"broker", "--node-id", "3", "--listen", self.Listen, "--metrics", self.Metrics, "--data", "/d", "--flush", "commit"}
+	self := Endpoint{Node: 3, Listen: "127.0.0.1:20000", Metrics: "127.0.0.1:20001", Dir: "/n", Data: "/d"}
+	plain := []string{"broker", "--node-id", "3", "--listen", self.Listen, "--metrics", self.Metrics, "--data", "/d", "--flush", "commit", "--events", "/n/events.jsonl"}
 	if got := (Broker{Flush: "commit"}).Args(self, nil); !slices.Equal(got, plain) {
 		t.Errorf("Args = %q", got)
 	}

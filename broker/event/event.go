@@ -1,0 +1,123 @@
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Event is one fact.
+type Event interface {
+	// Name of the event as events.jsonl writes it: "log-recovered".
+	Name() string
+	// String is the event as a sentence for people.
+	String() string
+}
+
+// NodeStarted is the first event of a process that serves.
+type NodeStarted struct {
+	// Address of its client listener, host:port.
+	Address string `json:"address"`
+}
+
+// NodeStopped is the last event of a process that was asked to stop.
+type NodeStopped struct{}
+
+// NodeFailed is the last event of a process that can no longer keep its promises.
+type NodeFailed struct {
+	Reason string `json:"reason"`
+}
+
+// LogRecovered says what opening the log of a partition found.
+type LogRecovered struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	// Clean is set when the log was closed in order: then its files were trusted.
+	Clean     bool  `json:"clean"`
+	EndOffset int64 `json:"end_offset"`
+	Segments  int   `json:"segments"`
+	// TruncatedBytes were cut off the end of the log, and Reason says why; 0 and "" if nothing was.
+	TruncatedBytes int64  `json:"truncated_bytes"`
+	Reason         string `json:"reason,omitempty"`
+}
+
+// TopicCreated is a topic that clients of this node can see now.
+type TopicCreated struct {
+	Topic      string `json:"topic"`
+	ID         string `json:"id"`
+	Partitions int    `json:"partitions"`
+}
+
+// TopicDeleted is a topic that has gone, with its records.
+type TopicDeleted struct {
+	Topic string `json:"topic"`
+	ID    string `json:"id"`
+}
+
+// Name implements Event.
+func (NodeStarted) Name() string { return "node-started" }
+
+// Name implements Event.
+func (NodeStopped) Name() string { return "node-stopped" }
+
+// Name implements Event.
+func (NodeFailed) Name() string { return "node-failed" }
+
+// Name implements Event.
+func (LogRecovered) Name() string { return "log-recovered" }
+
+// Name implements Event.
+func (TopicCreated) Name() string { return "topic-created" }
+
+// Name implements Event.
+func (TopicDeleted) Name() string { return "topic-deleted" }
+
+// String implements Event.
+func (e NodeStarted) String() string { return "serves clients on " + e.Address }
+
+// String implements Event.
+func (NodeStopped) String() string { return "stopped cleanly" }
+
+// String implements Event.
+func (e NodeFailed) String() string { return "stops: " + e.Reason }
+
+// String implements Event.
+func (e LogRecovered) String() string {
+	log := fmt.Sprintf("%s-%d", e.Topic, e.Partition)
+	switch {
+	case e.TruncatedBytes > 0:
+		return fmt.Sprintf("%s recovered to offset %d: %d bytes of a torn tail were cut: %s", log, e.EndOffset, e.TruncatedBytes, e.Reason)
+	case e.Clean:
+		return fmt.Sprintf("%s opened at offset %d, it was closed cleanly", log, e.EndOffset)
+	}
+	return fmt.Sprintf("%s recovered to offset %d, all of it whole", log, e.EndOffset)
+}
+
+// String implements Event.
+func (e TopicCreated) String() string {
+	return fmt.Sprintf("topic %s created with %d partitions", e.Topic, e.Partitions)
+}
+
+// String implements Event.
+func (e TopicDeleted) String() string { return fmt.Sprintf("topic %s deleted", e.Topic) }
+
+// Line is an event as a line of events.jsonl, with its newline: {"at","node","event",...fields}.
+func Line(at time.Time, node int32, e Event) ([]byte, error) {
+	fields, err := json.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("encode event %s: %w", e.Name(), err)
+	}
+	head, err := json.Marshal(struct {
+		At    time.Time `json:"at"`
+		Node  int32     `json:"node"`
+		Event string    `json:"event"`
+	}{at.UTC(), node, e.Name()})
+	if err != nil {
+		return nil, fmt.Errorf("encode event %s: %w", e.Name(), err)
+	}
+	line := head[:len(head)-1]
+	if len(fields) > 2 { // more than {}
+		line = append(append(line, ','), fields[1:len(fields)-1]...)
+	}
+	return append(line, "}\n"...), nil
+}

@@ -1,0 +1,39 @@
+package event
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+)
+
+// Every event is one JSON object on one line, whose name tells what the other fields are.
+func TestLine(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.FixedZone("", 3600))
+	for _, c := range []struct {
+		event Event
+		line  string
+		text  string
+	}{
+		{NodeStarted{"127.0.0.1:9092"}, `"event":"node-started","address":"127.0.0.1:9092"}`, "serves clients on 127.0.0.1:9092"},
+		{NodeStopped{}, `"event":"node-stopped"}`, "stopped cleanly"},
+		{NodeFailed{"no space"}, `"event":"node-failed","reason":"no space"}`, "stops: no space"},
+		{LogRecovered{Topic: "orders", Partition: 1, EndOffset: 7, Segments: 2, TruncatedBytes: 9, Reason: "cut short"},
+			`"event":"log-recovered","topic":"orders","partition":1,"clean":false,"end_offset":7,"segments":2,"truncated_bytes":9,"reason":"cut short"}`,
+			"orders-1 recovered to offset 7: 9 bytes of a torn tail were cut: cut short"},
+		{LogRecovered{Topic: "orders", Clean: true}, `"event":"log-recovered","topic":"orders","partition":0,"clean":true,"end_offset":0,"segments":0,"truncated_bytes":0}`,
+			"orders-0 opened at offset 0, it was closed cleanly"},
+		{TopicCreated{"orders", "ab", 6}, `"event":"topic-created","topic":"orders","id":"ab","partitions":6}`, "topic orders created with 6 partitions"},
+		{TopicDeleted{"orders", "ab"}, `"event":"topic-deleted","topic":"orders","id":"ab"}`, "topic orders deleted"},
+	} {
+		got, err := Line(at, 2, c.event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := `{"at":"2026-01-02T02:04:05.000006Z","node":2,` + c.line + "\n"; string(got) != want {
+			t.Errorf("got  %swant %s", got, want)
+		}
+		if !json.Valid(got) || c.event.String() != c.text {
+			t.Errorf("%s: %q, want %q", c.event.Name(), c.event, c.text)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package server
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/logproof/logproof/broker/event"
+)
+
+// events turns what actors emit into lines of events.jsonl, log lines and metrics, in one order.
+type events struct {
+	node    int32
+	log     *slog.Logger
+	metrics *metrics
+	began   time.Time
+	mu      struct {
+		sync.Mutex
+		out io.Writer // nil for none, and after a write that failed
+	}
+}
+
+func newEvents(node int32, out io.Writer, log *slog.Logger, m *metrics) *events {
+	e := &events{node: node, log: log, metrics: m, began: time.Now()}
+	e.mu.out = out
+	return e
+}
+
+func (s *events) emit(e event.Event) {
+	level := slog.LevelInfo
+	switch e := e.(type) {
+	case event.LogRecovered:
+		s.metrics.recovery.Set(time.Since(s.began).Seconds())
+		level = slog.LevelDebug
+		if e.TruncatedBytes > 0 {
+			level = slog.LevelWarn
+			s.metrics.truncated.WithLabelValues("torn_tail").Add(float64(e.TruncatedBytes))
+		}
+	case event.NodeFailed:
+		level = slog.LevelError
+	}
+	s.log.Log(context.Background(), level, e.String(), "event", e.Name())
+	s.write(e)
+}
+
+// write appends a line. A file that cannot be written any more is given up, with a word in the log:
+// a broker does not stop because nobody can hear it.
+func (s *events) write(e event.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.out == nil {
+		return
+	}
+	line, err := event.Line(time.Now(), s.node, e)
+	if err == nil {
+		_, err = s.mu.out.Write(line)
+	}
+	if err != nil {
+		s.mu.out = nil
+		s.log.Error("events are not written any more", "error", err)
+	}
+}
