@@ -3,7 +3,6 @@ package brokertest
 import (
 	"context"
 	"fmt"
-	"net"
 	"sync"
 	"testing"
 	"time"
@@ -145,6 +144,41 @@ func (c *Cluster) Restart(id int32) {
 	}
 }
 
+// Pause stops a broker from reading and answering, as a long garbage collection or SIGSTOP would:
+// connections stay, new ones are accepted by the machine, nobody gets an answer until Resume. What
+// the broker had begun goes on inside it.
+func (c *Cluster) Pause(id int32) {
+	c.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.node(id).port.pause(true)
+}
+
+// Resume ends Pause.
+func (c *Cluster) Resume(id int32) {
+	c.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.node(id).port.pause(false)
+}
+
+// Cut takes a broker off the network: its connections break and new ones are refused until Mend.
+// It goes on running.
+func (c *Cluster) Cut(id int32) {
+	c.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.node(id).port.cut(true)
+}
+
+// Mend ends Cut.
+func (c *Cluster) Mend(id int32) {
+	c.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.node(id).port.cut(false)
+}
+
 func (c *Cluster) node(id int32) *node {
 	c.t.Helper()
 	if id < 0 || int(id) >= len(c.mu.nodes) {
@@ -158,6 +192,7 @@ func (c *Cluster) stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, n := range c.mu.nodes {
+		n.port.pause(false) // a broker that is paused could not be stopped
 		if n.running != nil {
 			if err := n.running.Close(); err != nil {
 				c.t.Errorf("brokertest: stop broker %d: %v", n.id, err)
@@ -167,101 +202,3 @@ func (c *Cluster) stop() {
 		n.port.close()
 	}
 }
-
-// port keeps an address for the whole test: a broker that is down keeps its number, so that no other
-// program of the machine gets it meanwhile.
-type port struct {
-	listener net.Listener
-	mu       struct {
-		sync.Mutex
-		up *opening // nil while the broker is down
-	}
-	done sync.WaitGroup
-}
-
-func openPort() (*port, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	p := &port{listener: l}
-	p.done.Go(p.accept)
-	return p, nil
-}
-
-func (p *port) address() string { return p.listener.Addr().String() }
-
-// accept hands connections to the broker that is up, and resets them while none is.
-func (p *port) accept() {
-	for {
-		conn, err := p.listener.Accept()
-		if err != nil {
-			return
-		}
-		p.mu.Lock()
-		up := p.mu.up
-		p.mu.Unlock()
-		if up == nil || !up.offer(conn) {
-			conn.(*net.TCPConn).SetLinger(0) // reset: the nearest to a refused connection
-			conn.Close()
-		}
-	}
-}
-
-// open gives the listener of the next broker.
-func (p *port) open() net.Listener {
-	o := &opening{port: p, conns: make(chan net.Conn), closed: make(chan struct{})}
-	p.mu.Lock()
-	p.mu.up = o
-	p.mu.Unlock()
-	return o
-}
-
-func (p *port) close() {
-	p.listener.Close()
-	p.done.Wait()
-}
-
-// opening is the port in the hands of one broker; its Close leaves the port itself open.
-type opening struct {
-	port   *port
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-// offer hands a connection over; false when the broker closed the listener.
-func (o *opening) offer(conn net.Conn) bool {
-	select {
-	case o.conns <- conn:
-		return true
-	case <-o.closed:
-		return false
-	}
-}
-
-// Accept implements net.Listener.
-func (o *opening) Accept() (net.Conn, error) {
-	select {
-	case conn := <-o.conns:
-		return conn, nil
-	case <-o.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close implements net.Listener.
-func (o *opening) Close() error {
-	o.once.Do(func() {
-		o.port.mu.Lock()
-		if o.port.mu.up == o {
-			o.port.mu.up = nil
-		}
-		o.port.mu.Unlock()
-		close(o.closed)
-	})
-	return nil
-}
-
-// Addr implements net.Listener.
-func (o *opening) Addr() net.Addr { return o.port.listener.Addr() }

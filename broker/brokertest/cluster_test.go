@@ -99,6 +99,52 @@ func TestClientRidesThroughAKill(t *testing.T) {
 	consume(t, c, 2)
 }
 
+// A paused broker answers nobody, and everybody once it is resumed.
+func TestPause(t *testing.T) {
+	t.Parallel()
+	c := brokertest.Start(t)
+	client := newClient(t, c)
+	produce(t, client, 0, 1)
+	c.Pause(0)
+	acknowledged := make(chan error, 1)
+	client.Produce(testContext(t), kgo.StringRecord("1"), func(_ *kgo.Record, err error) { acknowledged <- err })
+	select {
+	case err := <-acknowledged:
+		t.Fatalf("a paused broker acknowledged: %v", err)
+	case <-time.After(100 * time.Millisecond): // silence can only be waited for
+	}
+	c.Resume(0)
+	if err := <-acknowledged; err != nil {
+		t.Fatal(err)
+	}
+	consume(t, c, 2)
+}
+
+// A broker that is cut off cannot be reached, keeps what it has, and is found again.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	c := brokertest.Start(t)
+	client := newClient(t, c)
+	produce(t, client, 0, 5)
+	c.Cut(0)
+	ctx, cancel := context.WithTimeout(testContext(t), 100*time.Millisecond)
+	defer cancel()
+	if err := newClient(t, c).Ping(ctx); err == nil {
+		t.Fatal("a broker that is cut off was reached")
+	}
+	c.Mend(0)
+	produce(t, client, 5, 5)
+	consume(t, c, 10)
+}
+
+// A test may end with its broker paused or cut off.
+func TestStopWhilePaused(t *testing.T) {
+	t.Parallel()
+	c := brokertest.Start(t)
+	produce(t, newClient(t, c), 0, 1)
+	c.Pause(0)
+}
+
 func TestConfigure(t *testing.T) {
 	t.Parallel()
 	c := brokertest.Start(t, brokertest.Configure(func(cfg *broker.Config) { cfg.NoAutoCreate = true }))
