@@ -13,6 +13,8 @@ require (
 	golang.org/x/sys v0.49.0 // fdatasync and the lock of a data directory
 )
 
+require go.etcd.io/raft/v3 v3.7.0
+
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect

@@ -13,7 +13,7 @@ import (
 // give their wishes back as effects, so that a simulator can step them and one seed replays a run.
 var pure = []string{
 	"broker/partition", "broker/controller", "broker/group", "broker/txn", "broker/batch", "broker/env",
-	"broker/actor", "broker/event", "broker/api", "broker/node", "broker/metadata",
+	"broker/actor", "broker/event", "broker/api", "broker/node", "broker/metadata", "broker/quorum",
 	"loadgen/pace", "loadgen/payload", "scenarios/plan",
 }
 

@@ -20,6 +20,8 @@ import (
 //   - every fetch is a full one: no fetch session is opened (KIP-227 lets a broker answer session 0),
 //     and one that names a session is told that it is not known
 //   - a leader epoch that is not the current one is refused (KIP-320)
+//   - a reader that names the epoch of the last record it has, and has other records than this log,
+//     is told where to go back to, and gets nothing (KIP-595); that ends the wait
 //   - replicas do not fetch: this broker has no followers
 //
 // Versions
@@ -92,7 +94,8 @@ func (h *fetch) build(s *Session, version int16, req *kmsg.FetchRequest) {
 				replica := Replica{topic.ID, p.Partition}
 				h.asked = append(h.asked, FetchPart{
 					Part: int32(len(h.parts)), Replica: replica, Offset: asked.Partitions[j].FetchOffset,
-					Epoch: asked.Partitions[j].CurrentLeaderEpoch, MaxBytes: int(asked.Partitions[j].PartitionMaxBytes),
+					Epoch: asked.Partitions[j].CurrentLeaderEpoch, LastEpoch: asked.Partitions[j].LastFetchedEpoch,
+					MaxBytes: int(asked.Partitions[j].PartitionMaxBytes),
 				})
 			}
 			h.failed = h.failed || p.ErrorCode != 0
@@ -133,7 +136,7 @@ func (h *fetch) fetched(s *Session, c *call, m FetchData, _ time.Time, fx *actor
 	bytes := 0
 	for i := range h.found {
 		bytes += h.found[i].Bytes
-		h.failed = h.failed || h.found[i].Error != 0
+		h.failed = h.failed || h.found[i].ended()
 	}
 	switch {
 	case bytes >= h.minBytes || h.failed || h.expired:
@@ -193,6 +196,9 @@ func (h *fetch) finish(s *Session, c *call, fx *actor.Effects) {
 		p := h.parts[r.Part]
 		p.ErrorCode = r.Error
 		p.HighWatermark, p.LastStableOffset, p.LogStartOffset = r.HighWatermark, r.HighWatermark, r.LogStart
+		if r.Diverging != nil {
+			p.DivergingEpoch.Epoch, p.DivergingEpoch.EndOffset = r.Diverging.Epoch, r.Diverging.End
+		}
 		if r.Source == nil {
 			continue
 		}
@@ -206,6 +212,9 @@ func (h *fetch) finish(s *Session, c *call, fx *actor.Effects) {
 	h.found = nil
 	c.finish(h.resp, reads...)
 }
+
+// ended reports whether there is something to tell the client at once.
+func (r *FetchResult) ended() bool { return r.Error != 0 || r.Diverging != nil }
 
 // release gives up the log ranges of results that are not sent.
 func release(results []FetchResult) {

@@ -25,6 +25,8 @@ const (
 //   - a timestamp of 0 or more gives the first record that is at least as young, or -1 and -1
 //   - special timestamps as listed above; the latest offset is the high watermark under both
 //     isolation levels, since there are no transactions
+//   - with an offset comes the leader epoch of its record, with the latest offset the current epoch; with
+//     no offset comes none
 //   - only the leader answers, and only in its own epoch (KIP-320)
 //
 // Versions

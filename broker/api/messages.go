@@ -77,11 +77,13 @@ type FetchRead struct {
 
 // FetchPart is one partition of a FetchRead.
 type FetchPart struct {
-	Part     int32
-	Replica  Replica
-	Offset   int64
-	Epoch    int32
-	MaxBytes int
+	Part    int32
+	Replica Replica
+	Offset  int64
+	// Epoch is the leader epoch that the reader believes in, LastEpoch that of the record before
+	// Offset in its log; -1 if it does not say.
+	Epoch, LastEpoch int32
+	MaxBytes         int
 }
 
 // FetchData answers a FetchRead.
@@ -99,7 +101,10 @@ type FetchResult struct {
 	Error                   int16
 	HighWatermark, LogStart int64
 	LeaderEpoch             int32
-	Source                  actor.Source
+	// Diverging is set if the reader's log is not the beginning of the leader's: it gets nothing, and
+	// must go back first (KIP-595).
+	Diverging *partition.DivergingEpoch
+	Source    actor.Source
 	// Bytes is the most that Source holds.
 	Bytes int
 }
@@ -127,7 +132,26 @@ type OffsetAnswer struct {
 	Part              int32
 	Error             int16
 	Offset, Timestamp int64
-	LeaderEpoch       int32
+	// LeaderEpoch of the record at Offset; -1 if there is none or it is not known.
+	LeaderEpoch int32
+}
+
+// EpochQuery asks a shard where the leader epoch Asked ends; Epoch is the one that the client believes
+// in, -1 if it does not say.
+type EpochQuery struct {
+	Ticket       partition.Ticket
+	Replica      Replica
+	Epoch, Asked int32
+}
+
+// EpochAnswer answers an EpochQuery: the largest epoch that is not above the asked one, and the offset
+// after its last record; -1 and -1 if that is not known.
+type EpochAnswer struct {
+	Call        uint64
+	Part        int32
+	Error       int16
+	LeaderEpoch int32
+	EndOffset   int64
 }
 
 // ControllerRequest asks the controller to decide; ControllerReply answers once the decision is

@@ -52,6 +52,7 @@ type (
 		woken(*Session, *call, *actor.Effects)
 	}
 	lister     interface{ listed(*call, OffsetAnswer) }
+	ender      interface{ ended(*call, EpochAnswer) }
 	controlled interface {
 		replied(*Session, *call, ControllerReply)
 	}
@@ -67,14 +68,15 @@ type (
 
 // handlers makes the handler of each served key.
 var handlers = map[int16]func() handler{
-	kmsg.Produce.Int16():        func() handler { return new(produce) },
-	kmsg.Fetch.Int16():          func() handler { return new(fetch) },
-	kmsg.ListOffsets.Int16():    func() handler { return new(listOffsets) },
-	kmsg.Metadata.Int16():       func() handler { return new(clusterMetadata) },
-	kmsg.ApiVersions.Int16():    func() handler { return new(apiVersions) },
-	kmsg.CreateTopics.Int16():   func() handler { return new(toController) },
-	kmsg.DeleteTopics.Int16():   func() handler { return new(toController) },
-	kmsg.InitProducerID.Int16(): func() handler { return new(initProducerID) },
+	kmsg.Produce.Int16():              func() handler { return new(produce) },
+	kmsg.Fetch.Int16():                func() handler { return new(fetch) },
+	kmsg.ListOffsets.Int16():          func() handler { return new(listOffsets) },
+	kmsg.Metadata.Int16():             func() handler { return new(clusterMetadata) },
+	kmsg.ApiVersions.Int16():          func() handler { return new(apiVersions) },
+	kmsg.CreateTopics.Int16():         func() handler { return new(toController) },
+	kmsg.DeleteTopics.Int16():         func() handler { return new(toController) },
+	kmsg.InitProducerID.Int16():       func() handler { return new(initProducerID) },
+	kmsg.OffsetForLeaderEpoch.Int16(): func() handler { return new(offsetForLeaderEpoch) },
 }
 
 // Session is the actor of one connection.
@@ -166,6 +168,10 @@ func (s *Session) deliver(message any, now time.Time, fx *actor.Effects) {
 	case OffsetAnswer:
 		if c := s.open(m.Call); c != nil {
 			c.handler.(lister).listed(c, m)
+		}
+	case EpochAnswer:
+		if c := s.open(m.Call); c != nil {
+			c.handler.(ender).ended(c, m)
 		}
 	case ControllerReply:
 		if c := s.open(m.Call); c != nil {

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/logproof/logproof/broker/metadata"
@@ -16,9 +17,9 @@ var topicConfigs = map[string]bool{
 	"file.delete.delay.ms": true, "flush.messages": true, "flush.ms": true,
 	"index.interval.bytes": true, "max.compaction.lag.ms": true, "max.message.bytes": true,
 	"message.timestamp.type": true, "min.cleanable.dirty.ratio": true, "min.compaction.lag.ms": true,
-	"min.insync.replicas": true, "preallocate": true, "retention.bytes": true, "retention.ms": true,
+	metadata.MinISRConfig: true, "preallocate": true, "retention.bytes": true, "retention.ms": true,
 	"segment.bytes": true, "segment.index.bytes": true, "segment.jitter.ms": true, "segment.ms": true,
-	"unclean.leader.election.enable": true, "message.timestamp.before.max.ms": true,
+	metadata.UncleanConfig: true, "message.timestamp.before.max.ms": true,
 	"message.timestamp.after.max.ms": true,
 }
 
@@ -93,8 +94,12 @@ func (m *Machine) createTopic(asked *kmsg.CreateTopicsRequestTopic, times int) (
 	id := m.newTopicID()
 	records := []metadata.Record{{Topic: &metadata.TopicRecord{Name: asked.Topic, ID: id, Configs: configs}}}
 	for index, replicas := range assignment {
+		isr := only(replicas, func(id int32) bool { return m.image.Broker(id).Active() })
+		if len(isr) == 0 {
+			return nil, fail(kerr.InvalidReplicaAssignment, "partition %d: every broker of %v is fenced or shutting down", index, replicas)
+		}
 		records = append(records, metadata.Record{Partition: &metadata.PartitionRecord{
-			TopicID: id, Index: int32(index), Replicas: replicas, ISR: replicas, Leader: replicas[0],
+			TopicID: id, Index: int32(index), Replicas: replicas, ISR: isr, Leader: isr[0],
 		}})
 	}
 	return records, nil
@@ -147,6 +152,9 @@ func checkConfigs(asked []kmsg.CreateTopicsRequestTopicConfig) (map[string]strin
 		if c.Value == nil {
 			return nil, fail(kerr.InvalidConfig, "topic config %q has no value", c.Name)
 		}
+		if err := checkConfig(c.Name, *c.Value); err != nil {
+			return nil, err
+		}
 		configs[c.Name] = *c.Value
 	}
 	return configs, nil
@@ -154,6 +162,21 @@ func checkConfigs(asked []kmsg.CreateTopicsRequestTopicConfig) (map[string]strin
 
 // shownConfigs is what the answer tells of the topic's settings: those that were given, and never
 // null, which Kafka's own admin client does not take.
+// checkConfig refuses values of the settings that decide about replicas.
+func checkConfig(name, value string) *failure {
+	switch name {
+	case metadata.MinISRConfig:
+		if n, err := strconv.Atoi(value); err != nil || n < 1 {
+			return fail(kerr.InvalidConfig, "%s is %q: want a number from 1", name, value)
+		}
+	case metadata.UncleanConfig:
+		if value != "true" && value != "false" {
+			return fail(kerr.InvalidConfig, "%s is %q: want true or false", name, value)
+		}
+	}
+	return nil
+}
+
 func shownConfigs(asked []kmsg.CreateTopicsRequestTopicConfig) []kmsg.CreateTopicsResponseTopicConfig {
 	shown := []kmsg.CreateTopicsResponseTopicConfig{}
 	for _, c := range asked {
@@ -164,7 +187,7 @@ func shownConfigs(asked []kmsg.CreateTopicsRequestTopicConfig) []kmsg.CreateTopi
 	return shown
 }
 
-// assign places the replicas of a new topic: as the client says, or round-robin over the brokers.
+// assign places the replicas of a new topic: as the client says, or spread over the brokers that are not fenced.
 func (m *Machine) assign(asked *kmsg.CreateTopicsRequestTopic) ([][]int32, *failure) {
 	if len(asked.ReplicaAssignment) > 0 {
 		return m.assignManually(asked)
@@ -176,21 +199,24 @@ func (m *Machine) assign(asked *kmsg.CreateTopicsRequestTopic) ([][]int32, *fail
 	if replication == -1 {
 		replication = m.cfg.DefaultReplication
 	}
-	brokers := m.image.Brokers
+	brokers := m.placeable()
 	switch {
 	case partitions < 1 || partitions > m.cfg.MaxPartitions:
 		return nil, fail(kerr.InvalidPartitions, "%d partitions: want 1 to %d", partitions, m.cfg.MaxPartitions)
 	case replication < 1 || int(replication) > len(brokers):
-		return nil, fail(kerr.InvalidReplicationFactor, "replication factor %d: the cluster has %d brokers", replication, len(brokers))
+		return nil, fail(kerr.InvalidReplicationFactor, "replication factor %d: the cluster has %d brokers that are not fenced", replication, len(brokers))
 	}
-	start := int(m.draw() % uint64(len(brokers)))
-	assignment := make([][]int32, partitions)
-	for p := range assignment {
-		for r := range int(replication) {
-			assignment[p] = append(assignment[p], brokers[(start+p+r)%len(brokers)].ID)
+	return m.place(brokers, int(partitions), int(replication)), nil
+}
+
+// placeable are the brokers that get replicas of new topics.
+func (m *Machine) placeable() (list []metadata.Broker) {
+	for _, b := range m.image.Brokers {
+		if b.Active() {
+			list = append(list, b)
 		}
 	}
-	return assignment, nil
+	return list
 }
 
 func (m *Machine) assignManually(asked *kmsg.CreateTopicsRequestTopic) ([][]int32, *failure) {
@@ -259,4 +285,20 @@ func (m *Machine) findTopic(name *string, id metadata.TopicID) (*metadata.Topic,
 		return topic, nil
 	}
 	return nil, fail(kerr.UnknownTopicID, "there is no topic with id %s", id)
+}
+
+// newTopicID draws an id that no topic has; the zero id means "by name" on the wire.
+func (m *Machine) newTopicID() metadata.TopicID {
+	for {
+		var id metadata.TopicID
+		for i := 0; i < len(id); i += 8 {
+			draw := m.draw()
+			for j := range 8 {
+				id[i+j] = byte(draw >> (8 * j))
+			}
+		}
+		if id != (metadata.TopicID{}) && m.image.TopicByID(id) == nil {
+			return id
+		}
+	}
 }

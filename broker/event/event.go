@@ -36,6 +36,8 @@ type LogRecovered struct {
 	Clean     bool  `json:"clean"`
 	EndOffset int64 `json:"end_offset"`
 	Segments  int   `json:"segments"`
+	// Batches that were checked; 0 after a clean close.
+	Batches int `json:"batches"`
 	// TruncatedBytes were cut off the end of the log, and Reason says why; 0 and "" if nothing was.
 	TruncatedBytes int64  `json:"truncated_bytes"`
 	Reason         string `json:"reason,omitempty"`

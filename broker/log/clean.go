@@ -8,12 +8,12 @@ import (
 	"github.com/logproof/logproof/broker/batch"
 )
 
-// cleanFile says that the log was closed in order: the sizes of its files, the largest timestamps
-// and the idempotent producers. It is a list of 8-byte numbers with a checksum of 4 bytes after it.
+// cleanFile says that the log was closed in order: the sizes of its files, the largest timestamps,
+// the checksum of the leader epochs and the idempotent producers. It is a list of 8-byte numbers with a checksum of 4 bytes after it.
 const cleanFile = "clean-shutdown"
 
 const (
-	cleanVersion = 1
+	cleanVersion = 2
 	// cleanMax bytes bound what is read of a file that may be damaged.
 	cleanMax = 1 << 30
 )
@@ -48,7 +48,7 @@ func (l *Log) writeClean() error {
 	for _, s := range l.segments {
 		n.put(s.base, s.end, s.size, s.offsets.size(), s.times.size(), s.maxTimestamp, s.maxTimestampOffset)
 	}
-	n.put(int64(len(l.producers.byID)))
+	n.put(epochsSum(l.epochs.starts), int64(len(l.producers.byID)))
 	for p := l.producers.oldest; p != nil; p = p.newer {
 		n.put(p.id, int64(p.epoch), int64(p.count))
 		for _, b := range p.batches[:p.count] {
@@ -67,7 +67,7 @@ func (l *Log) writeClean() error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return syncEntries(l.fs, l.dir)
+	return l.fs.SyncDir(l.dir)
 }
 
 // readClean reads the file back; ok is false if it is not whole.
@@ -102,6 +102,9 @@ func (l *Log) trust(found inventory) (ok bool, err error) {
 		}
 	}
 	if ok && err == nil {
+		ok, err = l.trustEpochs(n.next())
+	}
+	if ok && err == nil {
 		l.producers, ok = readProducers(&n, l.cfg.MaxProducers)
 	}
 	if ok && err == nil {
@@ -110,7 +113,7 @@ func (l *Log) trust(found inventory) (ok bool, err error) {
 	for _, s := range l.segments {
 		s.release()
 	}
-	l.segments, l.producers = nil, newProducers(l.cfg.MaxProducers)
+	l.segments, l.producers, l.epochs = nil, newProducers(l.cfg.MaxProducers), epochs{}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}

@@ -30,14 +30,15 @@ func (l *Log) closeClean() error {
 	if err := s.finish(); err != nil {
 		return err
 	}
-	if err := l.BeginSync().Run(); err != nil {
-		return err
+	if l.Dirty() {
+		if err := l.BeginSync().Run(); err != nil {
+			return err
+		}
 	}
-	if err := s.offsets.file.Sync(); err != nil {
-		return err
-	}
-	if err := s.times.file.Sync(); err != nil {
-		return err
+	for _, e := range []*entryFile{&s.offsets.entryFile, &s.times.entryFile} {
+		if err := e.sync(); err != nil {
+			return err
+		}
 	}
 	return l.writeClean()
 }
@@ -61,7 +62,7 @@ func (l *Log) removeFiles() error {
 			return err
 		}
 	}
-	for _, name := range []string{recoveryPointFile, cleanFile} {
+	for _, name := range []string{recoveryPointFile, cleanFile, epochsTemp, epochsFile} {
 		if err := l.fs.Remove(l.dir + "/" + name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

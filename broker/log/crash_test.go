@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/logproof/logproof/broker/batch"
@@ -23,11 +24,13 @@ type life struct {
 	appended []batch.View
 	// safe is the offset below which everything must survive.
 	safe int64
+	// epoch is the latest leader epoch.
+	epoch int32
 	// sequences are the next ones of some producers.
 	sequences [3]int32
 	syncing   *SyncPoint
-	// cuts and interruptions of recovery that were seen.
-	truncated, interrupted int
+	// cuts and interruptions of recovery that were seen, and epochs without a batch.
+	truncated, interrupted, empty int
 }
 
 // powered gives the disk through a wrapper that cuts the power before the n-th operation that
@@ -86,6 +89,11 @@ func (w *life) step() error {
 		if w.rng.IntN(4) == 0 && w.syncing == nil && l.EndOffset() > 0 {
 			return w.truncate(w.rng.Int64N(l.EndOffset()))
 		}
+	case 7:
+		w.epoch += int32(w.rng.IntN(3))
+		return l.BeginEpoch(w.epoch)
+	case 8:
+		return w.follow()
 	default:
 		return w.append()
 	}
@@ -93,26 +101,49 @@ func (w *life) step() error {
 }
 
 func (w *life) append() error {
+	v := w.draw(w.log.EndOffset())
+	if err := w.log.CheckSequence(v); err != nil {
+		w.t.Fatal(err)
+	}
+	if w.rng.IntN(10) == 0 {
+		w.epoch += 1 + int32(w.rng.IntN(3))
+	}
+	if _, err := w.log.Append(v, w.epoch); err != nil {
+		return err
+	}
+	w.appended = append(w.appended, v)
+	return nil
+}
+
+// draw makes the next batch of some producer, or of none.
+func (w *life) draw(offset int64) batch.View {
 	id := w.rng.IntN(len(w.sequences)+1) - 1
 	count, sequence := 1+w.rng.IntN(4), int32(-1)
 	if id >= 0 {
 		sequence = w.sequences[id]
-	}
-	v := made(int64(id), sequence, count, 1000+w.log.EndOffset(), w.rng.IntN(300))
-	if w.rng.IntN(20) == 0 {
-		v = made(int64(id), sequence, count, 1000+w.log.EndOffset(), 6000) // more than a page each
-	}
-	if err := w.log.CheckSequence(v); err != nil {
-		w.t.Fatal(err)
-	}
-	if _, err := w.log.Append(v, 1); err != nil {
-		return err
-	}
-	w.appended = append(w.appended, v)
-	if id >= 0 {
 		w.sequences[id] += int32(count)
 	}
-	return nil
+	if w.rng.IntN(20) == 0 {
+		return made(int64(id), sequence, count, 1000+offset, 6000) // more than a page each
+	}
+	return made(int64(id), sequence, count, 1000+offset, w.rng.IntN(300))
+}
+
+// follow appends some batches as a leader wrote them, of several epochs. If it fails, some may be there.
+func (w *life) follow() error {
+	var batches []byte
+	end := w.log.EndOffset()
+	for range 1 + w.rng.IntN(6) {
+		if w.rng.IntN(3) == 0 {
+			w.epoch += int32(w.rng.IntN(3))
+		}
+		v := w.draw(end)
+		v.Assign(end, w.epoch)
+		batches, end = append(batches, v...), v.LastOffset()+1
+		w.appended = append(w.appended, v)
+	}
+	_, err := w.log.AppendAsFollower(batches)
+	return err
 }
 
 func (w *life) truncate(offset int64) error {
@@ -125,6 +156,7 @@ func (w *life) truncate(offset int64) error {
 		return err
 	}
 	w.appended = w.appended[:kept:kept]
+	w.epoch = max(w.log.LatestEpoch(), 0)
 	w.recount()
 	return nil
 }
@@ -168,6 +200,36 @@ func (w *life) check() {
 	w.log, w.appended, w.safe, w.syncing = l, got, l.EndOffset(), nil
 	w.recount()
 	w.checkProducers()
+	w.checkEpochs(r.Clean)
+}
+
+// checkEpochs compares the epochs with those of the batches. Only a clean shutdown keeps one that has
+// no batch.
+func (w *life) checkEpochs(clean bool) {
+	w.t.Helper()
+	want, got := epochsOf(w.appended), w.log.epochs.starts
+	if n := len(got) - 1; clean && n == len(want) && got[n].offset == w.log.EndOffset() {
+		want = append(want, got[n])
+		w.empty++
+	}
+	if !slices.Equal(got, want) {
+		w.t.Fatalf("leader epochs %v, those of the batches are %v", got, want)
+	}
+	w.epoch = max(w.log.LatestEpoch(), 0)
+	content, err := readEpochs(w.disk, dir)
+	if err != nil || content != string(encodeEpochs(want)) && (content != "" || len(want) > 0) {
+		w.t.Fatalf("the checkpoint says %q, %v; the log has %v", content, err, want)
+	}
+}
+
+// epochsOf tells the epochs from batches.
+func epochsOf(batches []batch.View) (starts []epochStart) {
+	for i, v := range batches {
+		if i == 0 || v.LeaderEpoch() != batches[i-1].LeaderEpoch() {
+			starts = append(starts, epochStart{v.LeaderEpoch(), v.BaseOffset()})
+		}
+	}
+	return starts
 }
 
 func (w *life) checkProducers() {
@@ -201,7 +263,7 @@ func TestPowerCuts(t *testing.T) {
 	if testing.Short() {
 		seeds = 200
 	}
-	truncated, interrupted, kept, clean := 0, 0, 0, 0
+	truncated, interrupted, kept, clean, empty := 0, 0, 0, 0, 0
 	for seed := range seeds {
 		w := &life{t: t, rng: seeded(seed), disk: mem.New(), cfg: Config{SegmentBytes: 3000, IndexIntervalBytes: 300}}
 		if seed%3 == 0 {
@@ -238,10 +300,11 @@ func TestPowerCuts(t *testing.T) {
 				}
 			}
 		})
-		truncated, interrupted = truncated+w.truncated, interrupted+w.interrupted
+		truncated, interrupted, empty = truncated+w.truncated, interrupted+w.interrupted, empty+w.empty
 	}
-	t.Logf("%d recoveries cut something, %d were interrupted, %d opens were clean, %d batches survived", truncated, interrupted, clean, kept)
-	if truncated == 0 || interrupted == 0 || clean == 0 || kept == 0 {
+	t.Logf("%d recoveries cut something, %d were interrupted, %d opens were clean, %d with an epoch that has no batch; %d batches survived",
+		truncated, interrupted, clean, empty, kept)
+	if truncated == 0 || interrupted == 0 || clean == 0 || empty == 0 || kept == 0 {
 		t.Error("the test did not reach what it is for")
 	}
 }

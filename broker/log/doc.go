@@ -4,14 +4,23 @@
 //	             00…4711.log      batches, one after another    except what is marked below
 //	             00…4711.index    offset   -> position   (8 B for every 4 KiB of log)
 //	             00…4711.timeindex  time   -> offset    (12 B)
+//	           leader-epoch-checkpoint  epoch -> first offset (Kafka's text)
 //	           recovery-point     segments below it are sealed and synced
 //	           clean-shutdown     everything may be trusted; removed by the next Open
 //
+//	AppendAsFollower ──► the same, with the offsets and epochs of another log
 //	Read ──► Slice ──AppendTo──► bytes       elsewhere, while the owner appends
 //	BeginSync ──► SyncPoint ──Run──► Synced   elsewhere, while the owner appends
 //
 // A record is safe when Synced has been told of an offset beyond it. Appends and syncs overlap, so
 // one sync serves many appends (group commit).
+//
+// # Leader epochs
+//
+// Every batch carries the epoch of the leader that appended it, and epochs never fall along the log.
+// Where each begins is the leader-epoch cache (KIP-101): EndOffsetForEpoch answers from it, and where two
+// logs went different ways can be told by asking (KIP-279), then TruncateTo cuts. The cache is a summary
+// of the batches, but for an epoch that has none yet; its file counts only after a clean shutdown.
 //
 // # What Open does after a crash
 //
@@ -19,8 +28,8 @@
 // the one before. Segments below the recovery point were on stable storage before it was: damage
 // there is not a torn write, Open refuses it with a CorruptError and changes nothing. From the
 // recovery point on, the first bad batch is where the crash tore the log: it is cut there, and
-// segments after it go. What is kept is synced before Open returns. Indexes and the state of
-// idempotent producers are rebuilt from the batches, so neither needs a sync of its own.
+// segments after it go. What is kept is synced before Open returns. Indexes, leader epochs and the
+// state of idempotent producers are rebuilt from the batches, so recovery relies on none of their files.
 //
 // # After a failed sync
 //

@@ -26,6 +26,8 @@ type entryFile struct {
 	// written bytes are in the file, pending ones follow them.
 	written int64
 	pending []byte
+	// synced is set while nothing was written since a sync, or since a clean shutdown.
+	synced bool
 }
 
 func (e *entryFile) waiting() int { return len(e.pending) }
@@ -37,11 +39,24 @@ func (e *entryFile) flush() error {
 	if len(e.pending) == 0 {
 		return nil
 	}
+	e.synced = false
 	if _, err := e.file.WriteAt(e.pending, e.written); err != nil {
 		return fmt.Errorf("write %s: %w", e.name, err)
 	}
 	e.written += int64(len(e.pending))
 	e.pending = e.pending[:0]
+	return nil
+}
+
+// sync makes what was written durable, unless it is.
+func (e *entryFile) sync() error {
+	if e.synced {
+		return nil
+	}
+	if err := e.file.Sync(); err != nil {
+		return fmt.Errorf("sync %s: %w", e.name, err)
+	}
+	e.synced = true
 	return nil
 }
 
@@ -152,7 +167,7 @@ func (x *offsetIndex) load(size int64) (ok bool, err error) {
 	if err := readFull(x.file, bytes, 0); err != nil {
 		return false, err
 	}
-	x.written, x.entries = size, make([]offsetEntry, 0, size/offsetEntryBytes)
+	x.written, x.synced, x.entries = size, true, make([]offsetEntry, 0, size/offsetEntryBytes)
 	before := offsetEntry{-1, -1}
 	for ; len(bytes) >= offsetEntryBytes; bytes = bytes[offsetEntryBytes:] {
 		e := offsetEntry{int32(binary.BigEndian.Uint32(bytes)), int32(binary.BigEndian.Uint32(bytes[4:]))}
@@ -185,7 +200,7 @@ func (x *timeIndex) add(timestamp int64, relative int32) {
 
 // load reads the last entry from a file that a clean shutdown left.
 func (x *timeIndex) load(size int64) error {
-	x.written = size
+	x.written, x.synced = size, true
 	if size < timeEntryBytes {
 		return nil
 	}

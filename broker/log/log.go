@@ -84,6 +84,7 @@ type Log struct {
 	size      int64
 	recent    recent
 	producers *producers
+	epochs    epochs
 	sync      syncState
 	// failed is set once the log must not be written any more.
 	failed error
@@ -93,7 +94,8 @@ type Log struct {
 type Appended struct{ BaseOffset, LastOffset int64 }
 
 // Append gives a batch its offsets and leader epoch, in place, and writes it at the end. The batch
-// must be valid (View.Validate) and, if it is idempotent, have passed CheckSequence.
+// must be valid (View.Validate) and, if it is idempotent, have passed CheckSequence. A leader epoch
+// that has not been seen yet begins with it, as with BeginEpoch; one behind the latest is ErrStaleEpoch.
 //
 // After an error (a full disk, for one) the log is as it was before, and later appends work when
 // the cause is gone.
@@ -103,24 +105,48 @@ func (l *Log) Append(v batch.View, leaderEpoch int32) (Appended, error) {
 	}
 	base := l.EndOffset()
 	v.Assign(base, leaderEpoch)
+	if err := l.prepare(v); err != nil {
+		return Appended{}, err
+	}
+	if err := l.place(v); err != nil {
+		return Appended{}, err
+	}
+	return Appended{base, v.LastOffset()}, nil
+}
+
+// prepare makes the log ready for a batch that comes next: its epoch has begun, and the active
+// segment has room. If the batch is not written after all, the epoch has begun nevertheless.
+func (l *Log) prepare(v batch.View) error {
+	if err := l.BeginEpoch(v.LeaderEpoch()); err != nil {
+		return err
+	}
 	if l.active().full(v, l.cfg.SegmentBytes) {
 		if err := l.roll(); err != nil {
-			return Appended{}, fmt.Errorf("begin a segment at offset %d: %w", base, err)
+			return fmt.Errorf("begin a segment at offset %d: %w", l.EndOffset(), err)
 		}
 	}
+	return nil
+}
+
+// place writes batches of one epoch, for which there is room, at the end: all of them or none.
+func (l *Log) place(batches []byte) error {
 	s := l.active()
-	if _, err := s.file.WriteAt(v, s.size); err != nil {
+	if _, err := s.file.WriteAt(batches, s.size); err != nil {
 		// What was written in part lies after the end: the next append covers it. Cutting it
 		// away gives its space back; if that fails too, nothing depends on it.
 		_ = s.file.Truncate(s.size)
-		return Appended{}, fmt.Errorf("append to %s: %w", s.name, err)
+		return fmt.Errorf("append to %s: %w", s.name, err)
 	}
-	l.recent.add(base, s.size)
-	s.note(v, l.cfg.IndexIntervalBytes)
+	l.size += int64(len(batches))
+	for len(batches) > 0 {
+		v := firstOf(batches)
+		l.recent.add(v.BaseOffset(), s.size)
+		s.note(v, l.cfg.IndexIntervalBytes)
+		l.producers.note(v)
+		batches = batches[len(v):]
+	}
 	s.spill()
-	l.size += int64(len(v))
-	l.producers.note(v)
-	return Appended{base, v.LastOffset()}, nil
+	return nil
 }
 
 func (l *Log) active() *segment { return l.segments[len(l.segments)-1] }

@@ -123,6 +123,9 @@ func TestReadOutOfRange(t *testing.T) {
 func TestNoSuperfluousIO(t *testing.T) {
 	files := watch(mem.New())
 	l, _ := mustOpen(t, files, Config{})
+	if err := l.BeginEpoch(5); err != nil {
+		t.Fatal(err)
+	}
 	before := files.count["write"]
 	fill(t, l, 500)
 	if writes := files.count["write"] - before; writes != 500 {
@@ -369,7 +372,7 @@ func TestPartialWriteStays(t *testing.T) {
 		}
 		return nil
 	}
-	if _, err := l.Append(made(-1, 0, 3, 0, 2000), 0); !errors.Is(err, syscall.EIO) {
+	if _, err := l.Append(made(-1, 0, 3, 0, 2000), 5); !errors.Is(err, syscall.EIO) {
 		t.Fatal(err)
 	}
 	files.before = func(string, string) error { return nil }

@@ -102,7 +102,7 @@ func take(files env.FS, dir string) (found inventory, err error) {
 		wanted = []int64{0} // the segment that a new log begins with takes over what has its names
 	}
 	for _, name := range names {
-		if _, ok := parseSegmentName(name, cutSuffix); ok {
+		if _, ok := parseSegmentName(name, cutSuffix); ok || name == epochsTemp {
 			found.leftovers = append(found.leftovers, name)
 		}
 		for _, suffix := range []string{offsetSuffix, timeSuffix} {
@@ -177,5 +177,8 @@ func (l *Log) releaseAll() {
 	}
 	if l.sync.point.file != nil {
 		l.sync.point.release()
+	}
+	if l.sync.epochs != nil {
+		l.sync.epochs.release()
 	}
 }

@@ -174,6 +174,35 @@ func TestGarbageIndexes(t *testing.T) {
 	}
 }
 
+// Leader epochs without a segment are those of a log that was being deleted.
+func TestEpochsOfDeletedLogGo(t *testing.T) {
+	files := restore(t, map[string]string{epochsFile: "0\n1\n9 0\n"})
+	l, _ := mustOpen(t, files, small)
+	if _, there := contents(t, files.Crash(nil))[epochsFile]; there || l.LatestEpoch() != -1 {
+		t.Errorf("the new log has epoch %d, its file is there: %v", l.LatestEpoch(), there)
+	}
+}
+
+// The log's own files go before those of others, which say whose the directory is.
+func TestDeleteOrder(t *testing.T) {
+	files := watch(restore(t, map[string]string{"a note of others": "mine"}))
+	l, _ := mustOpen(t, files, small)
+	fill(t, l, 30)
+	asked := false
+	files.before = func(op, name string) error {
+		if op == "remove" && strings.HasSuffix(name, "a note of others") {
+			asked = true
+			if left := contents(t, files.FS); len(left) != 1 {
+				t.Errorf("beside it there still is %v", left)
+			}
+		}
+		return nil
+	}
+	if err := l.Delete(); err != nil || !asked {
+		t.Error(err, asked)
+	}
+}
+
 func TestLeftoversGo(t *testing.T) {
 	all := map[string]string{
 		name(0, ".index"): "old", name(77, ".index"): "x", name(77, ".timeindex"): "y", name(5, ".log.cut"): "z",
@@ -377,5 +406,52 @@ func TestDelete(t *testing.T) {
 	}
 	if names, err := files.List("."); err != nil || len(names) != 0 {
 		t.Fatalf("a sync after the deletion made %v, %v", names, err)
+	}
+}
+
+// Closing a log that is synced already syncs what is left: the marker, its entry, changed indexes.
+func TestCloseSyncsWhatIsLeft(t *testing.T) {
+	files := watch(mem.New())
+	closing := func(l *Log, syncs, dirs int) {
+		t.Helper()
+		before, beforeDirs := files.count["sync"], files.count["syncdir"]
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got, gotDirs := files.count["sync"]-before, files.count["syncdir"]-beforeDirs; got != syncs || gotDirs != dirs {
+			t.Errorf("%d syncs of files and %d of directories, want %d and %d", got, gotDirs, syncs, dirs)
+		}
+	}
+	l, _ := mustOpen(t, files, Config{})
+	fill(t, l, 5)
+	syncLog(t, l)
+	closing(l, 3, 1) // marker and two indexes
+	l, _ = mustOpen(t, files, Config{})
+	closing(l, 1, 1)
+	l, _ = mustOpen(t, files, Config{})
+	appendIn(t, l, 6, 1)
+	closing(l, 3, 2) // the log and its checkpoint, too; no index has a new entry
+	if l, r := mustOpen(t, files.FS.(*mem.FS).Crash(nil), Config{}); !r.Clean || l.LatestEpoch() != 6 {
+		t.Errorf("epoch %d, %+v", l.LatestEpoch(), r)
+	}
+}
+
+// Index entries that were added since a clean start are on stable storage after a clean end.
+func TestCloseSyncsNewIndexEntries(t *testing.T) {
+	files, cfg := mem.New(), Config{IndexIntervalBytes: 200}
+	for round := range 4 {
+		l, r := mustOpen(t, files, cfg)
+		if round > 0 && !r.Clean {
+			t.Fatalf("round %d: %+v", round, r)
+		}
+		before := l.active().offsets.size()
+		fill(t, l, 10)
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if l.active().offsets.size() == before {
+			t.Fatal("no new entry: the test tests nothing")
+		}
+		files = files.Crash(nil)
 	}
 }

@@ -1,7 +1,9 @@
 package log
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/logproof/logproof/broker/batch"
 	"github.com/logproof/logproof/broker/bug"
@@ -47,6 +49,10 @@ func (l *Log) recover(bases []int64) (r Recovery, err error) {
 // begin makes the first segment of a new log. Its entry is durable before anything is appended: if a
 // crash could lose it and keep that of a later segment, the log would seem to start there.
 func (l *Log) begin() error {
+	// Epochs without a segment are what an interrupted Delete left.
+	if err := l.fs.Remove(l.dir + "/" + epochsFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	s, err := createSegment(l.fs, l.dir, 0)
 	if err != nil {
 		return err
@@ -76,7 +82,12 @@ func (l *Log) recoverSegment(base int64, r *Recovery, lastBatch *int64) (*flaw, 
 	}
 	l.segments = append(l.segments, s)
 	w := newWindow(s.file, size, true)
-	torn, err := w.walk(0, base, true, func(h batch.View, _ int64) bool {
+	var fallen *flaw
+	torn, err := w.walk(0, base, true, func(h batch.View, position int64) bool {
+		if !l.epochs.note(h) {
+			fallen = l.epochs.fallen(h, position)
+			return false
+		}
 		s.note(h, l.cfg.IndexIntervalBytes)
 		l.producers.note(h)
 		*lastBatch = h.BaseOffset()
@@ -85,6 +96,9 @@ func (l *Log) recoverSegment(base int64, r *Recovery, lastBatch *int64) (*flaw, 
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
+	}
+	if torn == nil {
+		torn = fallen
 	}
 	if torn == nil {
 		return nil, nil
@@ -108,8 +122,8 @@ func (l *Log) sealRecovered(s *segment) error {
 		if err := e.settle(); err != nil {
 			return fmt.Errorf("rebuild %s: %w", e.name, err)
 		}
-		if err := e.file.Sync(); err != nil {
-			return fmt.Errorf("sync %s: %w", e.name, err)
+		if err := e.sync(); err != nil {
+			return err
 		}
 		e.close()
 	}
@@ -151,6 +165,9 @@ func (l *Log) settle() error {
 	}
 	if err := s.file.Sync(); err != nil {
 		return fmt.Errorf("sync %s: %w", s.name, err)
+	}
+	if err := l.settleEpochs(); err != nil {
+		return err
 	}
 	moved := len(l.segments) > 1 && s.base != l.sync.point.base
 	if moved {

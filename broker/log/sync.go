@@ -20,7 +20,9 @@ type syncState struct {
 	sealed []*segment
 	// entries is set while the directory has entries that may not be there.
 	entries bool
-	point   recoveryPoint
+	// epochs is the checkpoint of the leader epochs if it may not be there, else nil.
+	epochs *checkpoint
+	point  recoveryPoint
 	// begun is what the last BeginSync covers; valid until Synced, or until a truncation has made
 	// it a statement about other records.
 	begun struct {
@@ -28,7 +30,18 @@ type syncState struct {
 		end     int64
 		sealed  int
 		entries bool
+		epochs  *checkpoint
 	}
+}
+
+// checkpointed notes a new checkpoint of the leader epochs, and the entry that it took over.
+func (y *syncState) checkpointed(f env.File) {
+	if y.epochs != nil {
+		y.epochs.release()
+	}
+	y.epochs = newCheckpoint(f)
+	y.entries = true
+	y.begun.entries = false
 }
 
 // rolled notes a sealed segment and the new files after it.
@@ -59,6 +72,7 @@ type SyncPoint struct {
 	entries bool
 	sealed  []*segment
 	active  *segment
+	epochs  *checkpoint
 	point   *recoveryPoint
 }
 
@@ -68,13 +82,16 @@ func (l *Log) BeginSync() SyncPoint {
 	y := &l.sync
 	p := SyncPoint{
 		End: l.EndOffset(), fs: l.fs, dir: l.dir, entries: y.entries,
-		sealed: slices.Clone(y.sealed), active: l.active(), point: &y.point,
+		sealed: slices.Clone(y.sealed), active: l.active(), epochs: y.epochs, point: &y.point,
 	}
-	y.begun.valid, y.begun.end, y.begun.sealed, y.begun.entries = true, p.End, len(p.sealed), p.entries
+	y.begun.valid, y.begun.end, y.begun.sealed, y.begun.entries, y.begun.epochs = true, p.End, len(p.sealed), p.entries, p.epochs
 	for _, s := range p.sealed {
 		s.retain()
 	}
 	p.active.retain()
+	if p.epochs != nil {
+		p.epochs.retain()
+	}
 	if len(p.sealed) > 0 {
 		p.point.retain()
 	}
@@ -94,9 +111,15 @@ func (p SyncPoint) Run() error {
 	if err := p.active.file.Sync(); err != nil {
 		return fmt.Errorf("sync %s: %w", p.active.name, err)
 	}
+	if p.epochs != nil {
+		if err := p.epochs.file.Sync(); err != nil {
+			return fmt.Errorf("sync %s/%s: %w", p.dir, epochsFile, err)
+		}
+	}
 	if p.entries {
-		if err := syncEntries(p.fs, p.dir); err != nil {
-			return err
+		// The directory's own entry has been there since Open.
+		if err := p.fs.SyncDir(p.dir); err != nil {
+			return fmt.Errorf("sync directory %s: %w", p.dir, err)
 		}
 	}
 	if len(p.sealed) > 0 {
@@ -111,6 +134,9 @@ func (p SyncPoint) release() {
 	}
 	if len(p.sealed) > 0 {
 		p.point.release()
+	}
+	if p.epochs != nil {
+		p.epochs.release()
 	}
 	p.active.release()
 }
@@ -141,6 +167,10 @@ func (l *Log) Synced(end int64) {
 	y.offset = max(y.offset, end)
 	if y.begun.entries {
 		y.entries = false
+	}
+	if y.epochs != nil && y.begun.epochs == y.epochs {
+		y.epochs.release()
+		y.epochs = nil
 	}
 	for _, s := range y.sealed[:y.begun.sealed] {
 		s.offsets.close()

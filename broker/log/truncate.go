@@ -13,9 +13,10 @@ import (
 const copyBytes = 256 << 10
 
 // TruncateTo removes the batch that holds the offset and everything after it, durably. At or after
-// the end it does nothing; before the start it is ErrOffsetOutOfRange. Slices keep reading what they
-// were made for; no sync may be under way, because it could put the recovery point beyond the cut. If
-// it fails half-way the log refuses every later call, and must be opened again.
+// the end it removes nothing; before the start it is ErrOffsetOutOfRange. Leader epochs without a record
+// left are forgotten, at the end too, as in Kafka. Slices keep reading what they were made for; no sync
+// may be under way, because it could put the recovery point beyond the cut. If it fails half-way the
+// log refuses every later call, and must be opened again.
 //
 // It reads the headers of the segment that is cut, and those of the whole log if the cut takes
 // batches of idempotent producers: what the log remembers of them is told anew.
@@ -24,7 +25,7 @@ func (l *Log) TruncateTo(offset int64) error {
 	case l.failed != nil:
 		return l.failed
 	case offset >= l.EndOffset():
-		return nil
+		return l.trimEpochs(l.EndOffset())
 	case offset < l.StartOffset():
 		return fmt.Errorf("%w: truncate to %d, the log starts at %d", ErrOffsetOutOfRange, offset, l.StartOffset())
 	}
@@ -95,6 +96,9 @@ func (l *Log) truncate(i int, position, end int64) error {
 	l.sync.sealed = slices.DeleteFunc(l.sync.sealed, func(s *segment) bool { return s.base >= fresh.base })
 	l.sync.begun.valid = false
 	l.sync.offset = min(l.sync.offset, end)
+	if err := l.trimEpochs(end); err != nil {
+		return err
+	}
 	if l.producers.reach(end) {
 		return l.retell()
 	}

@@ -5,45 +5,29 @@ import (
 	"slices"
 )
 
-// Broker is one node that clients can reach.
-type Broker struct {
-	ID   int32
-	Host string
-	Port int32
-}
-
-// Partition as the image knows it.
-type Partition struct {
-	Index       int32
-	Replicas    []int32
-	ISR         []int32
-	Leader      int32
-	LeaderEpoch int32
-}
-
-// Topic as the image knows it; Partitions[i].Index == i.
-type Topic struct {
-	Name       string
-	ID         TopicID
-	Configs    map[string]string
-	Partitions []Partition
-}
-
 // Image is the state of a cluster after the records below Offset. It is never changed.
 type Image struct {
-	ClusterID  string
+	ClusterID string
+	// Controller is the node that decides, as this node knows; NoLeader if it knows none.
 	Controller int32
-	Brokers    []Broker
+	// Brokers are those that clients may be told of: registered and not fenced, by id.
+	Brokers []Broker
 	// Offset is the number of metadata records applied.
 	Offset         int64
 	NextProducerID int64
-	topics         map[string]*Topic
-	names          map[TopicID]string
+	// registered are all brokers, by id; Brokers is derived from it.
+	registered []Broker
+	topics     map[string]*Topic
+	// names has exactly one entry for each of topics.
+	names map[TopicID]string
 }
 
-// NewImage is the image of a cluster without topics.
+// NewImage is the image of a cluster without topics, in which the given brokers are registered. A
+// cluster whose brokers register themselves begins with none; a node that is alone gives itself.
 func NewImage(clusterID string, controller int32, brokers []Broker) *Image {
-	return &Image{ClusterID: clusterID, Controller: controller, Brokers: brokers}
+	im := &Image{ClusterID: clusterID, Controller: controller}
+	im.setBrokers(slices.Clone(brokers))
+	return im
 }
 
 // Topic by name; nil if there is none.
@@ -61,18 +45,24 @@ func (im *Image) TopicByID(id TopicID) *Topic {
 // Names of all topics, sorted.
 func (im *Image) Names() []string { return slices.Sorted(maps.Keys(im.topics)) }
 
-// Broker by id; nil if there is none.
-func (im *Image) Broker(id int32) *Broker {
-	for i := range im.Brokers {
-		if im.Brokers[i].ID == id {
-			return &im.Brokers[i]
-		}
+// Partition of a topic by id and index; both are nil if it is not there.
+func (im *Image) Partition(id TopicID, index int32) (*Topic, *Partition) {
+	topic := im.TopicByID(id)
+	if topic == nil || index < 0 || int(index) >= len(topic.Partitions) {
+		return nil, nil
 	}
-	return nil
+	return topic, &topic.Partitions[index]
 }
 
-// Apply gives the image after the records; im stays as it is. A record that speaks of a topic
-// that is not there changes nothing: its topic was deleted before it was committed.
+// WithController is the same image under another controller: no record says who that is.
+func (im *Image) WithController(id int32) *Image {
+	next := *im
+	next.Controller = id
+	return &next
+}
+
+// Apply gives the image after the records; im stays as it is. A record that speaks of a topic or
+// of a broker's epoch that is not there changes nothing: it was overtaken before it was committed.
 func (im *Image) Apply(records []Record) *Image {
 	next := *im
 	next.topics, next.names = maps.Clone(im.topics), maps.Clone(im.names)
@@ -98,6 +88,8 @@ func (im *Image) apply(r Record, own map[*Topic]bool) {
 		im.names[r.Topic.ID] = r.Topic.Name
 	case r.Partition != nil:
 		im.applyPartition(r.Partition, own)
+	case r.PartitionChange != nil:
+		im.applyChange(r.PartitionChange, own)
 	case r.RemoveTopic != nil:
 		if name, ok := im.names[r.RemoveTopic.ID]; ok {
 			delete(im.names, r.RemoveTopic.ID)
@@ -105,25 +97,13 @@ func (im *Image) apply(r Record, own map[*Topic]bool) {
 		}
 	case r.ProducerIDs != nil:
 		im.NextProducerID = r.ProducerIDs.Next
-	}
-}
-
-func (im *Image) applyPartition(r *PartitionRecord, own map[*Topic]bool) {
-	topic := im.TopicByID(r.TopicID)
-	if topic == nil || int(r.Index) > len(topic.Partitions) {
-		return
-	}
-	if !own[topic] {
-		copied := *topic
-		copied.Partitions = slices.Clone(topic.Partitions)
-		topic = &copied
-		own[topic] = true
-		im.topics[topic.Name] = topic
-	}
-	p := Partition{Index: r.Index, Replicas: r.Replicas, ISR: r.ISR, Leader: r.Leader, LeaderEpoch: r.LeaderEpoch}
-	if int(r.Index) == len(topic.Partitions) {
-		topic.Partitions = append(topic.Partitions, p)
-	} else {
-		topic.Partitions[r.Index] = p
+	case r.RegisterBroker != nil:
+		im.applyRegistration(r.RegisterBroker)
+	case r.FenceBroker != nil:
+		im.changeBroker(r.FenceBroker, func(b *Broker) { b.Fenced = true })
+	case r.UnfenceBroker != nil:
+		im.changeBroker(r.UnfenceBroker, func(b *Broker) { b.Fenced = false })
+	case r.ShutdownBroker != nil:
+		im.changeBroker(r.ShutdownBroker, func(b *Broker) { b.ShuttingDown = true })
 	}
 }

@@ -22,18 +22,32 @@ func (id TopicID) MarshalText() ([]byte, error) { return []byte(id.String()), ni
 // UnmarshalText reads String's form.
 func (id *TopicID) UnmarshalText(text []byte) error {
 	if hex.DecodedLen(len(text)) != len(id) {
-		return fmt.Errorf("topic id %q: want %d hexadecimal digits", text, hex.EncodedLen(len(id)))
+		return fmt.Errorf("id %q: want %d hexadecimal digits", text, hex.EncodedLen(len(id)))
 	}
 	_, err := hex.Decode(id[:], text)
 	return err
 }
 
+// Incarnation identifies one uptime of a broker's process: it draws one when it starts (KIP-631).
+type Incarnation [16]byte
+
+// MarshalText gives lower-case hexadecimal digits.
+func (i Incarnation) MarshalText() ([]byte, error) { return TopicID(i).MarshalText() }
+
+// UnmarshalText reads MarshalText's form.
+func (i *Incarnation) UnmarshalText(text []byte) error { return (*TopicID)(i).UnmarshalText(text) }
+
 // Record is one fact of the metadata log: exactly one field is set.
 type Record struct {
-	Topic       *TopicRecord       `json:"topic,omitempty"`
-	Partition   *PartitionRecord   `json:"partition,omitempty"`
-	RemoveTopic *RemoveTopicRecord `json:"remove_topic,omitempty"`
-	ProducerIDs *ProducerIDsRecord `json:"producer_ids,omitempty"`
+	Topic           *TopicRecord           `json:"topic,omitempty"`
+	Partition       *PartitionRecord       `json:"partition,omitempty"`
+	PartitionChange *PartitionChangeRecord `json:"partition_change,omitempty"`
+	RemoveTopic     *RemoveTopicRecord     `json:"remove_topic,omitempty"`
+	ProducerIDs     *ProducerIDsRecord     `json:"producer_ids,omitempty"`
+	RegisterBroker  *RegisterBrokerRecord  `json:"register_broker,omitempty"`
+	FenceBroker     *BrokerRecord          `json:"fence_broker,omitempty"`
+	UnfenceBroker   *BrokerRecord          `json:"unfence_broker,omitempty"`
+	ShutdownBroker  *BrokerRecord          `json:"shutdown_broker,omitempty"`
 }
 
 // TopicRecord creates a topic.
@@ -44,7 +58,7 @@ type TopicRecord struct {
 	Configs map[string]string `json:"configs,omitempty"`
 }
 
-// PartitionRecord creates a partition or replaces its state.
+// PartitionRecord creates a partition or replaces its state; its partition epoch begins at 0.
 type PartitionRecord struct {
 	TopicID     TopicID `json:"topic_id"`
 	Index       int32   `json:"index"`
@@ -52,6 +66,22 @@ type PartitionRecord struct {
 	ISR         []int32 `json:"isr"`
 	Leader      int32   `json:"leader"`
 	LeaderEpoch int32   `json:"leader_epoch"`
+}
+
+// PartitionChangeRecord changes a partition, as far as its fields are set. Each one raises the
+// partition epoch by 1, so the log orders all changes of a partition.
+type PartitionChangeRecord struct {
+	TopicID TopicID `json:"topic_id"`
+	Index   int32   `json:"index"`
+	// Leader begins a leadership term: the leader epoch rises by 1, also if the leader stays the
+	// same or is NoLeader.
+	Leader *int32 `json:"leader,omitempty"`
+	// ISR, ELR and LastKnownELR (KIP-966) stay as they are if nil; an empty list empties them.
+	ISR          []int32 `json:"isr,omitzero"`
+	ELR          []int32 `json:"elr,omitzero"`
+	LastKnownELR []int32 `json:"last_known_elr,omitzero"`
+	// Recovering is set by an unclean election, and taken back by the leader (KIP-704).
+	Recovering *bool `json:"recovering,omitempty"`
 }
 
 // RemoveTopicRecord deletes a topic with its partitions.
@@ -62,6 +92,26 @@ type RemoveTopicRecord struct {
 // ProducerIDsRecord hands out a block of producer ids: all below Next are taken.
 type ProducerIDsRecord struct {
 	Next int64 `json:"next"`
+}
+
+// RegisterBrokerRecord registers a broker, fenced (KIP-631). Its offset, the Image.Offset that it
+// is applied to, is the epoch of the broker until it registers again.
+type RegisterBrokerRecord struct {
+	ID          int32       `json:"id"`
+	Incarnation Incarnation `json:"incarnation"`
+	// Host and Port are where clients connect, PeerHost and PeerPort where other brokers do.
+	Host     string `json:"host"`
+	Port     int32  `json:"port"`
+	PeerHost string `json:"peer_host"`
+	PeerPort int32  `json:"peer_port"`
+	Rack     string `json:"rack,omitempty"`
+}
+
+// BrokerRecord fences a broker, unfences it or puts it into controlled shutdown, by the field of
+// Record that it stands in. It changes nothing if the broker's epoch is another.
+type BrokerRecord struct {
+	ID    int32 `json:"id"`
+	Epoch int64 `json:"epoch"`
 }
 
 // Encode gives the value of one record in the metadata log.

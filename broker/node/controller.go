@@ -13,7 +13,6 @@ import (
 	"github.com/logproof/logproof/broker/log"
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // controllerActor runs the controller machine over the metadata log: it is the only voter, so a
@@ -131,22 +130,12 @@ func (a *controllerActor) Step(now time.Time, message any, fx *actor.Effects) {
 }
 
 func (a *controllerActor) decide(now time.Time, m api.ControllerRequest, fx *actor.Effects) {
-	var records []metadata.Record
-	var resp kmsg.Response
-	switch req := m.Body.(type) {
-	case *kmsg.CreateTopicsRequest:
-		records, resp = a.machine.CreateTopics(req)
-	case *kmsg.DeleteTopicsRequest:
-		records, resp = a.machine.DeleteTopics(req)
-	case *kmsg.InitProducerIDRequest:
-		answer := req.ResponseKind().(*kmsg.InitProducerIDResponse)
-		answer.ProducerID, records = a.machine.ProducerID()
-		resp = answer
-	default:
+	records, resp := a.machine.Decide(now, m.Body)
+	if resp == nil {
 		panic(fmt.Sprintf("node: the controller does not decide about %T", m.Body))
 	}
 	if err := a.append(now, records); err != nil {
-		resp = refuse(m.Body, resp)
+		controller.Refuse(resp, kerr.KafkaStorageError, "the metadata log could not be written")
 	}
 	a.replies = append(a.replies, pendingReply{a.log.EndOffset(), m.From, api.ControllerReply{Call: m.Call, Body: resp}})
 	a.reply(fx)
@@ -171,29 +160,6 @@ func (a *controllerActor) append(now time.Time, records []metadata.Record) error
 	a.machine.Replay(records)
 	a.pending = append(a.pending, records...)
 	return nil
-}
-
-// refuse turns a decision that could not be recorded into errors: every item that would have
-// changed something says that the storage failed.
-func refuse(req kmsg.Request, resp kmsg.Response) kmsg.Response {
-	code, message := kerr.KafkaStorageError.Code, kmsg.StringPtr("the metadata log could not be written")
-	switch r := resp.(type) {
-	case *kmsg.CreateTopicsResponse:
-		for i := range r.Topics {
-			if t := &r.Topics[i]; t.ErrorCode == 0 {
-				t.ErrorCode, t.ErrorMessage = code, message
-			}
-		}
-	case *kmsg.DeleteTopicsResponse:
-		for i := range r.Topics {
-			if t := &r.Topics[i]; t.ErrorCode == 0 {
-				t.ErrorCode, t.ErrorMessage = code, message
-			}
-		}
-	case *kmsg.InitProducerIDResponse:
-		r.ErrorCode, r.ProducerID, r.ProducerEpoch = code, -1, -1
-	}
-	return resp
 }
 
 // commit hands the records below the offset to the metadata actor.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
@@ -43,12 +44,23 @@ func (s *shard) open(m assign, fx *actor.Effects) (*replica, error) {
 	}
 	fx.Emit(event.LogRecovered{
 		Topic: m.topic, Partition: m.replica.Partition, Clean: recovery.Clean, EndOffset: recovery.EndOffset,
-		Segments: recovery.Segments, TruncatedBytes: recovery.TruncatedBytes, Reason: recovery.Reason,
+		Segments: recovery.Segments, Batches: recovery.Batches, TruncatedBytes: recovery.TruncatedBytes, Reason: recovery.Reason,
 	})
-	return &replica{
-		id: m.replica, topic: m.topic, log: l,
-		leader: partition.NewLeader(m.epoch, s.cfg.Flush, l.EndOffset()),
-	}, nil
+	// Asked where the epoch before it ends, a leader must know before it has written anything (KIP-279).
+	if err := l.BeginEpoch(m.epoch); err != nil {
+		return nil, err
+	}
+	return &replica{id: m.replica, topic: m.topic, log: l, leader: s.lone(m.epoch, l.EndOffset())}, nil
+}
+
+// lone is the leader of a partition whose only replica is here. All that recovery kept is on disk, and
+// nobody else needs to have it: it is committed.
+func (s *shard) lone(epoch int32, end int64) *partition.Leader {
+	self := s.cfg.Sessions.NodeID
+	only := []int32{self}
+	return partition.NewLeader(partition.Config{Self: self, Flush: s.cfg.Flush},
+		partition.State{Leader: self, LeaderEpoch: epoch, Replicas: only, ISR: only, MinISR: 1},
+		partition.Log{End: end, Synced: end}, time.Time{})
 }
 
 // unassign deletes a replica. Whoever waits for it is told that it is gone.

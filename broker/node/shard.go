@@ -1,7 +1,10 @@
 package node
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/logproof/logproof/broker/actor"
@@ -61,6 +64,8 @@ func (s *shard) Step(_ time.Time, message any, fx *actor.Effects) {
 		s.unwatch(watchKey{m.To, m.Call})
 	case api.OffsetQuery:
 		s.offset(m, fx)
+	case api.EpochQuery:
+		s.epoch(m, fx)
 	case actor.Drained:
 		if s.cfg.Flush != partition.FlushInterval {
 			s.sync(fx)
@@ -147,9 +152,17 @@ func (s *shard) committed(r *replica, fx *actor.Effects) {
 	s.wake(r, fx)
 }
 
+// ordered gives the replicas by topic and partition: what is done to all of them is done in the same
+// order in every run.
+func (s *shard) ordered() []*replica {
+	return slices.SortedFunc(maps.Values(s.replicas), func(a, b *replica) int {
+		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.id.Partition, b.id.Partition))
+	})
+}
+
 func (s *shard) report(m Report) {
 	marks := make([]Watermarks, 0, len(s.replicas))
-	for _, r := range s.replicas {
+	for _, r := range s.ordered() {
 		marks = append(marks, Watermarks{
 			Topic: r.topic, Partition: r.id.Partition, LogStart: r.log.StartOffset(),
 			HighWatermark: r.leader.HighWatermark(), LogEnd: r.leader.LogEnd(), Bytes: r.log.Size(),
@@ -160,7 +173,7 @@ func (s *shard) report(m Report) {
 
 func (s *shard) close() error {
 	var first error
-	for _, r := range s.replicas {
+	for _, r := range s.ordered() {
 		if err := r.log.Close(); err != nil && first == nil {
 			first = fmt.Errorf("close %s-%d: %w", r.topic, r.id.Partition, err)
 		}

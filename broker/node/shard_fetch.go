@@ -6,6 +6,7 @@ import (
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/log"
+	"github.com/logproof/logproof/broker/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -32,7 +33,7 @@ func (s *shard) read(m api.FetchRead, fx *actor.Effects) {
 		result := s.readPart(part, left)
 		left -= result.Bytes
 		bytes += result.Bytes
-		failed = failed || result.Error != 0
+		failed = failed || result.Error != 0 || result.Diverging != nil
 		data.Results = append(data.Results, result)
 	}
 	if m.Watch > 0 && bytes < m.Watch && !failed {
@@ -55,8 +56,17 @@ func (s *shard) readPart(part api.FetchPart, left int) api.FetchResult {
 	}
 	watermark := r.leader.HighWatermark()
 	result.HighWatermark, result.LogStart, result.LeaderEpoch = watermark, r.log.StartOffset(), r.leader.Epoch
+	if part.Offset < r.log.StartOffset() {
+		result.Error = kerr.OffsetOutOfRange.Code
+		return result
+	}
+	if d, diverging := partition.Diverging(r.log, part.LastEpoch, part.Offset); diverging {
+		at := d // on the heap only if it is needed
+		result.Diverging = &at
+		return result
+	}
 	switch {
-	case part.Offset < r.log.StartOffset() || part.Offset > r.leader.LogEnd():
+	case part.Offset > r.leader.LogEnd():
 		result.Error = kerr.OffsetOutOfRange.Code
 		return result
 	case part.Offset >= watermark || left <= 0:
@@ -153,12 +163,12 @@ func (s *shard) offset(m api.OffsetQuery, fx *actor.Effects) {
 		fx.Send(m.Ticket.To, answer)
 		return
 	}
-	answer.LeaderEpoch = r.leader.Epoch
 	switch m.Timestamp {
 	case api.LatestOffset:
-		answer.Offset = r.leader.HighWatermark()
+		answer.Offset, answer.LeaderEpoch = r.leader.HighWatermark(), r.leader.Epoch
 	case api.EarliestOffset, api.EarliestLocalOffset:
 		answer.Offset = r.log.StartOffset()
+		answer.LeaderEpoch = r.log.EpochForOffset(answer.Offset)
 	case api.LatestTieredOffset, api.EarliestPending:
 	case api.MaxTimestampOffset:
 		// The log knows the largest timestamp; which record of its batch has it is in the file.
@@ -182,6 +192,17 @@ func (r *replica) search(timestamp int64, answer *api.OffsetAnswer) {
 	case err != nil:
 		answer.Error = kerr.KafkaStorageError.Code
 	case ok && offset < r.leader.HighWatermark():
-		answer.Offset, answer.Timestamp = offset, found
+		answer.Offset, answer.Timestamp, answer.LeaderEpoch = offset, found, r.log.EpochForOffset(offset)
 	}
+}
+
+// epoch answers one partition of OffsetForLeaderEpoch.
+func (s *shard) epoch(m api.EpochQuery, fx *actor.Effects) {
+	answer := api.EpochAnswer{Call: m.Ticket.Call, Part: m.Ticket.Part, LeaderEpoch: log.UndefinedEpoch, EndOffset: -1}
+	if r, code := s.lead(m.Replica, m.Epoch); code != nil {
+		answer.Error = code.Code
+	} else {
+		answer.LeaderEpoch, answer.EndOffset = r.log.EndOffsetForEpoch(m.Asked)
+	}
+	fx.Send(m.Ticket.To, answer)
 }

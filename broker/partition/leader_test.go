@@ -2,9 +2,17 @@ package partition
 
 import (
 	"testing"
+	"time"
 
 	"github.com/logproof/logproof/broker/actor"
 )
+
+// alone leads a partition that has no other replica.
+func alone(flush Flush, end int64) *Leader {
+	only := []int32{7}
+	return NewLeader(Config{Self: 7, Flush: flush}, State{Leader: 7, Replicas: only, ISR: only, MinISR: 2},
+		Log{End: end, Synced: end}, time.Time{})
+}
 
 func ack(call uint64, end int64) Ack {
 	return Ack{Ticket: Ticket{To: actor.Address{Role: actor.Session, ID: 1}, Call: call}, BaseOffset: end - 1, End: end}
@@ -19,7 +27,7 @@ func calls(acks []Ack) (out []uint64) {
 
 // With flush: commit nothing is committed, acknowledged or readable before it is synced.
 func TestCommitWaitsForSync(t *testing.T) {
-	l := NewLeader(0, FlushCommit, 10)
+	l := alone(FlushCommit, 10)
 	for call, end := range []int64{11, 12, 13} {
 		if l.Appended(end) {
 			t.Fatalf("high watermark moved at append of %d", end)
@@ -48,7 +56,7 @@ func TestCommitWaitsForSync(t *testing.T) {
 
 func TestNoFlushCommitsAtAppend(t *testing.T) {
 	for _, flush := range []Flush{FlushNone, FlushInterval} {
-		l := NewLeader(0, flush, 0)
+		l := alone(flush, 0)
 		if !l.Appended(5) || l.HighWatermark() != 5 {
 			t.Fatalf("%s: high watermark %d after an append to 5", flush, l.HighWatermark())
 		}
@@ -65,7 +73,7 @@ func TestOffsetsNeverGoBack(t *testing.T) {
 			t.Fatal("a log end that goes back must panic: the owner and the log disagree")
 		}
 	}()
-	NewLeader(0, FlushNone, 10).Appended(9)
+	alone(FlushNone, 10).Appended(9)
 }
 
 func TestParseFlush(t *testing.T) {

@@ -18,14 +18,15 @@ type Versions struct {
 
 // served holds exactly the keys with a handler in broker/api, with the ranges of Apache Kafka 4.4.
 var served = map[int16]Versions{
-	kmsg.Produce.Int16():        {Min: 0, Max: 13, Accepted: 3},
-	kmsg.Fetch.Int16():          {Min: 4, Max: 18, Accepted: 4},
-	kmsg.ListOffsets.Int16():    {Min: 1, Max: 11, Accepted: 1},
-	kmsg.Metadata.Int16():       {Min: 0, Max: 13, Accepted: 0},
-	kmsg.ApiVersions.Int16():    {Min: 0, Max: 5, Accepted: 0},
-	kmsg.CreateTopics.Int16():   {Min: 2, Max: 7, Accepted: 2},
-	kmsg.DeleteTopics.Int16():   {Min: 1, Max: 6, Accepted: 1},
-	kmsg.InitProducerID.Int16(): {Min: 0, Max: 5, Accepted: 0},
+	kmsg.Produce.Int16():              {Min: 0, Max: 13, Accepted: 3},
+	kmsg.Fetch.Int16():                {Min: 4, Max: 18, Accepted: 4},
+	kmsg.ListOffsets.Int16():          {Min: 1, Max: 11, Accepted: 1},
+	kmsg.Metadata.Int16():             {Min: 0, Max: 13, Accepted: 0},
+	kmsg.ApiVersions.Int16():          {Min: 0, Max: 5, Accepted: 0},
+	kmsg.CreateTopics.Int16():         {Min: 2, Max: 7, Accepted: 2},
+	kmsg.DeleteTopics.Int16():         {Min: 1, Max: 6, Accepted: 1},
+	kmsg.InitProducerID.Int16():       {Min: 0, Max: 5, Accepted: 0},
+	kmsg.OffsetForLeaderEpoch.Int16(): {Min: 2, Max: 4, Accepted: 2},
 }
 
 // Served gives the versions of a key; ok is false for a key that is not served.

@@ -1,0 +1,82 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/logproof/logproof/broker/batch"
+)
+
+// ErrOutOfOrderOffset is a batch of a leader that does not begin at the follower's log end.
+var ErrOutOfOrderOffset = errors.New("out of order offset")
+
+// AppendAsFollower appends whole batches exactly as a leader wrote them: they keep their offsets and
+// leader epochs, and begin at EndOffset. All of them are checked before the first is written: framing,
+// checksum, offsets without a gap, epochs that do not fall. What is wrong with the bytes is an error of
+// package batch; ErrOutOfOrderOffset and ErrStaleEpoch say that the leader's log is not the
+// continuation of this one.
+//
+// After an error of the disk the log ends where EndOffset says: whole batches from the front may have
+// been appended. Producers are remembered as the batches tell; their sequences were the leader's to
+// check. No bytes append nothing, LastOffset is then before BaseOffset.
+func (l *Log) AppendAsFollower(batches []byte) (Appended, error) {
+	if l.failed != nil {
+		return Appended{}, l.failed
+	}
+	if err := l.checkFollowing(batches); err != nil {
+		return Appended{}, fmt.Errorf("append to log %s as a follower: %w", l.dir, err)
+	}
+	base := l.EndOffset()
+	for len(batches) > 0 {
+		if err := l.prepare(firstOf(batches)); err != nil {
+			return Appended{}, err
+		}
+		run := l.run(batches)
+		if err := l.place(batches[:run]); err != nil {
+			return Appended{}, err
+		}
+		batches = batches[run:]
+	}
+	return Appended{base, l.EndOffset() - 1}, nil
+}
+
+// firstOf gives the first of some whole batches.
+func firstOf(batches []byte) batch.View { return batch.View(batches[:batch.View(batches).Length()]) }
+
+func (l *Log) checkFollowing(batches []byte) error {
+	next, epoch := l.EndOffset(), max(l.LatestEpoch(), 0)
+	for len(batches) > 0 {
+		v, rest, err := batch.Next(batches)
+		switch {
+		case err != nil:
+			return fmt.Errorf("offset %d: %w", next, err)
+		case v.CRC() != v.Checksum():
+			return fmt.Errorf("offset %d: %w: its checksum is %08x, its bytes give %08x", next, batch.ErrCorrupt, v.CRC(), v.Checksum())
+		case v.LastOffsetDelta() < 0:
+			return fmt.Errorf("offset %d: %w: the last offset delta is %d", next, batch.ErrInvalidRecord, v.LastOffsetDelta())
+		case v.BaseOffset() != next:
+			return fmt.Errorf("%w: a batch begins at %d, the log goes on at %d", ErrOutOfOrderOffset, v.BaseOffset(), next)
+		case v.LeaderEpoch() < epoch:
+			return fmt.Errorf("%w: a batch of epoch %d at offset %d, after epoch %d", ErrStaleEpoch, v.LeaderEpoch(), next, epoch)
+		}
+		next, epoch, batches = v.LastOffset()+1, v.LeaderEpoch(), rest
+	}
+	return nil
+}
+
+// run gives how many bytes of batches go into the active segment in one write: the first batch, and
+// those after it that belong to the same epoch and fit.
+func (l *Log) run(batches []byte) int {
+	s := l.active()
+	first := firstOf(batches)
+	run := len(first)
+	for run < len(batches) {
+		v := firstOf(batches[run:])
+		if v.LeaderEpoch() != first.LeaderEpoch() || s.size+int64(run+len(v)) > l.cfg.SegmentBytes || v.LastOffset()-s.base > math.MaxInt32 {
+			break
+		}
+		run += len(v)
+	}
+	return run
+}
