@@ -18,11 +18,11 @@ const stepsMax = 1024
 // lost record are left out.
 const candidatesMax = 4096
 
-// step of a staircase: from the return time on, offset is known to exist, because op had it.
+// step of a staircase: from the return time on, offset is known, because op had it.
 type step struct {
 	returned history.Time
 	offset   int64
-	record   record // the one at offset
+	record   record // the one at offset, if the staircase is about records
 	process  string
 	kind     history.Kind
 }
@@ -39,8 +39,9 @@ func (s staircase) before(t history.Time) *step {
 	return &s[i-1]
 }
 
-// raise adds a step if it is higher than the last one. Steps come in order of return.
-func (s *staircase) raise(next step) {
+// raise adds a step if it is higher than the last one, and keeps at most the given number. Steps come
+// in order of return.
+func (s *staircase) raise(next step, most int) {
 	n := len(*s)
 	if n > 0 && next.offset <= (*s)[n-1].offset {
 		return
@@ -52,7 +53,7 @@ func (s *staircase) raise(next step) {
 		(*s)[n-1] = next
 		return
 	}
-	if n == stepsMax {
+	if n >= most {
 		s.thin()
 	}
 	*s = append(*s, next)
@@ -60,9 +61,9 @@ func (s *staircase) raise(next step) {
 
 // thin drops every second step of the older half.
 func (s *staircase) thin() {
-	kept := (*s)[:0]
+	kept, half := (*s)[:0], len(*s)/2
 	for i, st := range *s {
-		if i >= stepsMax/2 || i%2 == 0 {
+		if i >= half || i%2 == 0 {
 			kept = append(kept, st)
 		}
 	}
@@ -134,7 +135,7 @@ func (a *appendOrder) learn(op *history.Operation, run *history.Run) {
 	a.staircase(run.Partition).raise(step{
 		returned: op.Return, offset: run.FirstOffset + last, process: op.Process, kind: op.Kind,
 		record: record{run.Partition, run.Producer, run.FirstSequence + last},
-	})
+	}, stepsMax)
 }
 
 func (a *appendOrder) staircase(p history.Partition) *staircase {

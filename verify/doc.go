@@ -2,10 +2,12 @@
 //
 //	                        ┌ append-order      offsets respect real time
 //	                        ├ producer-order    no duplicates, no reordering
-//	history ─> Engine ──────┼ reader-agreement  one log for all readers, without holes  ──> Report
-//	 entries   Observe      ├ loss              what was acknowledged or read is there
-//	 in order  one by one   ├ corruption        payloads are what was sent
-//	 of return              └ assumptions       may the rules be believed at all?
+//	                        ├ reader-agreement  one log for all readers, without holes
+//	history ─> Engine ──────┼ loss              what was acknowledged or read is there    ──> Report
+//	 entries   Observe      ├ corruption        payloads are what was sent
+//	 in order  one by one   ├ watermarks        what a leader says of its log stays true
+//	 of return              ├ recency           what was acknowledged is served to who asks later
+//	                        └ assumptions       may the rules be believed at all?
 //
 // Check is a loop over Observe, and the same Engine can watch a run while it goes on. A verdict is
 // pass, fail or inconclusive. A rule fails on evidence only; a rule that judged nothing is
@@ -17,8 +19,8 @@
 // Memory does not grow with the length of the history. The engine keeps sets of intervals: per
 // producer and partition what was promised, read and scanned, which is one interval while nothing is
 // missing; per partition the acknowledgements that nobody has read yet, a window of the newest
-// settled ones, one chain hash per history.ChainBlock records, and a staircase of fixed size for the
-// order in real time. So it is bounded by producers times partitions times readers, plus what is
+// settled ones, one chain hash per history.ChainBlock records, and staircases of fixed size for the
+// order in real time, some for each of the newest leader epochs. So it is bounded by producers times partitions times readers, plus what is
 // open: unread acknowledgements, unknown outcomes, anomalies. Engine.Retained counts the intervals.
 //
 // This package shares no code with the broker it judges: a common mistake would be invisible to

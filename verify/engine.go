@@ -58,6 +58,10 @@ func (e *Engine) newJudge(r Rule) judge {
 		return newReaderAgreement(e.ledger)
 	case Loss:
 		return newLoss(e.ledger, e.expect)
+	case Watermarks:
+		return newWatermarks(e.ledger, allowance{e.faults, e.expect.staleWithin()})
+	case Recency:
+		return newRecency(e.ledger, allowance{e.faults, e.expect.staleWithin()}, !e.expect.UncommittedAcks)
 	default:
 		return newCorruption(e.ledger, func() bool { return e.ended && e.torn == nil })
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/logproof/logproof/verify/history"
 )
@@ -50,6 +51,9 @@ func touched(op *history.Operation) map[history.Partition]bool {
 	for _, c := range op.Corrupt {
 		set[c.Partition] = true
 	}
+	for i := range op.Watermarks {
+		set[op.Watermarks[i].Partition] = true
+	}
 	return set
 }
 
@@ -57,7 +61,7 @@ func touched(op *history.Operation) map[history.Partition]bool {
 // there are only writes, and the other way round, so that both sides of a contradiction are shown.
 func (a *Anomaly) attach(op *history.Operation) {
 	part := *op
-	part.Runs, part.Corrupt = nil, nil
+	part.Runs, part.Corrupt, part.Watermarks = nil, nil, nil
 	for i := range op.Runs {
 		if a.about(&op.Runs[i]) {
 			part.Runs = append(part.Runs, op.Runs[i])
@@ -68,7 +72,14 @@ func (a *Anomaly) attach(op *history.Operation) {
 			part.Corrupt = append(part.Corrupt, c)
 		}
 	}
-	if len(part.Runs)+len(part.Corrupt) == 0 || len(a.Evidence) == evidenceMax {
+	if slices.Contains(a.told, telling{op.Process, op.Return}) {
+		for _, m := range op.Watermarks {
+			if m.Partition == a.Partition {
+				part.Watermarks = append(part.Watermarks, m)
+			}
+		}
+	}
+	if len(part.Runs)+len(part.Corrupt)+len(part.Watermarks) == 0 || len(a.Evidence) == evidenceMax {
 		return
 	}
 	isRead := func(o *history.Operation) bool { return o.Kind == history.Fetch || o.Kind == history.Scan }
@@ -94,7 +105,7 @@ func (a *Anomaly) about(run *history.Run) bool {
 	if a.rival != nil && holdsSequence(run, a.rival.producer, a.rival.sequence, 1) {
 		return true
 	}
-	return run.FirstOffset != history.Unset && a.covers(run.FirstOffset, run.FirstOffset+int64(run.Count))
+	return run.FirstOffset != history.Unset && a.told == nil && a.covers(run.FirstOffset, run.FirstOffset+int64(run.Count))
 }
 
 // covers reports whether the anomaly's offsets overlap first to end-1. Where records are missing, the

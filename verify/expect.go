@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/logproof/logproof/verify/history"
 )
@@ -30,10 +31,23 @@ const (
 	// Corruption: every payload is one that was sent, bit by bit, and whose send did not definitely
 	// fail.
 	Corruption Rule = "corruption"
+	// Watermarks: what a leader says of its log (high watermark, last stable offset, log start) never
+	// goes back in its epoch, does not contradict itself or the records that come with it, and no
+	// deposed leader goes on answering.
+	Watermarks Rule = "watermarks"
+	// Recency: who asks after a record was acknowledged with acks=all, or read, is told a high watermark
+	// above it.
+	Recency Rule = "recency"
 )
 
 // Rules lists every rule in the order of reports.
-func Rules() []Rule { return []Rule{AppendOrder, ProducerOrder, ReaderAgreement, Loss, Corruption} }
+func Rules() []Rule {
+	return []Rule{AppendOrder, ProducerOrder, ReaderAgreement, Loss, Corruption, Watermarks, Recency}
+}
+
+// DefaultStaleWithin is Expect.StaleWithin where that is 0. Metadata reaches a healthy broker within
+// milliseconds; the rest is room for a machine that is busy.
+const DefaultStaleWithin = 5 * time.Second
 
 // Expect is what a run was meant to be: which rules are asked and what must have happened for their
 // answers to count.
@@ -52,6 +66,12 @@ type Expect struct {
 	// Faults is the number of planned faults. Each must have been injected, proved, healed and
 	// proved healed, under load.
 	Faults int `json:"faults,omitempty"`
+	// UncommittedAcks says that the producers asked for less than acks=all: then only what was read is
+	// known to be committed.
+	UncommittedAcks bool `json:"uncommitted_acks,omitempty"`
+	// StaleWithin is how long after an election became known, and after the last fault healed, answers
+	// of a deposed or newly elected leader may be behind; 0 is DefaultStaleWithin.
+	StaleWithin time.Duration `json:"stale_within,omitempty"`
 	// RequireScan asks for a barrier in every partition and a scan from offset 0 to it.
 	RequireScan bool `json:"require_scan"`
 	// RequireAttempts asks that the answered produce attempts account for the acknowledged records.
@@ -72,7 +92,18 @@ func (x Expect) Validate() error {
 	if x.MinAcked < 0 || x.MinRead < 0 || x.Faults < 0 {
 		errs = append(errs, fmt.Errorf("min_acked %d, min_read %d and faults %d must not be negative", x.MinAcked, x.MinRead, x.Faults))
 	}
+	if x.StaleWithin < 0 {
+		errs = append(errs, fmt.Errorf("stale_within is %v: it must not be negative", x.StaleWithin))
+	}
 	return errors.Join(errs...)
+}
+
+// staleWithin is StaleWithin with its default.
+func (x Expect) staleWithin() history.Time {
+	if x.StaleWithin == 0 {
+		return history.Time(DefaultStaleWithin)
+	}
+	return history.Time(x.StaleWithin)
 }
 
 // asks reports whether the rule is asked.

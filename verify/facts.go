@@ -40,6 +40,7 @@ type coverage struct {
 	scanner       string // process of the scan: the first one that scanned this partition
 	first, next   int64  // offsets of the scan's first record and after its highest one
 	corrupt       intervals
+	epochs        notices // the leader epochs that were told
 }
 
 func newLedger() *ledger {
@@ -84,9 +85,26 @@ func (l *ledger) lost(r record) bool {
 	return len(l.stream(r.partition, r.producer).scanned.within(r.sequence, r.sequence+1)) == 0
 }
 
+// losses lists the partitions of which an acknowledged or read record is known to be missing.
+func (l *ledger) losses() map[history.Partition]bool {
+	lost := map[history.Partition]bool{}
+	for key, f := range l.streams {
+		if !lost[key.partition] && l.partition(key.partition).reached() {
+			if len(f.acked.minus(f.scanned)) > 0 || len(f.read.minus(f.scanned)) > 0 {
+				lost[key.partition] = true
+			}
+		}
+	}
+	return lost
+}
+
 // observe takes what an operation says.
 func (l *ledger) observe(op *history.Operation) {
 	l.counters.Operations++
+	for i := range op.Watermarks {
+		m := &op.Watermarks[i]
+		l.partition(m.Partition).epochs.hear(m.LeaderEpoch, op.Return)
+	}
 	for i := range op.Runs {
 		switch run := &op.Runs[i]; op.Kind {
 		case history.Produce:
@@ -185,7 +203,7 @@ func (l *ledger) retained() int {
 		n += len(f.attempted) + len(f.acked) + len(f.failed) + len(f.read) + len(f.scanned)
 	}
 	for _, c := range l.partitions {
-		n += len(c.corrupt)
+		n += len(c.corrupt) + len(c.epochs)
 	}
 	return n
 }

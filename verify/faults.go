@@ -99,6 +99,17 @@ func (f *faults) during(from, to history.Time) string {
 	return ""
 }
 
+// calm is since when no fault has been in force, as far as was observed: 0 if none ever was,
+// history.Never while one is.
+func (f *faults) calm() history.Time {
+	at := history.Time(0)
+	for _, run := range f.list {
+		_, to := run.window()
+		at = max(at, to)
+	}
+	return at
+}
+
 // proved says what is missing for the fault to count, "" if nothing.
 func (f *faultRun) proved() string {
 	for stage := history.Inject; stage <= history.ProveHealed; stage++ {

@@ -38,6 +38,18 @@ const (
 	Phantom Class = "phantom"
 	// FailedRead: a record whose send definitely failed (Jepsen: G1a, aborted read).
 	FailedRead Class = "failed-read"
+	// WatermarkRegress: a leader's high watermark or last stable offset went back.
+	WatermarkRegress Class = "watermark-regress"
+	// LogStartRegress: a leader's log start went back.
+	LogStartRegress Class = "log-start-regress"
+	// EpochRegress: a leader went on answering long after a later one was known.
+	EpochRegress Class = "epoch-regress"
+	// WatermarkDisorder: an answer's last stable offset or log start is above its high watermark.
+	WatermarkDisorder Class = "watermark-disorder"
+	// ReadAboveWatermark: an answer has records at or above its high watermark.
+	ReadAboveWatermark Class = "read-above-watermark"
+	// StaleRead: an answer did not cover a record that was acknowledged or read before it was asked for.
+	StaleRead Class = "stale-read"
 )
 
 // Anomaly is one violation.
@@ -57,7 +69,14 @@ type Anomaly struct {
 	// Evidence is a few operations that touch the records, cut down to them. Explain fills it in.
 	Evidence []history.Operation `json:"evidence,omitempty"`
 
-	rival *record // a second record that belongs to the evidence
+	rival *record   // a second record that belongs to the evidence
+	told  []telling // the answers that it is about; then they and the rival are the evidence
+}
+
+// telling finds an operation that was told watermarks.
+type telling struct {
+	process  string
+	returned history.Time
 }
 
 // RuleResult is what one rule found.
@@ -74,6 +93,8 @@ type RuleResult struct {
 	Total     int64     `json:"total"`
 	// Skipped says what was not judged and why, "" if nothing.
 	Skipped string `json:"skipped,omitempty"`
+	// Detail is what was seen and permitted but should not go unseen, "" if nothing.
+	Detail string `json:"detail,omitempty"`
 }
 
 // add takes an anomaly into the result.

@@ -14,8 +14,10 @@ const maxFrame = 1 << 30
 type frames struct {
 	// headSize is how many bytes of a frame begin needs to see.
 	headSize int
-	// begin says whether the whole frame is wanted.
-	begin func(head []byte) (wanted bool)
+	// begin says what is wanted of the frame.
+	begin func(head []byte) interest
+	// pass is given the pieces of a frame that is watched, from its first byte on.
+	pass func(piece []byte) error
 	// end is told that the last byte of a frame passed; frame is nil unless it was wanted, and valid
 	// only during the call.
 	end func(frame []byte) error
@@ -26,9 +28,18 @@ type frames struct {
 	size    int // of the current frame, valid when gotLen is 4
 	passed  int // bytes of the current frame seen so far
 	began   bool
-	wanted  bool
-	partial []byte // the frame so far, while it is wanted or its head is incomplete
+	wanted  interest
+	partial []byte // the frame so far, while it is wanted whole or its head is incomplete
 }
+
+// interest is what is wanted of a frame.
+type interest uint8
+
+const (
+	ignore  interest = iota
+	collect          // the whole frame, at its end
+	watch            // its pieces, as they pass
+)
 
 // feed passes the next piece of the stream. After an error the stream is lost and feed must not be
 // called again.
@@ -63,8 +74,13 @@ func (f *frames) feed(piece []byte) error {
 func (f *frames) whole(piece []byte) (rest []byte, err error) {
 	frame := piece[:f.size]
 	var wanted []byte
-	if f.begin(frame[:f.headSize]) {
+	switch f.begin(frame[:f.headSize]) {
+	case collect:
 		wanted = frame
+	case watch:
+		if err := f.pass(frame); err != nil {
+			return nil, err
+		}
 	}
 	f.reset()
 	return piece[len(frame):], f.end(wanted)
@@ -73,23 +89,30 @@ func (f *frames) whole(piece []byte) (rest []byte, err error) {
 // part takes what the piece has of the current frame.
 func (f *frames) part(piece []byte) (rest []byte, err error) {
 	n := min(len(piece), f.size-f.passed)
-	if f.wanted || !f.began {
-		take := n
-		if !f.began {
-			take = min(n, f.headSize-f.passed)
-		}
-		f.partial = append(f.partial, piece[:take]...)
-		n = take
+	switch {
+	case !f.began:
+		n = min(n, f.headSize-f.passed)
+		f.partial = append(f.partial, piece[:n]...)
+	case f.wanted == collect:
+		f.partial = append(f.partial, piece[:n]...)
+	case f.wanted == watch:
+		err = f.pass(piece[:n])
 	}
 	f.passed += n
 	if !f.began && f.passed == f.headSize {
 		f.began, f.wanted = true, f.begin(f.partial)
+		if f.wanted == watch {
+			err = f.pass(f.partial)
+		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	if f.passed < f.size {
 		return piece[n:], nil
 	}
 	var frame []byte
-	if f.wanted {
+	if f.wanted == collect {
 		frame = f.partial
 	}
 	err = f.end(frame)
@@ -99,7 +122,7 @@ func (f *frames) part(piece []byte) (rest []byte, err error) {
 
 // reset prepares for the next frame; a buffer that grew beyond a batch is not kept.
 func (f *frames) reset() {
-	f.gotLen, f.size, f.passed, f.began, f.wanted = 0, 0, 0, false, false
+	f.gotLen, f.size, f.passed, f.began, f.wanted = 0, 0, 0, false, ignore
 	if cap(f.partial) > 1<<20 {
 		f.partial = nil
 	}

@@ -21,14 +21,29 @@ func framed(bodies ...string) []byte {
 // cut feeds the stream in the given pieces and returns what came out: heads, and frames or "-".
 func cut(t *testing.T, stream []byte, pieces func(rest int) int) (heads, frames_ []string) {
 	t.Helper()
+	var watched []byte
 	f := frames{
 		headSize: 4,
-		begin: func(head []byte) bool {
+		begin: func(head []byte) interest {
 			heads = append(heads, string(head))
-			return head[0] != 'x'
+			switch head[0] {
+			case 'x':
+				return ignore
+			case 'w':
+				return watch
+			}
+			return collect
+		},
+		pass: func(piece []byte) error {
+			watched = append(watched, piece...)
+			return nil
 		},
 		end: func(frame []byte) error {
-			if frame == nil {
+			switch {
+			case len(watched) > 0:
+				frame = append([]byte("watched:"), watched...)
+				watched = nil
+			case frame == nil:
 				frame = []byte("-")
 			}
 			frames_ = append(frames_, string(frame))
@@ -48,9 +63,9 @@ func cut(t *testing.T, stream []byte, pieces func(rest int) int) (heads, frames_
 }
 
 func TestFramesInAnyPieces(t *testing.T) {
-	stream := framed("head-one", "four", "xkip this one", "a longer frame than the others", "x234", "last")
-	wantHeads := []string{"head", "four", "xkip", "a lo", "x234", "last"}
-	wantFrames := []string{"head-one", "four", "-", "a longer frame than the others", "-", "last"}
+	stream := framed("head-one", "four", "xkip this one", "watch this", "w234", "a longer frame than the others", "x234", "last")
+	wantHeads := []string{"head", "four", "xkip", "watc", "w234", "a lo", "x234", "last"}
+	wantFrames := []string{"head-one", "four", "-", "watched:watch this", "watched:w234", "a longer frame than the others", "-", "last"}
 	check := func(name string, pieces func(rest int) int) {
 		heads, got := cut(t, stream, pieces)
 		if !slices.Equal(heads, wantHeads) || !slices.Equal(got, wantFrames) {
@@ -69,7 +84,7 @@ func TestFramesInAnyPieces(t *testing.T) {
 
 func TestFramesRefuseWhatIsNotKafka(t *testing.T) {
 	for _, length := range []uint32{0, 3, maxFrame + 1, 1 << 31} {
-		f := frames{headSize: 4, begin: func([]byte) bool { return true }, end: func([]byte) error { return nil }}
+		f := frames{headSize: 4, begin: func([]byte) interest { return collect }, end: func([]byte) error { return nil }}
 		if err := f.feed(binary.BigEndian.AppendUint32(nil, length)); err == nil {
 			t.Errorf("a frame of %d bytes was taken", length)
 		}
@@ -77,7 +92,7 @@ func TestFramesRefuseWhatIsNotKafka(t *testing.T) {
 }
 
 func TestFramesDoNotKeepSkippedBytes(t *testing.T) {
-	f := frames{headSize: 4, begin: func([]byte) bool { return false }, end: func([]byte) error { return nil }}
+	f := frames{headSize: 4, begin: func([]byte) interest { return ignore }, end: func([]byte) error { return nil }}
 	stream := framed("skip" + string(make([]byte, 1<<16)))
 	for i := 0; i < len(stream); i += 1000 {
 		if err := f.feed(stream[i:min(i+1000, len(stream))]); err != nil {

@@ -34,6 +34,7 @@ type Received struct {
 }
 
 // Reader reads its partitions without a consumer group and records every poll that returned anything.
+// What brokers said beside the records (high watermark, log start, leader epoch) is recorded by the tap.
 type Reader struct {
 	cfg    ReaderConfig
 	client *kgo.Client
@@ -67,6 +68,9 @@ func NewReader(cfg ReaderConfig) (*Reader, error) {
 		kgo.ConsumePartitions(assigned),
 		// A log that was cut below the reader is read again from its start: nothing of it is skipped.
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		// Every answer then names every partition it was asked for: one that is not named would say that
+		// nothing has changed, but not since when (KIP-227).
+		kgo.DisableFetchSessions(),
 		kgo.FetchMaxWait(r.cfg.Spec.MaxWait),
 		kgo.FetchMaxBytes(r.cfg.Spec.MaxBytes),
 		kgo.FetchMaxPartitionBytes(r.cfg.Spec.PartitionMaxBytes),
@@ -76,7 +80,7 @@ func NewReader(cfg ReaderConfig) (*Reader, error) {
 		// records behind it; live readers refuse it as any client does.
 		opts = append(opts, kgo.DisableFetchCRCValidation())
 	}
-	client, err := cfg.Shared.client(cfg.Shared.Tap.Process(cfg.Process), opts...)
+	client, err := cfg.Shared.client(cfg.Shared.Tap.Reader(cfg.Process, cfg.Kind), opts...)
 	if err != nil {
 		return nil, err
 	}

@@ -77,6 +77,36 @@ func TestReadersReadToTheBarrier(t *testing.T) {
 	}
 }
 
+// What brokers say beside the records is in the history with the times of the wire, and an answer never
+// comes after the poll that returns its records.
+func TestReadersRecordWhatTheyWereTold(t *testing.T) {
+	s, marks := load(t)
+	for _, kind := range []history.Kind{history.Fetch, history.Scan} {
+		r := s.reader(t, kind, nil)
+		r.Until(marks)
+		if err := r.Run(testContext(t)); err != nil {
+			t.Fatal(err)
+		}
+		told, read := map[history.Partition]int64{}, 0
+		for _, op := range s.memory.of(kind) {
+			for _, m := range op.Watermarks {
+				if op.Process != "reader-0" || op.Invoke > op.Return || len(op.Runs) > 0 || m.HighWatermark != 21 || m.LastStable != 21 || m.LogStart != 0 {
+					t.Errorf("%v: told %+v", kind, op)
+				}
+				told[m.Partition] = max(told[m.Partition], m.Next)
+			}
+			for _, run := range op.Runs {
+				if read++; told[run.Partition] < run.FirstOffset+int64(run.Count) {
+					t.Errorf("%v: %+v was read when records were told to offset %d", kind, run, told[run.Partition])
+				}
+			}
+		}
+		if len(told) != 2 || read == 0 {
+			t.Errorf("%v: told about %d partitions, want 2", kind, len(told))
+		}
+	}
+}
+
 func TestUntilEndsAPollThatWaits(t *testing.T) {
 	s, marks := load(t)
 	all := make(chan struct{})

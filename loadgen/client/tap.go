@@ -76,6 +76,12 @@ func (t *Tap) record(attempts []history.Attempt) {
 // Process returns the part of the tap that belongs to one logical client.
 func (t *Tap) Process(name string) *Process { return &Process{tap: t, name: name} }
 
+// Reader returns the part of the tap that belongs to a reader, of whose fetches it records what the
+// brokers answered, as operations of the given kind.
+func (t *Tap) Reader(name string, kind history.Kind) *Process {
+	return &Process{tap: t, name: name, answers: &answers{kind: kind}}
+}
+
 // Process counts what one logical client put on the wire.
 type Process struct {
 	tap     *Tap
@@ -83,6 +89,8 @@ type Process struct {
 	written sync.Map // history.Partition -> *atomic.Uint64
 	// lost counts requests that may have been Produce and that the tap could not attribute.
 	lost atomic.Uint64
+	// answers records the fetches of a reader; nil for others.
+	answers *answers
 }
 
 // Dial returns a dialer whose connections are tapped.

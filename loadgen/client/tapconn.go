@@ -12,7 +12,8 @@ import (
 // exchange is a request whose response the tap wants to read.
 type exchange struct {
 	key, version int16
-	attempts     []history.Attempt
+	attempts     []history.Attempt // of a Produce request
+	asking       *asking           // a Fetch request
 }
 
 // tapConn passes a connection through and reads along. One goroutine writes and one reads at a time,
@@ -42,7 +43,7 @@ func newTapConn(conn net.Conn, process *Process, number int64) *tapConn {
 	c := &tapConn{Conn: conn, process: process, number: number}
 	c.mu.open = make(map[int32]*exchange)
 	c.requests = frames{headSize: requestHead, begin: c.beginRequest, end: c.endRequest}
-	c.responses = frames{headSize: responseHead, begin: c.beginResponse, end: c.endResponse}
+	c.responses = frames{headSize: responseHead, begin: c.beginResponse, pass: c.passResponse, end: c.endResponse}
 	return c
 }
 
@@ -87,18 +88,24 @@ func (c *tapConn) Close() error {
 	return err
 }
 
-func (c *tapConn) beginRequest(head []byte) bool {
+func (c *tapConn) beginRequest(head []byte) interest {
 	c.key = int16(binary.BigEndian.Uint16(head))
 	c.version = int16(binary.BigEndian.Uint16(head[2:]))
 	if c.key == keyMetadata || c.key == keyCreateTopics {
 		c.expect(int32(binary.BigEndian.Uint32(head[4:])), &exchange{key: c.key, version: c.version})
 	}
-	return c.key == keyProduce
+	if c.key == keyProduce || c.key == keyFetch && c.process.answers != nil {
+		return collect
+	}
+	return ignore
 }
 
 func (c *tapConn) endRequest(frame []byte) error {
 	if frame == nil {
 		return nil
+	}
+	if c.key == keyFetch {
+		return c.endFetchRequest(frame)
 	}
 	attempts, acks, err := readProduce(c.version, frame, c.process.tap)
 	if err != nil {
@@ -127,17 +134,30 @@ func (c *tapConn) expect(correlation int32, x *exchange) bool {
 	return true
 }
 
-func (c *tapConn) beginResponse(head []byte) bool {
+func (c *tapConn) beginResponse(head []byte) interest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	correlation := int32(binary.BigEndian.Uint32(head))
 	c.answered = c.mu.open[correlation]
-	return c.answered != nil
+	switch {
+	case c.answered == nil:
+		return ignore
+	case c.answered.asking != nil:
+		// It is watched to its end even if the connection is closed meanwhile.
+		delete(c.mu.open, correlation)
+		return watch
+	}
+	return collect
 }
+
+func (c *tapConn) passResponse(piece []byte) error { return c.answered.asking.skim.feed(piece) }
 
 func (c *tapConn) endResponse(frame []byte) error {
 	x := c.answered
 	c.answered = nil
+	if x != nil && x.asking != nil {
+		return c.endFetched(x.asking)
+	}
 	if frame == nil || !c.settle(int32(binary.BigEndian.Uint32(frame)), x) {
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 // API keys that the tap reads (Kafka protocol guide).
 const (
 	keyProduce      = 0
+	keyFetch        = 1
 	keyMetadata     = 3
 	keyCreateTopics = 19
 )

@@ -16,6 +16,8 @@ import (
 type slot struct {
 	offset, sequence int64 // the guess for the next run
 	producer         uint32
+	high, start      int64                // the guess for the next watermark
+	epoch            int32                // likewise
 	attempt          [attemptFields]int64 // the guess for the next attempt
 }
 
@@ -25,12 +27,14 @@ type slotKey struct {
 }
 
 // Bits of the first byte of an entry: bit 0 tells attempts from operations; operations have their
-// kind in bits 1-3, their outcome in bits 4-5 and in bit 6 whether rare fields follow.
+// kind in bits 1-3, their outcome in bits 4-5, in bit 6 whether rare fields follow, and in bit 7
+// whether watermarks do.
 const (
 	tagAttempt = 1 << 0
 	tagKind    = 1
 	tagOutcome = 4
 	tagRare    = 1 << 6
+	tagMarks   = 1 << 7
 )
 
 // Bits of the first byte of a run: which of its numbers differ from the guess and so follow.
@@ -39,6 +43,17 @@ const (
 	runProducer
 	runSequence
 	runChain
+)
+
+// Bits of the first byte of a watermark: which of its numbers differ from the guess and so follow.
+// The last stable offset is mostly the high watermark, and so is the end of the records.
+const (
+	markHigh = 1 << iota
+	markStable
+	markStart
+	markEpoch
+	markNext       // there were records
+	markNextBehind // and they end elsewhere
 )
 
 // attemptFields is the number of fields of an Attempt that are coded against the slot's guess.
@@ -91,6 +106,20 @@ func (r *Run) check() error {
 	return nil
 }
 
+// afterMark makes the guess for the next watermark.
+func (s *slot) afterMark(m *Watermark) {
+	s.high, s.start, s.epoch = m.HighWatermark, m.LogStart, m.LeaderEpoch
+}
+
+// check says what makes a watermark meaningless. Numbers that contradict each other are not: to find
+// those is what histories are recorded for.
+func (m *Watermark) check() error {
+	if m.HighWatermark < 0 || min(m.LastStable, m.LogStart, m.Next, int64(m.LeaderEpoch)) < Unset {
+		return fmt.Errorf("a watermark of %s is %+v: want a high watermark, and %d (unknown) or more elsewhere", m.Partition, *m, Unset)
+	}
+	return nil
+}
+
 // check says what makes an operation meaningless.
 func (op *Operation) check() error {
 	if op.Kind < Produce || op.Kind > Fault {
@@ -107,6 +136,14 @@ func (op *Operation) check() error {
 	}
 	for i := range op.Runs {
 		if err := op.Runs[i].check(); err != nil {
+			return fmt.Errorf("a %s of %q: %w", op.Kind, op.Process, err)
+		}
+	}
+	if len(op.Watermarks) > 0 && op.Kind != Fetch && op.Kind != Scan {
+		return fmt.Errorf("a %s of %q has watermarks: only fetch and scan are told any", op.Kind, op.Process)
+	}
+	for i := range op.Watermarks {
+		if err := op.Watermarks[i].check(); err != nil {
 			return fmt.Errorf("a %s of %q: %w", op.Kind, op.Process, err)
 		}
 	}
@@ -181,6 +218,9 @@ func (e *encoder) operation(op *Operation) {
 	if rare {
 		tag |= tagRare
 	}
+	if len(op.Watermarks) > 0 {
+		tag |= tagMarks
+	}
 	e.buf = append(e.buf, tag)
 	process := e.string(op.Process)
 	e.int(int64(op.Return - e.time))
@@ -193,7 +233,36 @@ func (e *encoder) operation(op *Operation) {
 	if rare {
 		e.rare(op)
 	}
+	if len(op.Watermarks) > 0 {
+		e.uint(uint64(len(op.Watermarks)))
+		for i := range op.Watermarks {
+			e.watermark(process, &op.Watermarks[i])
+		}
+	}
 	e.entries++
+}
+
+func (e *encoder) watermark(process int, m *Watermark) {
+	at := len(e.buf)
+	e.buf = append(e.buf, 0)
+	s := e.slot(slotKey{process: process, partition: e.partition(m.Partition)})
+	var flags byte
+	differs := func(flag byte, delta int64) {
+		if delta != 0 {
+			flags |= flag
+			e.int(delta)
+		}
+	}
+	differs(markHigh, m.HighWatermark-s.high)
+	differs(markStable, m.LastStable-m.HighWatermark)
+	differs(markStart, m.LogStart-s.start)
+	differs(markEpoch, int64(m.LeaderEpoch)-int64(s.epoch))
+	if m.Next != Unset {
+		flags |= markNext
+		differs(markNextBehind, m.Next-m.HighWatermark)
+	}
+	e.buf[at] = flags
+	s.afterMark(m)
 }
 
 func (e *encoder) run(process int, r *Run) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"reflect"
@@ -89,6 +90,15 @@ func randomEntries(seed uint64, n int) []Entry {
 				Partition: partition(), FirstOffset: rng.Int64N(1<<50) - 1, Producer: rng.Uint32(),
 				FirstSequence: rng.Int64N(1<<50) - 1, Count: 1 + rng.Int32N(5000), Chain: rng.Uint64() >> rng.IntN(65),
 			})
+		}
+		for range rng.IntN(3) {
+			if op.Kind == Fetch || op.Kind == Scan {
+				high := rng.Int64N(1 << 50)
+				op.Watermarks = append(op.Watermarks, Watermark{
+					Partition: partition(), HighWatermark: high, LastStable: high - rng.Int64N(2)*high, LogStart: rng.Int64N(9) - 1,
+					Next: []int64{Unset, high, rng.Int64N(1 << 50)}[rng.IntN(3)], LeaderEpoch: rng.Int32N(9) - 1,
+				})
+			}
 		}
 		for range rng.IntN(2) {
 			op.Corrupt = append(op.Corrupt, Corrupt{Partition: partition(), Offset: rng.Int64(), Reason: word("magic", "checksum")})
@@ -224,6 +234,27 @@ func TestHeaderErrorsSayWhatIsWrong(t *testing.T) {
 	}
 }
 
+// A file of version 1 is read: it is one of this version in which no operation has watermarks.
+func TestOlderVersionIsRead(t *testing.T) {
+	want := randomEntries(3, 200)
+	for i := range want {
+		if want[i].Operation != nil {
+			want[i].Operation.Watermarks = nil
+		}
+	}
+	file := record(t, want)
+	file[len(magic)] = 1
+	end := headerHead + int(binary.LittleEndian.Uint32(file[len(magic)+2:]))
+	binary.LittleEndian.PutUint32(file[end:], crc32.Checksum(file[:end], castagnoli))
+	r, err := NewReader(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := readAll(r); err != io.EOF || !reflect.DeepEqual(got, want) {
+		t.Errorf("%d entries and %v; want the %d that were written", len(got), err, len(want))
+	}
+}
+
 // A hundred million records take less than a gigabyte, in batches of 16 that two readers read.
 func TestHundredMillionRecordsFitInAGigabyte(t *testing.T) {
 	const records, batch, partitions = 320_000, 16, 6
@@ -257,6 +288,10 @@ func TestHundredMillionRecordsFitInAGigabyte(t *testing.T) {
 				readers[k].Add(p, first+j, 0, first+j, rng.Uint64())
 			}
 			r.Operation(Operation{
+				Process: names[k], Kind: Fetch, Outcome: OK, Invoke: now - Time(1e6+rng.Int64N(1e6)),
+				Watermarks: []Watermark{{Partition: p, HighWatermark: ends[p.Index], LastStable: ends[p.Index], Next: ends[p.Index]}},
+			})
+			r.Operation(Operation{
 				Process: names[k], Kind: Fetch, Outcome: OK, Invoke: now - Time(1e6+rng.Int64N(1e6)), Runs: readers[k].Runs(),
 			})
 		}
@@ -265,7 +300,7 @@ func TestHundredMillionRecordsFitInAGigabyte(t *testing.T) {
 		t.Fatal(err)
 	}
 	perRecord := float64(file.Len()) / records
-	t.Logf("%.1f bytes per batch of %d (one operation, one attempt, two reads); 100 million records: %.0f MB",
+	t.Logf("%.1f bytes per batch of %d (one operation, one attempt, two reads, two answers); 100 million records: %.0f MB",
 		perRecord*batch, batch, perRecord*100)
 	if perRecord*1e8 >= 1e9 {
 		t.Errorf("100 million records would take %.0f MB, want less than 1000", perRecord*100)

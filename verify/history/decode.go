@@ -135,7 +135,35 @@ func (d *decoder) operation(tag byte) *Operation {
 	if tag&tagRare != 0 {
 		d.rare(op)
 	}
+	if tag&tagMarks != 0 {
+		op.Watermarks = make([]Watermark, d.count(2))
+		for i := range op.Watermarks {
+			d.watermark(process, &op.Watermarks[i])
+		}
+	}
 	return op
+}
+
+func (d *decoder) watermark(process int, m *Watermark) {
+	flags := d.byte()
+	partition := 0
+	m.Partition, partition = d.partition()
+	s := d.slot(slotKey{process: process, partition: partition})
+	from := func(flag byte, guess int64) int64 {
+		if flags&flag != 0 {
+			guess += d.int()
+		}
+		return guess
+	}
+	m.HighWatermark = from(markHigh, s.high)
+	m.LastStable = from(markStable, m.HighWatermark)
+	m.LogStart = from(markStart, s.start)
+	m.LeaderEpoch = int32(from(markEpoch, int64(s.epoch)))
+	m.Next = Unset
+	if flags&markNext != 0 {
+		m.Next = from(markNextBehind, m.HighWatermark)
+	}
+	s.afterMark(m)
 }
 
 func (d *decoder) run(process int, r *Run) {

@@ -17,8 +17,10 @@ import (
 // The end mark is written by Close: without it nobody could tell a recorder that was killed between
 // two blocks from one that had nothing more to say.
 const (
-	magic         = "logproof"
-	formatVersion = 1
+	magic = "logproof"
+	// Version 2 added watermarks to operations; a file of version 1 is one of version 2 without any.
+	formatVersion = 2
+	oldestVersion = 1
 
 	blockTarget = 64 << 10 // payload size at which a block is written
 	blockMax    = 16 << 20 // payload size that no reader goes beyond

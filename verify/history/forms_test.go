@@ -134,6 +134,7 @@ producer-0 produce unknown 5..30  orders/0@?=p0:8
 nemesis    fault   ok      31..32 0:kill:node-0:prove-healed
 producer-0 attempt ok      6..never orders/0@?=p900:5x3 error=46
 scan       scan    ok      50..60 orders/0@0=p0:0x2 orders/0@2=p0:2 orders/0@3=corrupt orders/0@4=barrier
+reader-1   fetch   ok      61..62 orders/0=hw:16 orders/0=hw:16,lso:12,start:3,epoch:7,next:15
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -168,6 +169,11 @@ scan       scan    ok      50..60 orders/0@0=p0:0x2 orders/0@2=p0:2 orders/0@3=c
 				{Partition: orders, FirstOffset: 4, Producer: BarrierProducer, Count: 1},
 			},
 			Corrupt: []Corrupt{{Partition: orders, Offset: 3, Reason: "checksum"}}}},
+		{Operation: &Operation{Process: "reader-1", Kind: Fetch, Outcome: OK, Invoke: 61 * ms, Return: 62 * ms,
+			Watermarks: []Watermark{
+				{Partition: orders, HighWatermark: 16, LastStable: 16, Next: Unset},
+				{Partition: orders, HighWatermark: 16, LastStable: 12, LogStart: 3, LeaderEpoch: 7, Next: 15},
+			}}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		a, _ := json.Marshal(got)
@@ -193,6 +199,10 @@ func TestTextErrorsNameTheLine(t *testing.T) {
 		"p attempt ok 1..2 orders/0@1=p0:1 error=many": "error=",
 		"nemesis fault ok 1..2 x:kill:node-0:inject":   "index",
 		"p attempt ok 1..2 orders/0@1=p0:4294967296x1": "31 bits",
+		"r fetch ok 1..2 orders/0=hw:1,epoch:x":        "want numbers like",
+		"r fetch ok 1..2 orders/0=hw:1,end:2":          "want numbers like",
+		"r fetch ok 1..2 orders=hw:1":                  "no slash",
+		"p produce ok 1..2 orders/0=hw:1":              "only fetch and scan",
 	} {
 		if _, err := ReadText(strings.NewReader(input)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error is %v, want %q in it", input, err, want)

@@ -75,6 +75,23 @@ type Corrupt struct {
 	Reason    string    `json:"reason"`
 }
 
+// Watermark is what one answer of a broker said about one partition, beside its records. Numbers that
+// the version of the request does not carry are Unset.
+type Watermark struct {
+	Partition Partition `json:"partition"`
+	// HighWatermark is the offset below which records are committed.
+	HighWatermark int64 `json:"high_watermark"`
+	// LastStable is the offset below which every transaction is decided (KIP-98).
+	LastStable int64 `json:"last_stable"`
+	// LogStart is the offset of the first record that can be read (KIP-107).
+	LogStart int64 `json:"log_start"`
+	// Next is the offset after the last record of the same answer; Unset if it had none.
+	Next int64 `json:"next"`
+	// LeaderEpoch that the client named and the answering leader confirmed by not refusing it
+	// (KIP-320). Each epoch has one leader.
+	LeaderEpoch int32 `json:"leader_epoch"`
+}
+
 // Stage of a fault.
 type Stage uint8
 
@@ -114,6 +131,11 @@ type Operation struct {
 	Return  Time      `json:"return"`
 	Runs    []Run     `json:"runs,omitempty"`
 	Corrupt []Corrupt `json:"corrupt,omitempty"`
+	// Watermarks of a Fetch or Scan. Their answers were asked for after Invoke and were there before
+	// Return: an operation of a client that fetches ahead must not carry those of its poll, whose
+	// records may have been answered before it began. Such a client records one operation per answer,
+	// without Runs, beside those of its polls.
+	Watermarks []Watermark `json:"watermarks,omitempty"`
 	// Fault is set for Kind Fault only.
 	Fault *FaultStage `json:"fault,omitempty"`
 	// Error is the client's last error, "" when OK.

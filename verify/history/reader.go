@@ -77,8 +77,8 @@ func NewReader(r io.Reader) (*Reader, error) {
 	if string(head[:len(magic)]) != magic {
 		return nil, fmt.Errorf("not a history: it begins with %q, not %q; is it another file of the run?", head[:len(magic)], magic)
 	}
-	if v := binary.LittleEndian.Uint16(head[len(magic):]); v != formatVersion {
-		return nil, fmt.Errorf("history has format version %d, this program reads version %d: use the version of the program that recorded it", v, formatVersion)
+	if v := binary.LittleEndian.Uint16(head[len(magic):]); v < oldestVersion || v > formatVersion {
+		return nil, fmt.Errorf("history has format version %d, this program reads versions %d to %d: use the version of the program that recorded it", v, oldestVersion, formatVersion)
 	}
 	length := binary.LittleEndian.Uint32(head[len(magic)+2:])
 	if length > metaMax {

@@ -181,6 +181,8 @@ func TestRecorderRefusesWhatNoReaderWouldTake(t *testing.T) {
 		{func(op *Operation) { op.Runs[0].FirstOffset = -5 }, "offset -5"},
 		{func(op *Operation) { op.Runs[0].FirstSequence = -5 }, "sequence -5"},
 		{func(op *Operation) { op.Kind = Fault }, "fault stage"},
+		{func(op *Operation) { op.Watermarks = make([]Watermark, 1) }, "only fetch and scan"},
+		{func(op *Operation) { op.Kind, op.Watermarks = Fetch, []Watermark{{HighWatermark: Unset}} }, "high watermark"},
 		{func(op *Operation) { op.Kind, op.Fault = Fault, &FaultStage{} }, "stage"},
 	} {
 		r, err := NewRecorder(io.Discard, testMeta, stepClock())

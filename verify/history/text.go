@@ -17,13 +17,15 @@ import (
 //	producer-0 produce ok      5..9    orders/0@12=p0:5x3    records 5, 6, 7 of producer 0 at offsets 12, 13, 14
 //	producer-0 produce unknown 5..30   orders/0@?=p0:8       one record, offset not known
 //	reader-1   fetch   ok      10..11  orders/0@12=p0:5x3 orders/0@15=p1:0~changed
+//	reader-1   fetch   ok      12..13  orders/0=hw:16,epoch:3   lso:, start: and next: likewise
 //	scan       scan    ok      50..60  orders/0@0=p0:0x3 orders/0@3=corrupt orders/0@4=barrier
 //	barrier    barrier ok      40..41  orders/0@4=barrier
 //	nemesis    fault   ok      20..21  0:kill:node-0:inject
 //	producer-0 attempt ok      6..8    orders/0@12=p900:5x3  "never" as second time: not answered; error=46 at the end
 //
 // Reads get their chain hashes from a RunBuilder per process; "~word" marks records whose content
-// is another one although producer and sequence are the same.
+// is another one although producer and sequence are the same. A watermark has, where it does not say
+// otherwise, its last stable offset at the high watermark, its log start at 0, epoch 0 and no records.
 type Text struct {
 	// Head holds the "# key: value" comments before the first entry.
 	Head    map[string]string
@@ -115,6 +117,9 @@ func (p *textParser) item(op *Operation, item string) error {
 	if !ok {
 		return fmt.Errorf("%q: want topic/partition@offset=records, like orders/0@12=p0:5x3", item)
 	}
+	if strings.HasPrefix(what, "hw:") {
+		return parseWatermark(op, place, what)
+	}
 	partition, offset, err := parsePlace(place)
 	if err != nil {
 		return err
@@ -138,6 +143,40 @@ func (p *textParser) item(op *Operation, item string) error {
 		return nil
 	}
 	op.Runs = append(op.Runs, run)
+	return nil
+}
+
+// parseWatermark parses "orders/0" and "hw:16,lso:12,start:0,epoch:3,next:16".
+func parseWatermark(op *Operation, place, what string) error {
+	m := Watermark{LastStable: math.MinInt64, Next: Unset}
+	if err := m.Partition.UnmarshalText([]byte(place)); err != nil {
+		return err
+	}
+	for item := range strings.SplitSeq(what, ",") {
+		name, number, _ := strings.Cut(item, ":")
+		n, err := strconv.ParseInt(number, 10, 48)
+		switch name {
+		case "hw":
+			m.HighWatermark = n
+		case "lso":
+			m.LastStable = n
+		case "start":
+			m.LogStart = n
+		case "next":
+			m.Next = n
+		case "epoch":
+			m.LeaderEpoch = int32(n)
+		default:
+			err = strconv.ErrSyntax
+		}
+		if err != nil || name == "epoch" && n != int64(m.LeaderEpoch) {
+			return fmt.Errorf("watermark %q: want numbers like hw:16,lso:12,start:0,epoch:3,next:16", what)
+		}
+	}
+	if m.LastStable == math.MinInt64 {
+		m.LastStable = m.HighWatermark
+	}
+	op.Watermarks = append(op.Watermarks, m)
 	return nil
 }
 
