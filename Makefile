@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: build test race lint demo known-bugs bench check help
+.PHONY: build test race lint demo sim known-bugs bench check help
 
 build: ## build ./logproof
 	go build -o logproof .
@@ -15,6 +15,9 @@ lint: ## vet, staticcheck, gofmt, tidy go.mod
 
 demo: ## one broker, killed under load, judged: half a minute
 	go run . demo
+
+sim: ## forty seeds of a simulated minute, the planted bugs, and determinism
+	go test -count=1 -v ./chaos/sim
 
 known-bugs: ## plant each known bug: each must be caught, and the clean broker must stay silent
 	go run . known-bugs

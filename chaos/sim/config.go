@@ -1,0 +1,138 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/logproof/logproof/broker/bug"
+	"github.com/logproof/logproof/chaos/timeline"
+	"github.com/logproof/logproof/loadgen/pace"
+	"github.com/logproof/logproof/loadgen/payload"
+	"github.com/logproof/logproof/verify/history"
+)
+
+// Recorder takes the history; history.Recorder is one. Operations come in order of Return.
+type Recorder interface {
+	Operation(history.Operation)
+	Attempt(history.Attempt)
+}
+
+// Config of one simulation. The zero value of each field but Seed means its default or "drawn from
+// the seed".
+type Config struct {
+	// Seed of everything that is drawn.
+	Seed int64
+	// Duration of the load, and of the faults, in simulated time; 60 s if 0.
+	Duration time.Duration
+	// Settle is how long everything may take to come to its end once all faults are healed; 30 s if 0.
+	Settle time.Duration
+	// Timeline is executed, one fault after the other, in place of the swarm of faults that the seed
+	// draws; nil for the swarm.
+	Timeline timeline.Timeline
+	// Bugs planted in every node.
+	Bugs bug.Set
+	// Load that is offered; the zero value draws one.
+	Load Load
+	// Story is told of one record and one crash as they happen; nil for nobody. It changes nothing.
+	Story func(Line)
+}
+
+// Load is what clients do. All producers write to all partitions in turn.
+type Load struct {
+	Partitions, Producers, Readers int
+	// Rate of each producer.
+	Rate pace.Rate
+	// RecordSize in bytes, at least payload.MinSize.
+	RecordSize int
+	// Linger is how long a producer collects records for a batch.
+	Linger time.Duration
+}
+
+// Topic is the name of the only topic.
+const Topic = "orders"
+
+// Validate lists everything that is wrong with the configuration.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Duration < 0 || c.Settle < 0 {
+		errs = append(errs, fmt.Errorf("duration %v and settle %v must not be negative", c.Duration, c.Settle))
+	}
+	if least := c.Timeline.Duration(); least > 0 && c.Duration > 0 && least >= c.Duration {
+		errs = append(errs, fmt.Errorf("the timeline takes at least %v, the load only %v", least, c.Duration))
+	}
+	process := 0 // faults of processes in the present group
+	for i, f := range c.Timeline {
+		if !f.Overlap {
+			process = 0
+		}
+		if e := effects[f.Kind]; e != nil && e.process {
+			if process++; process > 1 {
+				errs = append(errs, fmt.Errorf("fault %d: %s overlaps another fault of the only node's process", i+1, f.Kind))
+			}
+		}
+		if effects[f.Kind] == nil {
+			errs = append(errs, fmt.Errorf("fault %d: the simulator cannot do %q: it can do %v", i+1, f.Kind, Kinds()))
+		}
+		if _, err := timeline.Resolve(f.Target, nodeIDs, func(int) int { return 0 }); err != nil {
+			errs = append(errs, fmt.Errorf("fault %d: %w", i+1, err))
+		}
+	}
+	if l := c.Load; l != (Load{}) {
+		if l.Partitions < 1 || l.Producers < 1 || l.Readers < 1 || l.Linger < 0 {
+			errs = append(errs, errors.New("a load needs at least one partition, producer and reader, and no negative linger"))
+		}
+		errs = append(errs, l.Rate.Validate(), payload.CheckSize(l.RecordSize))
+	}
+	return errors.Join(errs...)
+}
+
+// nodeIDs of the cluster: the broker does not replicate, so there is one.
+var nodeIDs = []int32{0}
+
+func (c Config) withDefaults() Config {
+	if c.Duration == 0 {
+		c.Duration = time.Minute
+	}
+	if c.Settle == 0 {
+		c.Settle = 30 * time.Second
+	}
+	return c
+}
+
+// terrain is what the seed draws once for a run: sizes and speeds that no fault changes.
+type terrain struct {
+	load         Load
+	shards       int
+	segmentBytes int64
+	// linkDelay and syncDelay are the least time of a packet and of a sync; twice to four times that
+	// is common.
+	linkDelay, syncDelay time.Duration
+	requestTimeout       time.Duration
+	fetchWait            time.Duration
+}
+
+func drawTerrain(rng *rand.Rand, load Load) terrain {
+	t := terrain{
+		load: Load{
+			Partitions: 1 + rng.IntN(4), Producers: 1 + rng.IntN(2), Readers: 1 + rng.IntN(2),
+			Rate: pace.PerSecond(8 + rng.Uint64N(50)), RecordSize: payload.MinSize + rng.IntN(120),
+			Linger: time.Duration(1+rng.IntN(30)) * time.Millisecond,
+		},
+		shards: 1 + rng.IntN(2), segmentBytes: 2<<10 + rng.Int64N(48<<10),
+		linkDelay:      between(rng, 20*time.Microsecond, 2*time.Millisecond),
+		syncDelay:      between(rng, 100*time.Microsecond, 12*time.Millisecond),
+		requestTimeout: between(rng, 500*time.Millisecond, 2*time.Second),
+		fetchWait:      between(rng, 100*time.Millisecond, time.Second),
+	}
+	if load != (Load{}) {
+		t.load = load
+	}
+	return t
+}
+
+// between draws a duration in [low, high).
+func between(rng *rand.Rand, low, high time.Duration) time.Duration {
+	return low + time.Duration(rng.Int64N(int64(high-low)))
+}

@@ -1,0 +1,76 @@
+package sim
+
+// Mark is a rare situation that a campaign must have met: if it never did, the campaign shows less
+// than it seems to.
+type Mark uint8
+
+// The reach marks.
+const (
+	TornTailCut Mark = iota
+	UnsyncedLost
+	RecoveredWhole
+	PowerLostInSync
+	KilledInSync
+	DuplicateAnswered
+	DuplicateAfterCrash
+	SequenceRefused
+	GroupCommit
+	SyncAgainWhileSyncing
+	SegmentRolled
+	FetchWoken
+	FetchExpired
+	RequestGivenUp
+	ProduceTimedOut
+	AnswerLost
+	RequestLost
+	ConnectionRefused
+	PacketHeld
+	ConnectionsOvertook
+	marks // their number
+)
+
+// markNames say what happened, as reports print it.
+var markNames = [marks]string{
+	TornTailCut:           "torn tail cut",
+	UnsyncedLost:          "unsynced records lost with the power",
+	RecoveredWhole:        "log recovered whole after a crash",
+	PowerLostInSync:       "power lost between sync and answer",
+	KilledInSync:          "killed between sync and answer",
+	DuplicateAnswered:     "duplicate answered from producer state",
+	DuplicateAfterCrash:   "produce retried after crash between append and answer",
+	SequenceRefused:       "batch refused as out of order",
+	GroupCommit:           "several answers from one sync",
+	SyncAgainWhileSyncing: "append while a sync was under way",
+	SegmentRolled:         "segment rolled",
+	FetchWoken:            "fetch woken by commit",
+	FetchExpired:          "fetch answered empty when its wait was over",
+	RequestGivenUp:        "request given up while its node was paused",
+	ProduceTimedOut:       "produce answered as timed out before its sync",
+	AnswerLost:            "answer lost with its connection",
+	RequestLost:           "request lost with its node",
+	ConnectionRefused:     "connection refused by a dead process",
+	PacketHeld:            "packet held by a cut link",
+	ConnectionsOvertook:   "request of a given-up connection arrived late",
+}
+
+func (m Mark) String() string { return markNames[m] }
+
+// Marks counts how often each mark was reached.
+type Marks [marks]uint64
+
+// Add sums the counts of two runs.
+func (m *Marks) Add(other Marks) {
+	for i, n := range other {
+		m[i] += n
+	}
+}
+
+// Missed lists the marks that were never reached.
+func (m *Marks) Missed() (missed []Mark) {
+	for i, n := range m {
+		if n == 0 {
+			missed = append(missed, Mark(i))
+		}
+	}
+	return missed
+}

@@ -1,0 +1,148 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/logproof/logproof/chaos/timeline"
+	"github.com/logproof/logproof/verify/history"
+)
+
+// Result is what one run did.
+type Result struct {
+	Seed int64
+	// Hash of the whole trace: equal for equal configurations.
+	Hash uint64
+	// Events that happened in Virtual time.
+	Events  uint64
+	Virtual time.Duration
+	Load    Load
+	// Sent and Settled are records of producers; Faults were injected, of the Kinds of the swarm.
+	Sent, Settled int64
+	Faults        int
+	Kinds         []timeline.Kind
+	Marks         Marks
+	// Violations of invariants, the first ones.
+	Violations []Violation
+	// Pending says what did not come to its end after everything was healed; nil if all did.
+	Pending []string
+}
+
+// Partitions of the load, as the history names them.
+func (r *Result) Partitions() (all []history.Partition) {
+	for i := range r.Load.Partitions {
+		all = append(all, place(i))
+	}
+	return all
+}
+
+// Run simulates one run and records what its clients were told. The error is for a configuration that
+// does not validate; what the run found is in the result and in the history.
+func Run(cfg Config, rec Recorder) (Result, error) {
+	if err := cfg.Validate(); err != nil {
+		return Result{}, fmt.Errorf("simulate: %w", err)
+	}
+	s := newSimulation(cfg.withDefaults(), rec)
+	pending := s.play()
+	return Result{
+		Seed: cfg.Seed, Hash: s.hash, Events: s.events, Virtual: s.now, Load: s.terrain.load,
+		Sent: s.sent, Settled: s.settled, Faults: int(s.nemesis.fired), Kinds: s.nemesis.swarm.kinds,
+		Marks: s.marks, Violations: s.checker.violations, Pending: pending,
+	}, nil
+}
+
+// play runs the phases: start, load under faults, heal, barriers, scan. It returns what is pending in
+// the first phase that does not come to its end.
+func (s *simulation) play() []string {
+	for _, h := range s.hosts {
+		h.boot(time.Millisecond)
+	}
+	s.addClients()
+	admin, created := s.newClient("admin"), false
+	admin.createTopic(func() { created = true })
+	if !s.within(func() bool { return created }) {
+		return []string{"the topic was not created"}
+	}
+	s.beginLoad()
+	s.until(s.begun+s.cfg.Duration, func() bool { return false })
+	// A timeline may take longer than its parts, and the load goes on as long.
+	healed := s.within(s.nemesis.quiet)
+	s.loading = false
+	if !healed {
+		return []string{fmt.Sprintf("%d faults are in force and %d have not begun", s.nemesis.active, s.nemesis.left)}
+	}
+	if !s.within(func() bool { return s.settled == s.sent }) {
+		return s.unsettled()
+	}
+	return s.finish()
+}
+
+// within runs until done holds, for the time that everything may take to settle.
+func (s *simulation) within(done func() bool) bool { return s.until(s.now+s.cfg.Settle, done) }
+
+func (s *simulation) addClients() {
+	for i := range s.terrain.load.Producers {
+		s.producers = append(s.producers, newProducer(s, uint32(i)))
+	}
+	for i := range s.terrain.load.Readers {
+		s.readers = append(s.readers, newReader(s, fmt.Sprintf("reader-%d", i), history.Fetch))
+	}
+}
+
+// loadClient draws one of the producers and readers.
+func (s *simulation) loadClient() int32 {
+	return int32(s.rng.IntN(len(s.producers) + len(s.readers)))
+}
+
+func (s *simulation) beginLoad() {
+	s.begun, s.loading = s.now, true
+	for _, p := range s.producers {
+		p.refresh()
+		p.tick()
+	}
+	for _, r := range s.readers {
+		r.refresh()
+	}
+	s.nemesis.begin()
+}
+
+func (s *simulation) unsettled() (pending []string) {
+	for _, p := range s.producers {
+		for _, l := range p.lanes {
+			if text := l.unsettled(); text != "" {
+				pending = append(pending, text)
+			}
+		}
+	}
+	return pending
+}
+
+// finish writes the barriers, and reads every partition to its barrier: the live readers, and a scan
+// from the start.
+func (s *simulation) finish() (pending []string) {
+	b := newBarrier(s)
+	b.refresh()
+	if !s.within(func() bool { return b.missing() == "" }) {
+		return []string{b.missing()}
+	}
+	scan := newReader(s, "scan", history.Scan)
+	all := append(s.readers[:len(s.readers):len(s.readers)], scan)
+	for _, r := range all {
+		r.until = b.offsets
+	}
+	scan.refresh()
+	s.within(func() bool {
+		for _, r := range all {
+			if !r.done() {
+				return false
+			}
+		}
+		return true
+	})
+	for _, r := range all {
+		if text := r.unread(); text != "" {
+			pending = append(pending, text)
+		}
+	}
+	return pending
+}

@@ -1,0 +1,229 @@
+package sim_test
+
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/logproof/logproof/broker/bug"
+	"github.com/logproof/logproof/chaos/sim"
+	"github.com/logproof/logproof/chaos/timeline"
+	"github.com/logproof/logproof/loadgen/pace"
+	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/history"
+)
+
+// judged is one run and what verify says of its history.
+type judged struct {
+	sim.Result
+	report verify.Report
+}
+
+// simulate runs one configuration, records its history in memory and judges it.
+func simulate(t *testing.T, cfg sim.Config) judged {
+	t.Helper()
+	var file bytes.Buffer
+	rec, err := history.NewRecorder(&file, history.Meta{Run: 1, Seed: cfg.Seed}, func() history.Time { return 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := sim.Run(cfg, rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rec.Close(); err != nil {
+		t.Fatal(err)
+	}
+	src, err := history.NewReader(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := verify.Check(src, verify.Expect{
+		Partitions: result.Partitions(), Idempotent: true, MinAcked: 1, MinRead: 1,
+		Faults: result.Faults, RequireScan: true, RequireAttempts: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return judged{result, report}
+}
+
+// clean reports everything that is wrong with a run of a broker without planted bugs.
+func (j judged) clean(t *testing.T) {
+	t.Helper()
+	for _, v := range j.Violations {
+		t.Errorf("seed %d: %v", j.Seed, v)
+	}
+	for _, p := range j.Pending {
+		t.Errorf("seed %d: pending: %s", j.Seed, p)
+	}
+	if j.report.Verdict == verify.Pass {
+		return
+	}
+	t.Errorf("seed %d: verdict %s; replay: logproof sim --seed %d --trace", j.Seed, j.report.Verdict, j.Seed)
+	for _, a := range j.report.Assumptions {
+		if a.Verdict != verify.Pass {
+			t.Errorf("seed %d: %s: %s", j.Seed, a.Name, a.Detail)
+		}
+	}
+	for _, rule := range j.report.Rules {
+		if rule.Verdict == verify.Inconclusive {
+			t.Errorf("seed %d: %s: %s", j.Seed, rule.Rule, rule.Skipped)
+		}
+		for _, a := range rule.Anomalies {
+			t.Errorf("seed %d: %s", j.Seed, a.Text)
+		}
+	}
+}
+
+// TestSeeds is the campaign that runs with every test: no violation, and every reach mark reached.
+func TestSeeds(t *testing.T) {
+	var marks sim.Marks
+	var events uint64
+	began := time.Now()
+	for seed := range int64(40) {
+		j := simulate(t, sim.Config{Seed: seed})
+		j.clean(t)
+		marks.Add(j.Marks)
+		events += j.Events
+	}
+	took := time.Since(began)
+	t.Logf("%d events, %.0f events/s", events, float64(events)/took.Seconds())
+	for i, n := range marks {
+		t.Logf("%8d  %s", n, sim.Mark(i))
+	}
+	for _, m := range marks.Missed() {
+		t.Errorf("no seed reached the mark %q", m)
+	}
+}
+
+// The same seed gives the same trace, whatever the number of processors, and another seed another.
+func TestEqualSeedsGiveEqualTraces(t *testing.T) {
+	seen := map[uint64]int64{}
+	for seed := range int64(4) {
+		var hashes []uint64
+		for _, procs := range []int{1, 2, 1} {
+			before := runtime.GOMAXPROCS(procs)
+			hashes = append(hashes, simulate(t, sim.Config{Seed: seed, Duration: 20 * time.Second}).Hash)
+			runtime.GOMAXPROCS(before)
+		}
+		if hashes[0] != hashes[1] || hashes[0] != hashes[2] {
+			t.Errorf("seed %d: trace hashes %x", seed, hashes)
+		}
+		t.Logf("seed %d: trace hash %016x", seed, hashes[0])
+		if other, ok := seen[hashes[0]]; ok {
+			t.Errorf("seeds %d and %d have the same trace", other, seed)
+		}
+		seen[hashes[0]] = seed
+	}
+}
+
+// Telling the story changes nothing.
+func TestStory(t *testing.T) {
+	var lines []string
+	cfg := sim.Config{Seed: 3, Duration: 10 * time.Second, Timeline: timeline.Timeline{
+		{Kind: sim.PowerLoss, Target: "node(0)", After: 3 * time.Second, Hold: 300 * time.Millisecond},
+	}}
+	silent := simulate(t, cfg)
+	cfg.Story = func(l sim.Line) { lines = append(lines, fmt.Sprintf("%s %s", l.Who, l.Text)) }
+	told := simulate(t, cfg)
+	if silent.Hash != told.Hash {
+		t.Errorf("trace hash %x with a story, %x without", told.Hash, silent.Hash)
+	}
+	text := strings.Join(lines, "\n")
+	at := 0
+	for _, want := range []string{
+		"producer-0 sends record 0 of orders/0", "shard appends", "begins to sync", "the sync is done", "moves the high watermark",
+		"is told that record 0 has offset", "loses its power", "is started again", "orders-0 recovered to offset", "answers the first client",
+		"is told that its batch",
+	} {
+		i := strings.Index(text[at:], want)
+		if i < 0 {
+			t.Fatalf("the story does not go on with %q:\n%s", want, text)
+		}
+		at += i
+	}
+	if !strings.Contains(text, "reads record 0 of orders/0") {
+		t.Errorf("nobody reads the record:\n%s", text)
+	}
+}
+
+// Every fault can be executed from a timeline, and is proved in and out.
+func TestTimelineOfEveryFault(t *testing.T) {
+	var line timeline.Timeline
+	for _, k := range sim.Kinds() {
+		line = append(line, timeline.Fault{Kind: k, Target: timeline.Any, After: time.Second, Hold: 700 * time.Millisecond})
+	}
+	j := simulate(t, sim.Config{Seed: 1, Timeline: line})
+	j.clean(t)
+	if j.Faults != len(line) || len(line) < 8 {
+		t.Errorf("%d faults of a timeline of %d", j.Faults, len(line))
+	}
+}
+
+func TestBadConfigurations(t *testing.T) {
+	for want, cfg := range map[string]sim.Config{
+		"must not be negative":        {Duration: -1},
+		`cannot do "flood"`:           {Timeline: timeline.Timeline{{Kind: "flood", Target: timeline.Any}}},
+		"no such node":                {Timeline: timeline.Timeline{{Kind: timeline.Kill, Target: "node(4)"}}},
+		"the timeline takes at least": {Duration: time.Second, Timeline: timeline.Timeline{{Kind: timeline.Kill, Target: timeline.Any, After: time.Hour}}},
+		"at least one partition":      {Load: sim.Load{Producers: 1, Readers: 1, Rate: pace.PerSecond(1), RecordSize: 100}},
+		"below the header":            {Load: sim.Load{Partitions: 1, Producers: 1, Readers: 1, Rate: pace.PerSecond(1), RecordSize: 1}},
+		"rate has no records":         {Load: sim.Load{Partitions: 1, Producers: 1, Readers: 1, RecordSize: 100}},
+	} {
+		if _, err := sim.Run(cfg, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+}
+
+// What does not settle in time is named.
+func TestPendingIsNamed(t *testing.T) {
+	j := simulate(t, sim.Config{Seed: 2, Settle: time.Millisecond})
+	if len(j.Pending) != 1 || j.Pending[0] != "the topic was not created" || j.report.Verdict == verify.Pass {
+		t.Errorf("verdict %s, pending %q", j.report.Verdict, j.Pending)
+	}
+}
+
+// Each planted bug is found, as what it is, and by the invariant that it breaks.
+func TestPlantedBugs(t *testing.T) {
+	for name, want := range map[bug.Name]struct {
+		class     verify.Class
+		invariant string
+	}{
+		bug.AckBeforeWrite:    {verify.LostWrite, "ack"},
+		bug.NoDedupe:          {verify.Duplicate, ""},
+		bug.RecoveryDropsTail: {verify.LostWrite, "durability"},
+		bug.FlipOrder:         {verify.NonmonotonicSend, ""},
+		bug.CorruptPayload:    {verify.CorruptRecord, ""},
+	} {
+		t.Run(string(name), func(t *testing.T) {
+			for seed := range int64(50) {
+				j := simulate(t, sim.Config{Seed: seed, Duration: 20 * time.Second, Settle: 10 * time.Second, Bugs: bug.Set{name: true}})
+				classes := classes(j.report)
+				seen := want.invariant == "" || slices.ContainsFunc(j.Violations, func(v sim.Violation) bool { return v.Invariant == want.invariant })
+				if slices.Contains(classes, want.class) && seen {
+					t.Logf("seed %d finds %v and %d violations of invariants", seed, classes, len(j.Violations))
+					return
+				}
+			}
+			t.Errorf("50 seeds did not find %s by verify and %q inside", want.class, want.invariant)
+		})
+	}
+}
+
+// classes of the anomalies of a report, in the order of its rules.
+func classes(r verify.Report) (found []verify.Class) {
+	for _, rule := range r.Rules {
+		for _, a := range rule.Anomalies {
+			if !slices.Contains(found, a.Class) {
+				found = append(found, a.Class)
+			}
+		}
+	}
+	return found
+}

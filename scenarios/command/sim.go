@@ -1,0 +1,280 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/logproof/logproof/broker/bug"
+	"github.com/logproof/logproof/broker/partition"
+	"github.com/logproof/logproof/chaos/sim"
+	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/history"
+	"github.com/spf13/cobra"
+)
+
+// markSeedsMin is the number of seeds from which on a campaign must have met every reach mark.
+const markSeedsMin = 40
+
+// simFlags are those of logproof sim.
+type simFlags struct {
+	seed  int64
+	seeds string
+	bugs  string
+	span  time.Duration
+	trace bool
+	// scenario by name or file; "" for none.
+	scenario string
+}
+
+func newSim(stdout io.Writer) *cobra.Command {
+	var f simFlags
+	cmd := &cobra.Command{
+		Use:   "sim [scenario]",
+		Short: "Simulate whole nodes, disks, network and clients under one seed",
+		Long: `Run the broker's own actors in a simulated world: every packet, sync, timer and fault is drawn from
+the seed, and the same seed gives the same run. The history is judged by the same rules as a real one.
+With a scenario its load and its timeline are simulated; without one the seed draws both.
+The trace hash at the end covers every event: two runs with equal hashes were the same.`,
+		Example: `  logproof sim --seed 7
+  logproof sim --seed 7 --trace              # the story of one record and one crash
+  logproof sim --seeds 0..499
+  logproof sim demo                          # the load and faults of a scenario
+  logproof sim --seeds 0..49 --bug no-dedupe # prints the seeds that find it; exit code 1`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeScenario,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				f.scenario = args[0]
+			}
+			return runSim(cmd.Context(), f, stdout)
+		},
+	}
+	flags := cmd.Flags()
+	flags.Int64Var(&f.seed, "seed", 0, "the one `seed` to run")
+	flags.StringVar(&f.seeds, "seeds", "", "a `range` of seeds to run, first..last")
+	flags.StringVar(&f.bugs, "bug", "", "`names` of bugs to plant in the broker, comma-separated: "+bugNames())
+	flags.DurationVar(&f.span, "for", time.Minute, "simulated `time` of load and faults")
+	flags.BoolVar(&f.trace, "trace", false, "tell the story of one record and of one crash")
+	cmd.MarkFlagsMutuallyExclusive("seed", "seeds")
+	cmd.MarkFlagsMutuallyExclusive("trace", "seeds")
+	return cmd
+}
+
+// campaign is what some seeds gave together.
+type campaign struct {
+	out     io.Writer
+	flags   simFlags
+	verdict verify.Verdict
+	seeds   int
+	events  uint64
+	hash    uint64
+	marks   sim.Marks
+	virtual time.Duration
+}
+
+func runSim(ctx context.Context, f simFlags, stdout io.Writer) error {
+	bugs, err := bug.Parse(f.bugs)
+	if err != nil {
+		return usage("--bug: %w", err)
+	}
+	if f.span <= 0 {
+		return usage("--for %v: the time must be positive", f.span)
+	}
+	first, last := f.seed, f.seed
+	if f.seeds != "" {
+		if first, last, err = parseSeeds(f.seeds); err != nil {
+			return err
+		}
+	}
+	c := campaign{out: stdout, flags: f, verdict: verify.Pass}
+	began := time.Now()
+	for seed := first; ; seed++ {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		cfg, err := simConfig(seed, f)
+		if err != nil {
+			return err
+		}
+		cfg.Bugs = bugs
+		if f.trace {
+			cfg.Story = func(l sim.Line) { tell(stdout, l) }
+		}
+		if err := cfg.Validate(); err != nil {
+			return usage("%w", err)
+		}
+		if err := c.run(cfg); err != nil {
+			return environment(err)
+		}
+		if seed == last { // not <=: the last seed may be the largest number
+			break
+		}
+	}
+	return c.conclude(time.Since(began))
+}
+
+// simConfig is what the flags ask for: what the seed draws, or the load and the timeline of a plan.
+func simConfig(seed int64, f simFlags) (sim.Config, error) {
+	cfg := sim.Config{Seed: seed, Duration: f.span}
+	if f.scenario == "" {
+		return cfg, nil
+	}
+	p, err := makePlan(f.scenario, runFlags{seed: seed})
+	if err != nil {
+		return cfg, err
+	}
+	if len(p.Topics) != 1 || len(p.Nodes) != 1 || p.Nodes[0].Flush != string(partition.FlushCommit) || !p.Load.Idempotent || p.Load.Acks != "all" {
+		return cfg, usage("the simulator runs one node with flush commit, and idempotent producers with acks all on one topic: %s asks for something else", p.Scenario)
+	}
+	rate := p.Rate()
+	rate.Per *= time.Duration(p.Load.Producers)
+	cfg.Load = sim.Load{
+		Partitions: int(p.Topics[0].Partitions), Producers: p.Load.Producers, Readers: p.Load.Readers,
+		Rate: rate, RecordSize: int(p.Load.RecordSize), Linger: time.Duration(p.Load.Linger),
+	}
+	// An empty timeline is a calm run, not the swarm of the seed.
+	cfg.Timeline, cfg.Duration = p.Timeline, min(f.span, p.Duration())
+	return cfg, nil
+}
+
+// parseSeeds reads first..last.
+func parseSeeds(text string) (first, last int64, err error) {
+	from, to, ok := strings.Cut(text, "..")
+	if ok {
+		if first, err = strconv.ParseInt(from, 10, 64); err == nil {
+			last, err = strconv.ParseInt(to, 10, 64)
+		}
+	}
+	if !ok || err != nil || first > last {
+		return 0, 0, usage("--seeds %q: want first..last, as 0..499", text)
+	}
+	return first, last, nil
+}
+
+// tell prints one line of a story, and under it what it means.
+func tell(out io.Writer, l sim.Line) {
+	fmt.Fprintf(out, "%12v  %-10s  %s\n", l.At.Round(time.Microsecond), l.Who, l.Text)
+	if l.Why != "" {
+		fmt.Fprintf(out, "%26s. %s\n", "", l.Why)
+	}
+}
+
+// run simulates and judges one seed.
+func (c *campaign) run(cfg sim.Config) error {
+	result, report, err := simulate(cfg)
+	if err != nil {
+		return err
+	}
+	c.seeds++
+	c.events += result.Events
+	c.virtual += result.Virtual
+	c.hash = c.hash*1099511628211 ^ result.Hash
+	c.marks.Add(result.Marks)
+	verdict := report.Verdict
+	if len(result.Violations) > 0 || len(result.Pending) > 0 {
+		verdict = verify.Fail
+	}
+	c.verdict = verify.Worst(c.verdict, verdict)
+	if c.flags.seeds == "" || verdict != verify.Pass {
+		fmt.Fprintf(c.out, "seed %d: %s: %d records acknowledged, %d faults, %d events in %v\n",
+			cfg.Seed, verdict, report.Counters.RecordsAcked, result.Faults, result.Events, result.Virtual.Round(time.Millisecond))
+	}
+	if verdict != verify.Pass {
+		c.explain(cfg, result, report)
+	}
+	return nil
+}
+
+// simulate runs one seed with its history in memory, and judges that.
+func simulate(cfg sim.Config) (sim.Result, verify.Report, error) {
+	var file bytes.Buffer
+	never := func() history.Time { return 1 } // the simulation stamps what it records
+	rec, err := history.NewRecorder(&file, history.Meta{Scenario: "sim", Seed: cfg.Seed}, never)
+	if err != nil {
+		return sim.Result{}, verify.Report{}, err
+	}
+	result, err := sim.Run(cfg, rec)
+	if closed := rec.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return result, verify.Report{}, err
+	}
+	src, err := history.NewReader(&file)
+	if err != nil {
+		return result, verify.Report{}, err
+	}
+	report, err := verify.Check(src, verify.Expect{
+		Partitions: result.Partitions(), Idempotent: true, MinAcked: 1, MinRead: 1,
+		Faults: result.Faults, RequireScan: true, RequireAttempts: true,
+	})
+	return result, report, err
+}
+
+// explain says what is wrong with a seed, and how to see it again.
+func (c *campaign) explain(cfg sim.Config, result sim.Result, report verify.Report) {
+	for _, rule := range report.Rules {
+		for i, a := range rule.Anomalies {
+			if i == 2 {
+				fmt.Fprintf(c.out, "  %s: %d anomalies in all\n", rule.Rule, rule.Total)
+				break
+			}
+			fmt.Fprintf(c.out, "  %s %s: %s\n", rule.Rule, a.Class, a.Text)
+		}
+		if rule.Asked && rule.Verdict == verify.Inconclusive {
+			fmt.Fprintf(c.out, "  %s is inconclusive: %s\n", rule.Rule, rule.Skipped)
+		}
+	}
+	for _, a := range report.Assumptions {
+		if a.Verdict != verify.Pass {
+			fmt.Fprintf(c.out, "  assumption %s: %s\n", a.Name, a.Detail)
+		}
+	}
+	for i, v := range result.Violations {
+		if i == 3 {
+			fmt.Fprintf(c.out, "  and %d more violations of invariants\n", len(result.Violations)-i)
+			break
+		}
+		fmt.Fprintf(c.out, "  invariant at %v\n", v)
+	}
+	for _, p := range result.Pending {
+		fmt.Fprintf(c.out, "  pending: %s\n", p)
+	}
+	replay := fmt.Sprintf("%s sim --seed %d --for %v --trace", program(), cfg.Seed, c.flags.span)
+	if c.flags.scenario != "" {
+		replay += " " + c.flags.scenario
+	}
+	if c.flags.bugs != "" {
+		replay += " --bug " + c.flags.bugs
+	}
+	fmt.Fprintf(c.out, "  replay: %s\n", replay)
+}
+
+// conclude prints the verdict of all seeds and turns it into an exit code.
+func (c *campaign) conclude(took time.Duration) error {
+	if c.flags.seeds != "" {
+		for i, n := range c.marks {
+			fmt.Fprintf(c.out, "%10d  %s\n", n, sim.Mark(i))
+		}
+	}
+	missed := c.marks.Missed()
+	if c.seeds >= markSeedsMin && c.flags.bugs == "" && c.flags.scenario == "" && len(missed) > 0 {
+		c.verdict = verify.Worst(c.verdict, verify.Fail)
+		fmt.Fprintf(c.out, "no seed reached %q: what depends on it was not tried\n", missed)
+	}
+	fmt.Fprintf(c.out, "verdict: %s\ntrace hash: %016x\n", c.verdict, c.hash)
+	fmt.Fprintf(c.out, "%d seeds, %v simulated, %d events, %.0f events/s\n",
+		c.seeds, c.virtual.Round(time.Second), c.events, float64(c.events)/max(took.Seconds(), 1e-9))
+	switch c.verdict {
+	case verify.Pass:
+		return nil
+	case verify.Fail:
+		return verdict(ExitFail)
+	}
+	return verdict(ExitInconclusive)
+}
