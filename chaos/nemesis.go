@@ -51,14 +51,18 @@ type Config struct {
 // Nemesis executes one timeline, once.
 type Nemesis struct {
 	cfg Config
-	// prepare makes a fault; tests put others in its place.
+	// locator of the cluster; nil if it has none.
+	locator timeline.Locator
+	// prepare makes a fault on one node, now is the time and wait returns when it is at, or with
+	// ctx's error; tests put others in their place.
 	prepare func(timeline.Kind, cluster.Cluster, int32) (fault.Fault, error)
+	now     func() time.Time
+	wait    func(ctx context.Context, at time.Time) error
 }
 
 // New checks that every fault of the timeline can be executed on the cluster, and lists all that
-// cannot. It touches nothing.
+// cannot. It touches nothing: who has a role is asked when the fault fires.
 func New(cfg Config) (*Nemesis, error) {
-	var errs []error
 	if cfg.Cluster == nil || cfg.Recorder == nil || cfg.Gate == nil {
 		return nil, errors.New("nemesis: it needs a cluster, a recorder and a gate")
 	}
@@ -68,13 +72,11 @@ func New(cfg Config) (*Nemesis, error) {
 	if cfg.HealWithin == 0 {
 		cfg.HealWithin = defaultHealWithin
 	}
-	n := &Nemesis{cfg: cfg, prepare: fault.New}
+	n := &Nemesis{cfg: cfg, prepare: fault.New, now: time.Now, wait: waitUntil}
+	n.locator, _ = cfg.Cluster.(cluster.Locator) // nil is an error where a target needs it
+	var errs []error
 	for i, f := range cfg.Timeline {
-		node, err := n.resolve(i)
-		if err == nil {
-			_, err = n.prepare(f.Kind, cfg.Cluster, node)
-		}
-		if err != nil {
+		if err := n.check(i); err != nil {
 			errs = append(errs, fmt.Errorf("fault %d of the timeline, %s: %w", i+1, f, err))
 		}
 	}
@@ -84,83 +86,71 @@ func New(cfg Config) (*Nemesis, error) {
 	return n, nil
 }
 
-// resolve names the node that the i-th fault means. The generator is seeded by both, so that what
-// one fault draws does not depend on what others drew.
-func (n *Nemesis) resolve(i int) (int32, error) {
-	draw := rand.New(rand.NewPCG(uint64(n.cfg.Seed), uint64(i))).IntN
-	return timeline.Resolve(n.cfg.Timeline[i].Target, n.cfg.Cluster.Nodes(), draw)
-}
-
-// Run executes the timeline and returns nil when every fault was proved in and out. A stage that
-// fails is recorded with its outcome and ends the timeline with a *StageError. Whatever was broken
-// is healed before Run returns, also when ctx ends: the error then wraps ctx's.
-func (n *Nemesis) Run(ctx context.Context) error {
-	for i, f := range n.cfg.Timeline {
-		if err := n.cfg.Gate(ctx, f.After); err != nil {
-			return fmt.Errorf("fault %d, %s: it was not injected, the load did not hold its floor for %v: %w", i+1, f.Kind, f.After, err)
-		}
-		if err := n.fire(ctx, i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// firing is one fault while it is executed.
-type firing struct {
-	index  int
-	kind   timeline.Kind
-	target string
-	// note is put before the detail of the injection: how the target was resolved.
-	note string
-}
-
-// fire executes the i-th fault.
-func (n *Nemesis) fire(ctx context.Context, i int) error {
+// check is the error of a fault that cannot be executed whatever the cluster's state is.
+func (n *Nemesis) check(i int) error {
 	planned := n.cfg.Timeline[i]
-	node, err := n.resolve(i)
+	s, err := planned.Target.Selector()
 	if err != nil {
 		return err
 	}
-	f := firing{index: i, kind: planned.Kind, target: fmt.Sprintf("node %d", node)}
-	if planned.Target != timeline.NodeTarget(node) {
-		f.note = fmt.Sprintf("target %s is node %d; ", planned.Target, node)
+	if i == 0 && planned.Overlap {
+		return errors.New("there is no fault before it to overlap with")
 	}
-	act, err := n.prepare(planned.Kind, n.cfg.Cluster, node)
-	if err != nil {
+	if s.Role != "" {
+		if n.locator == nil {
+			return errors.New("this cluster cannot tell who that is: it lacks the capability Locator")
+		}
+		// Which node it will be decides nothing about whether the fault can be made.
+		if nodes := n.cfg.Cluster.Nodes(); len(nodes) > 0 {
+			_, err = n.prepare(planned.Kind, n.cfg.Cluster, nodes[0])
+		}
 		return err
 	}
-	err = n.stage(ctx, f, history.Inject, n.cfg.ProveWithin, act.Inject)
+	node, err := timeline.Resolve(planned.Target, n.cfg.Cluster.Nodes(), n.draw(i))
 	if err == nil {
-		err = n.stage(ctx, f, history.Prove, n.cfg.ProveWithin, act.Prove)
+		_, err = n.prepare(planned.Kind, n.cfg.Cluster, node)
 	}
-	if err == nil {
-		err = hold(ctx, planned.Hold)
-	}
-	// An interrupted run leaves nothing broken, so healing does not end with ctx.
-	healing := context.WithoutCancel(ctx)
-	healErr := n.stage(healing, f, history.Heal, n.cfg.HealWithin, act.Heal)
-	if healErr == nil {
-		healErr = n.stage(healing, f, history.ProveHealed, n.cfg.HealWithin, act.ProveHealed)
-	}
-	return errors.Join(err, healErr)
+	return err
 }
 
-// hold waits while a fault is in force.
-func hold(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
+// draw is the generator of the i-th fault, seeded by both, so that what one fault draws does not
+// depend on what others drew.
+func (n *Nemesis) draw(i int) func(int) int {
+	return rand.New(rand.NewPCG(uint64(n.cfg.Seed), uint64(i))).IntN
+}
+
+// waitUntil returns at a time, or with ctx's error when it ends before.
+func waitUntil(ctx context.Context, at time.Time) error {
+	timer := time.NewTimer(time.Until(at))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return ctx.Err()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
+// Run executes the timeline and returns nil when every fault was proved in and out. A stage that
+// fails is recorded with its outcome and ends the timeline with a *StageError. Whatever was broken
+// is healed before Run returns, the last first, also when ctx ends: the error then wraps ctx's.
+func (n *Nemesis) Run(ctx context.Context) error {
+	for i := 0; i < len(n.cfg.Timeline); {
+		f, end := n.cfg.Timeline[i], n.cfg.Timeline.Group(i)
+		if err := n.cfg.Gate(ctx, f.After); err != nil {
+			return fmt.Errorf("fault %d, %s: it was not injected, the load did not hold its floor for %v: %w", i+1, f.Kind, f.After, err)
+		}
+		if err := n.group(ctx, i, end); err != nil {
+			return err
+		}
+		i = end
+	}
+	return nil
+}
+
 // stage runs one stage within its limit and records it: OK when it did what it says, Fail when it
 // did not, Unknown when ctx ended before it could tell.
-func (n *Nemesis) stage(ctx context.Context, f firing, stage history.Stage, limit time.Duration,
+func (n *Nemesis) stage(ctx context.Context, f *firing, stage history.Stage, limit time.Duration,
 	do func(context.Context) (string, error)) error {
 	event := Event{Index: f.index, Total: len(n.cfg.Timeline), Kind: f.kind, Target: f.target, Stage: stage, At: n.cfg.Recorder.Now()}
 	n.emit(event)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +43,7 @@ func (m *memory) stages() []string {
 
 // script is a fault that says what it was asked, and fails where it was told to.
 type script struct {
+	mu   *sync.Mutex
 	log  *[]string
 	node int32
 	// fail maps a stage to its error.
@@ -51,7 +53,9 @@ type script struct {
 }
 
 func (s script) stage(ctx context.Context, name string) (string, error) {
+	s.mu.Lock() // a fault on several nodes is several scripts side by side
 	*s.log = append(*s.log, name)
+	s.mu.Unlock()
 	if s.during != nil {
 		s.during(name)
 	}
@@ -75,6 +79,8 @@ func (ids) WaitReady(context.Context, int32) error    { return nil }
 func (ids) Kill(context.Context, int32) error         { return nil }
 func (ids) Restart(context.Context, int32) error      { return nil }
 func (ids) Pid(int32) int                             { return 0 }
+func (ids) Pause(context.Context, int32) error        { return nil }
+func (ids) Resume(context.Context, int32) error       { return nil }
 func open(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
 // scripted is a nemesis whose faults are scripts; it returns what they were asked.
@@ -92,7 +98,7 @@ func scripted(t *testing.T, cfg Config, s script) (*Nemesis, *memory, *[]string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.log = log
+	s.mu, s.log = &sync.Mutex{}, log
 	n.prepare = func(_ timeline.Kind, _ cluster.Cluster, node int32) (fault.Fault, error) {
 		s.node = node
 		return s, nil

@@ -1,6 +1,10 @@
 package cluster
 
-import "context"
+import (
+	"context"
+
+	"github.com/logproof/logproof/chaos/timeline"
+)
 
 // Cluster is a set of nodes that serve the Kafka protocol.
 type Cluster interface {
@@ -22,3 +26,18 @@ type Killer interface {
 	// Pid of the node's newest process, alive or dead; 0 before the first start.
 	Pid(node int32) int
 }
+
+// Pauser can stop a node where it stands and let it go on.
+type Pauser interface {
+	// Pause sends SIGSTOP to the node's process group: it computes nothing and answers nothing, its
+	// connections and its address stay.
+	Pause(ctx context.Context, node int32) error
+	// Resume sends SIGCONT to it. A group that was not stopped goes on as it did.
+	Resume(ctx context.Context, node int32) error
+	// Pid of the node's newest process, alive or dead; 0 before the first start.
+	Pid(node int32) int
+}
+
+// Locator tells which node has a role now, for targets such as leader(orders,0). It asks the nodes
+// that answer: a cluster some nodes of which are down or paused can still be asked.
+type Locator = timeline.Locator

@@ -9,7 +9,7 @@ import (
 	"github.com/logproof/logproof/chaos/timeline"
 )
 
-// Fault is one fault on one node, used once: its methods are called in this order, each at most
+// Fault is one fault on one node, or on several at once (see Several), used once: its methods are called in this order, each at most
 // once, by one goroutine. Every method returns what it did or saw, for people, and nil, or why it
 // failed by the time ctx ended. Heal is called whatever Inject and Prove returned and must do
 // nothing where nothing was injected.
@@ -31,6 +31,10 @@ func New(kind timeline.Kind, c cluster.Cluster, node int32) (Fault, error) {
 	case timeline.Kill:
 		if killer, ok := c.(cluster.Killer); ok {
 			return &kill{cluster: c, killer: killer, node: node}, nil
+		}
+	case timeline.Pause:
+		if pauser, ok := c.(cluster.Pauser); ok {
+			return &pause{cluster: c, pauser: pauser, node: node}, nil
 		}
 	default:
 		return nil, fmt.Errorf("fault %q is in the table of kinds and has no implementation", string(kind))

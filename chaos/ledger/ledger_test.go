@@ -103,6 +103,18 @@ func entries(t *testing.T, dir string) []string {
 }
 
 func TestHealEndsWhatAKilledHarnessLeft(t *testing.T) {
+	t.Run("running", func(t *testing.T) { testHealEndsWhatAKilledHarnessLeft(t, nil) })
+	// A harness that dies while its fault has the child paused: SIGTERM would wait for ever.
+	t.Run("paused", func(t *testing.T) {
+		testHealEndsWhatAKilledHarnessLeft(t, func(pid int) {
+			if err := syscall.Kill(-pid, syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+		})
+	})
+}
+
+func testHealEndsWhatAKilledHarnessLeft(t *testing.T, before func(child int)) {
 	dir := t.TempDir()
 	harness, pid := start(t, "harness", dir)
 	child, _, err := procfs.Identify(pid)
@@ -111,6 +123,9 @@ func TestHealEndsWhatAKilledHarnessLeft(t *testing.T) {
 	}
 	if healed, err := Heal(dir); err != nil || len(healed) != 0 || !child.Alive() {
 		t.Fatalf("Heal under a living harness = %v, %v; child alive: %v", healed, err, child.Alive())
+	}
+	if before != nil {
+		before(pid)
 	}
 	if err := harness.Process.Kill(); err != nil {
 		t.Fatal(err)

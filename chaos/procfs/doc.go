@@ -1,6 +1,7 @@
 // Package procfs reads from /proc which process is which, and who listens on a port.
 //
 //	pid ──> Identity {pid, start}     a pid is reused, the pair is not (until the next boot)
+//	group ──> Members and their states     stopped: every thread of it is
 //	127.0.0.1:port ──/proc/net/tcp──> socket inode ──/proc/PID/fd──> owner
 //
 // It is how faults are proved by another way than they were injected, and how the ledger never

@@ -47,6 +47,10 @@ func Identify(pid int) (Identity, State, error) {
 	return Identity{Pid: pid, Start: start}, state, nil
 }
 
+// ended reports whether err says that a process or thread is no more: its files are gone, or it
+// ended between open and read.
+func ended(err error) bool { return errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) }
+
 // parseStat takes state and start time out of /proc/PID/stat. The command, the second field, is in
 // parentheses and may itself hold blanks and parentheses: what counts begins after the last one.
 func parseStat(stat []byte) (State, uint64, error) {
@@ -67,13 +71,19 @@ func parseStat(stat []byte) (State, uint64, error) {
 }
 
 // Alive reports whether this very process still runs: the pid exists, started at the same tick and
-// is no zombie. An unreadable /proc counts as alive: who asks must not conclude that it is gone.
+// is no zombie whose threads have all ended. An unreadable /proc counts as alive: who asks must not conclude that it is gone.
 func (i Identity) Alive() bool {
 	now, state, err := Identify(i.Pid)
 	if err != nil {
 		return !errors.Is(err, os.ErrNotExist)
 	}
-	return now == i && state != Zombie && state != dead
+	if now == i && state == Zombie {
+		// The first thread shows as a zombie while others still end: until the last of them has, the
+		// process holds its files, locks and ports.
+		threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", i.Pid))
+		return err == nil && len(threads) > 1
+	}
+	return now == i && state != dead
 }
 
 // Scope names the space in which identities are unique: the boot and the pid namespace. An identity

@@ -2,12 +2,16 @@ package procfs
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 func TestParseStatSurvivesAnOddCommand(t *testing.T) {
@@ -113,5 +117,74 @@ func TestScopeAndPort(t *testing.T) {
 	}
 	if _, err := Port("localhost:1"); err == nil {
 		t.Error("Port of a name gave no error")
+	}
+}
+
+// Group sees a stopped process as stopped, one that goes on as not, and one that ended not at all.
+func TestGroupFollowsItsMembers(t *testing.T) {
+	cmd := exec.Command("/proc/self/exe", "-test.run=^TestHelperWaits$")
+	cmd.Env = append(os.Environ(), "LOGPROOF_TEST_WAIT=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := cmd.Process.Pid
+	defer func() {
+		in.Close()
+		syscall.Kill(-pid, syscall.SIGKILL)
+		cmd.Wait()
+	}()
+	id, _, err := Identify(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		signal  syscall.Signal
+		stopped bool
+	}{{0, false}, {syscall.SIGSTOP, true}, {syscall.SIGCONT, false}} {
+		if err := syscall.Kill(-pid, step.signal); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, func() error {
+			members, err := Group(pid)
+			if err != nil || len(members) != 1 || members[0].Identity != id || (members[0].State == Stopped) != step.stopped {
+				return fmt.Errorf("after %v, Group = %v, %v; want %v, stopped %v", step.signal, members, err, id, step.stopped)
+			}
+			return nil
+		})
+	}
+	syscall.Kill(-pid, syscall.SIGKILL)
+	eventually(t, func() error {
+		if members, err := Group(pid); err != nil || len(members) != 0 {
+			return fmt.Errorf("after SIGKILL, Group = %v, %v; want nobody", members, err)
+		}
+		return nil
+	})
+}
+
+// TestHelperWaits is the process of another test: it does nothing until its input ends.
+func TestHelperWaits(t *testing.T) {
+	if os.Getenv("LOGPROOF_TEST_WAIT") == "" {
+		t.Skip("it is no test: it is the child of one")
+	}
+	io.Copy(io.Discard, os.Stdin)
+}
+
+// eventually waits for a condition that nothing announces.
+func eventually(t *testing.T, look func() error) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(30 * time.Second)
+	for err := look(); err != nil; err = look() {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal(err)
+		}
 	}
 }

@@ -1,41 +1,84 @@
 package timeline
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// Target is symbolic: it is resolved when the fault fires, and the resolution is recorded.
-// Forms: "node(0)" (by id), "any" (a node drawn from the seed).
+// Target is symbolic: it is resolved when the fault fires, and the resolution is recorded. Forms:
+//
+//	node(0)               one node by its id
+//	any                   a node drawn from the seed
+//	leader(orders,0)      the leader of a partition
+//	follower(orders,0)    one replica of it that is not the leader, drawn from the seed
+//	followers(orders,0)   all of them at once
+//	controller            the active controller
 type Target string
 
 // Any is the target that draws one of all nodes.
 const Any Target = "any"
 
+// Role that a node may have when the fault fires; who has it is asked of the cluster.
+type Role string
+
+// Roles, as targets write them.
+const (
+	// Leader of a partition.
+	Leader Role = "leader"
+	// Follower is one replica that is not the leader; Followers are all of them.
+	Follower  Role = "follower"
+	Followers Role = "followers"
+	// Controller is the active controller of the cluster.
+	Controller Role = "controller"
+)
+
 // NodeTarget is the target that names one node by id.
 func NodeTarget(id int32) Target { return Target("node(" + strconv.Itoa(int(id)) + ")") }
 
-// targetForms is what an error offers.
-const targetForms = `write node(0) for a node by its id, or any for one drawn from the seed`
+// RoleTarget is the target that names a role in a partition: Leader, Follower or Followers.
+func RoleTarget(role Role, topic string, partition int32) Target {
+	return Target(fmt.Sprintf("%s(%s,%d)", role, topic, partition))
+}
 
-// Selector is a Target that was read: exactly one form of it is set.
+// targetForms is what an error offers.
+const targetForms = `write node(0) for a node by its id, any for one drawn from the seed, leader(orders,0), ` +
+	`follower(orders,0) or followers(orders,0) for the replicas of a partition (in quotes between braces), or controller`
+
+// Selector is a Target that was read. Invariant: exactly one of Any, Role and Node counts; Topic and
+// Partition are set for the roles in a partition only.
 type Selector struct {
 	// Any of all nodes.
 	Any bool
-	// Node id, where Any is false.
+	// Role that the node has in Partition of Topic, or in the cluster (Controller); "" for none.
+	Role      Role
+	Topic     string
+	Partition int32
+	// Node id, where Any is false and Role is "".
 	Node int32
 }
 
 // Selector reads the target.
 func (t Target) Selector() (Selector, error) {
-	if t == Any {
+	switch t {
+	case Any:
 		return Selector{Any: true}, nil
+	case Target(Controller):
+		return Selector{Role: Controller}, nil
 	}
-	inner, ok := strings.CutPrefix(string(t), "node(")
+	form, inner, ok := strings.Cut(string(t), "(")
 	inner, closed := strings.CutSuffix(inner, ")")
-	if !ok || !closed {
+	if role := Role(form); ok && (role == Leader || role == Follower || role == Followers) {
+		comma := strings.LastIndexByte(inner, ',')
+		partition, err := strconv.ParseInt(inner[comma+1:], 10, 32)
+		if closed && comma > 0 && err == nil && partition >= 0 && RoleTarget(role, inner[:comma], int32(partition)) == t {
+			return Selector{Role: role, Topic: inner[:comma], Partition: int32(partition)}, nil
+		}
+		return Selector{}, fmt.Errorf("target %q has no topic and partition: write %s(orders,0), between braces in quotes", string(t), role)
+	}
+	if !ok || !closed || form != "node" {
 		return Selector{}, fmt.Errorf("unknown target %q: %s", string(t), targetForms)
 	}
 	id, err := strconv.ParseInt(inner, 10, 32)
@@ -47,15 +90,31 @@ func (t Target) Selector() (Selector, error) {
 
 // Target is the form that Target.Selector reads back to the same Selector.
 func (s Selector) Target() Target {
-	if s.Any {
+	switch {
+	case s.Any:
 		return Any
+	case s.Role == Controller:
+		return Target(Controller)
+	case s.Role != "":
+		return RoleTarget(s.Role, s.Topic, s.Partition)
 	}
 	return NodeTarget(s.Node)
 }
 
-// Resolve names the node that a target means now. nodes are the ids of all nodes, ascending; draw
-// returns a number in [0,n) and is called only by forms that choose, once, so that one seed makes
-// the same choices in every run.
+// Locator tells who has a role now. A role that nobody has, or a partition that does not exist, is
+// an error.
+type Locator interface {
+	// Leader of a partition.
+	Leader(ctx context.Context, topic string, partition int32) (node int32, err error)
+	// Replicas of a partition, the preferred leader first, up or down.
+	Replicas(ctx context.Context, topic string, partition int32) (nodes []int32, err error)
+	// Controller that is active.
+	Controller(ctx context.Context) (node int32, err error)
+}
+
+// Resolve names the node that a target means which needs no look at the cluster: node(0) and any.
+// nodes are the ids of all nodes, ascending; draw returns a number in [0,n) and is called only by
+// forms that choose, once, so that one seed makes the same choices in every run.
 func Resolve(t Target, nodes []int32, draw func(n int) int) (int32, error) {
 	s, err := t.Selector()
 	if err != nil {
@@ -63,6 +122,9 @@ func Resolve(t Target, nodes []int32, draw func(n int) int) (int32, error) {
 	}
 	if len(nodes) == 0 {
 		return 0, fmt.Errorf("target %s: the cluster has no nodes", t)
+	}
+	if s.Role != "" {
+		return 0, fmt.Errorf("target %s: only the running cluster knows who that is", t)
 	}
 	if s.Any {
 		return nodes[draw(len(nodes))], nil
@@ -73,7 +135,61 @@ func Resolve(t Target, nodes []int32, draw func(n int) int) (int32, error) {
 	return s.Node, nil
 }
 
-// idList prints "node 0" or "nodes 0, 1, 2".
+// Locate names the nodes that a target means now: several for Followers, ascending, one for every
+// other form. nodes and draw are those of Resolve; where is asked by the forms that name a role, and
+// may be nil where the timeline has none of them.
+func Locate(ctx context.Context, t Target, nodes []int32, draw func(n int) int, where Locator) ([]int32, error) {
+	s, err := t.Selector()
+	if err != nil {
+		return nil, err
+	}
+	if s.Role == "" {
+		node, err := Resolve(t, nodes, draw)
+		if err != nil {
+			return nil, err
+		}
+		return []int32{node}, nil
+	}
+	if where == nil {
+		return nil, fmt.Errorf("target %s: this cluster cannot tell who that is: it lacks the capability Locator", t)
+	}
+	found, err := s.ask(ctx, where)
+	if err != nil {
+		return nil, fmt.Errorf("target %s: %w", t, err)
+	}
+	for _, node := range found {
+		if !slices.Contains(nodes, node) {
+			return nil, fmt.Errorf("target %s is node %d, which this cluster did not start: it has %s", t, node, idList(nodes))
+		}
+	}
+	if s.Role == Follower {
+		found = []int32{found[draw(len(found))]}
+	}
+	return found, nil
+}
+
+// ask asks who has the role; at least one node or an error.
+func (s Selector) ask(ctx context.Context, where Locator) ([]int32, error) {
+	if s.Role == Controller {
+		node, err := where.Controller(ctx)
+		return []int32{node}, err
+	}
+	leader, err := where.Leader(ctx, s.Topic, s.Partition)
+	if err != nil || s.Role == Leader {
+		return []int32{leader}, err
+	}
+	replicas, err := where.Replicas(ctx, s.Topic, s.Partition)
+	if err != nil {
+		return nil, err
+	}
+	followers := slices.DeleteFunc(slices.Sorted(slices.Values(replicas)), func(id int32) bool { return id == leader })
+	if len(followers) == 0 {
+		return nil, fmt.Errorf("the partition has no follower: node %d is its only replica", leader)
+	}
+	return followers, nil
+}
+
+// idList prints "node 0 only" or "nodes 0, 1, 2".
 func idList(ids []int32) string {
 	if len(ids) == 1 {
 		return fmt.Sprintf("node %d only", ids[0])

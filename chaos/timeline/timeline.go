@@ -9,8 +9,12 @@ import (
 // Kind of a fault, as YAML, the log and the report write it.
 type Kind string
 
-// Kill ends a node's process with SIGKILL; healing starts it again on the same files and address.
-const Kill Kind = "kill"
+const (
+	// Kill ends a node's process with SIGKILL; healing starts it again on the same files and address.
+	Kill Kind = "kill"
+	// Pause stops a node's process with SIGSTOP, its connections stay; healing lets it go on.
+	Pause Kind = "pause"
+)
 
 // Placement says where the nodes of a cluster run.
 type Placement string
@@ -25,40 +29,78 @@ type Fault struct {
 	Kind   Kind
 	Target Target
 	// After is how long the load has held its floor when the fault is injected, measured from the
-	// end of warm-up (first fault) or from the proof that the previous fault healed.
+	// end of warm-up (first fault) or from the proof that the previous faults healed. With Overlap
+	// it is plain time from the injection of the fault before it.
 	After time.Duration
 	// Hold is how long the fault stays in force after its effect was proved.
 	Hold time.Duration
+	// Overlap injects the fault while the one before it is in force: After must be below that one's
+	// Hold. The load is not asked to hold its floor: what is in force may well keep it from that.
+	Overlap bool
 }
 
-// Timeline is executed in order, one fault at a time.
+// Timeline is executed in order. Faults that overlap form a group with the one before them: each
+// heals when its own Hold is over, and the next group begins when all of them are healed.
 type Timeline []Fault
 
 // String is the fault as people read it: "kill node(0) after 2s, hold 500ms".
 func (f Fault) String() string {
-	return fmt.Sprintf("%s %s after %v, hold %v", f.Kind, f.Target, f.After, f.Hold)
+	text := fmt.Sprintf("%s %s after %v, hold %v", f.Kind, f.Target, f.After, f.Hold)
+	if f.Overlap {
+		return "meanwhile " + text
+	}
+	return text
 }
 
-// Duration is the least time that the timeline takes: the sum of all After and Hold.
+// Group is the faults i..end-1 that are in force together with fault i, which opens the group.
+func (t Timeline) Group(i int) (end int) {
+	for end = i + 1; end < len(t) && t[end].Overlap; end++ {
+	}
+	return end
+}
+
+// Duration is the least time that the timeline takes: every After of a group's first fault, and
+// InForce.
 func (t Timeline) Duration() time.Duration {
-	var sum time.Duration
+	sum := t.InForce()
 	for _, f := range t {
-		sum += f.After + f.Hold
+		if !f.Overlap {
+			sum += f.After
+		}
+	}
+	return sum
+}
+
+// InForce is the least time in which at least one fault is in force: what its proofs and its heals
+// take comes on top.
+func (t Timeline) InForce() time.Duration {
+	var sum time.Duration
+	for i := 0; i < len(t); {
+		end := t.Group(i)
+		injected, healed := time.Duration(0), t[i].Hold
+		for _, f := range t[i+1 : end] {
+			injected += f.After
+			healed = max(healed, injected+f.Hold)
+		}
+		sum += healed
+		i = end
 	}
 	return sum
 }
 
 // faultJSON is a Fault with durations as text, so that a plan reads like its scenario.
 type faultJSON struct {
-	Kind   Kind   `json:"kind"`
-	Target Target `json:"target"`
-	After  string `json:"after"`
-	Hold   string `json:"hold"`
+	Kind    Kind   `json:"kind"`
+	Target  Target `json:"target"`
+	After   string `json:"after"`
+	Hold    string `json:"hold"`
+	Overlap bool   `json:"overlap,omitempty"`
 }
 
-// MarshalJSON writes {"kind","target","after","hold"}, durations as Go writes them ("1.5s").
+// MarshalJSON writes {"kind","target","after","hold"}, durations as Go writes them ("1.5s"), and
+// "overlap" where it is true.
 func (f Fault) MarshalJSON() ([]byte, error) {
-	return json.Marshal(faultJSON{f.Kind, f.Target, f.After.String(), f.Hold.String()})
+	return json.Marshal(faultJSON{f.Kind, f.Target, f.After.String(), f.Hold.String(), f.Overlap})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
@@ -75,6 +117,6 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return fmt.Errorf("hold of fault %s: %w", j.Kind, err)
 	}
-	*f = Fault{Kind: j.Kind, Target: j.Target, After: after, Hold: hold}
+	*f = Fault{Kind: j.Kind, Target: j.Target, After: after, Hold: hold, Overlap: j.Overlap}
 	return nil
 }

@@ -19,8 +19,8 @@ type Overrides struct {
 	Rate pace.Rate
 }
 
-// maxNodes that a system can run; a system that is not here has no limit.
-func maxNodes(system string) int {
+// MaxNodes that a system can run; a system that is not here has no limit.
+func MaxNodes(system string) int {
 	if system == spec.SystemReference {
 		return 1 // one voter, no replication
 	}
@@ -49,7 +49,7 @@ func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
 	for _, f := range s.Timeline {
 		for range f.Times() {
 			p.Timeline = append(p.Timeline, timeline.Fault{
-				Kind: f.Fault, Target: f.Target, After: time.Duration(f.After), Hold: time.Duration(f.Hold),
+				Kind: f.Fault, Target: f.Target, After: time.Duration(f.After), Hold: time.Duration(f.Hold), Overlap: f.Overlap,
 			})
 		}
 	}
@@ -62,7 +62,7 @@ func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
 		s.Floor.Acked, s.Floor.Read = 0, 0 // they were meant for the scenario's rate
 	}
 	p.Phases = phases(s, rate, p.Timeline)
-	p.Floor = floor(s, rate, p.Phases)
+	p.Floor = floor(s, rate, p.Phases, p.Timeline)
 	if errs := problems(s, p, over); len(errs) > 0 {
 		return Plan{}, errs.Sorted()
 	}
@@ -93,15 +93,12 @@ func phases(s spec.Spec, rate pace.Rate, line timeline.Timeline) []Phase {
 
 // floor turns the scenario's parts into numbers of records. Where the scenario names no totals, they
 // are what the floor's rate gives in the time that the load is not broken; each reader reads it all.
-func floor(s spec.Spec, rate pace.Rate, phases []Phase) Floor {
+func floor(s spec.Spec, rate pace.Rate, phases []Phase, line timeline.Timeline) Floor {
 	perSecond := rate.RecordsPerSecond() * s.Floor.Rate
 	f := Floor{PerSecond: max(1, int64(math.Ceil(perSecond))), Acked: s.Floor.Acked, Read: s.Floor.Read}
-	whole := time.Duration(0)
+	whole := -line.InForce()
 	for _, phase := range phases {
 		whole += time.Duration(phase.Hold)
-	}
-	for _, fault := range s.Timeline {
-		whole -= time.Duration(fault.Hold) * time.Duration(fault.Times())
 	}
 	if f.Acked == 0 {
 		f.Acked = max(1, int64(perSecond*whole.Seconds()))
@@ -128,20 +125,28 @@ func entryOf(s spec.Spec, fault int) (entry int, first bool) {
 func problems(s spec.Spec, p Plan, over Overrides) spec.Errors {
 	var errs spec.Errors
 	add := func(path, format string, args ...any) { errs = append(errs, s.Errorf(path, format, args...)) }
-	if most := maxNodes(s.System); s.Nodes > most {
+	if most := MaxNodes(s.System); s.Nodes > most {
 		add("nodes", "system %s runs on %d node, not on %d: write nodes: %d", s.System, most, s.Nodes, most)
 	}
 	ids := make([]int32, len(p.Nodes))
 	for i, n := range p.Nodes {
 		ids[i] = n.ID
 	}
-	for _, problem := range p.Timeline.Validate(p.Placement, ids) {
+	for _, problem := range timelineProblems(p, ids) {
 		text := problem.Text
 		if problem.Known != nil {
 			text = fmt.Sprintf("unknown %s %q: %s", problem.Field, problem.Value, spec.Suggest(problem.Value, problem.Known))
 		}
 		if entry, first := entryOf(s, problem.Fault); first {
 			add(fmt.Sprintf("timeline[%d].%s", entry, problem.Field), "%s", text)
+		}
+	}
+	for i, f := range s.Timeline {
+		if f.Overlap && f.Times() > 1 {
+			add(fmt.Sprintf("timeline[%d].repeat", i), "repeat does not go with overlap: which of them would overlap? Write the entries out")
+		}
+		if f.Overlap && i > 0 && s.Timeline[i-1].Times() > 1 {
+			add(fmt.Sprintf("timeline[%d].overlap", i), "overlap does not go with the repeat of the fault before it: write the entries out")
 		}
 	}
 	if least := p.Duration(); time.Duration(s.Limits.Total) <= least {
@@ -156,4 +161,13 @@ func problems(s spec.Spec, p Plan, over Overrides) spec.Errors {
 		add("", "a bug to plant has no name")
 	}
 	return errs
+}
+
+// timelineProblems lists what keeps the timeline from being executed on the plan's nodes and topics.
+func timelineProblems(p Plan, ids []int32) []timeline.Problem {
+	var topics []timeline.Topic
+	for _, t := range p.Topics {
+		topics = append(topics, timeline.Topic{Name: t.Name, Partitions: t.Partitions, ReplicationFactor: t.ReplicationFactor})
+	}
+	return append(p.Timeline.Validate(p.Placement, ids), p.Timeline.ValidateRoles(topics)...)
 }

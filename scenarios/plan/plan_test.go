@@ -131,17 +131,29 @@ func TestWhatCannotBeDonePointsIntoTheFile(t *testing.T) {
 	for _, test := range []struct{ add, want string }{
 		{"timeline: [{fault: kill, target: node(7)}]", "x.yaml:6:34: target node(7): there is no such node, the cluster has node 0 only"},
 		{"timeline: [{fault: kil, target: any}]", `x.yaml:6:20: unknown fault "kil": did you mean "kill"?`},
-		{"timeline: [{fault: meteor, target: any}]", `x.yaml:6:20: unknown fault "meteor": known are kill`},
-		{"timeline: [{target: any}]", `x.yaml:6:12: unknown fault "": known are kill`},
+		{"timeline: [{fault: meteor, target: any}]", `x.yaml:6:20: unknown fault "meteor": known are kill, pause`},
+		{"timeline: [{target: any}]", `x.yaml:6:12: unknown fault "": known are kill, pause`},
 		{"timeline: [{fault: kill}]", `x.yaml:6:12: unknown target ""`},
 		{"timeline: [{fault: kill, target: leader}]", `x.yaml:6:34: unknown target "leader": write node(0)`},
+		{"timeline: [{fault: kill, target: leader(orders,0)}]", `x.yaml:6:48: unknown key "0)" in timeline[0]: known are fault, target, after, hold, repeat, overlap; is it a part of a value? Between braces one with a comma needs quotes`},
 		{"timeline: [{fault: kill, target: any, after: -1s}]", "x.yaml:6:46: -1s is before the load began"},
 		{"timeline: [{fault: kill, target: any, hold: -1s}]", "x.yaml:6:45: -1s is no time to hold a fault"},
+		{`timeline: [{fault: kill, target: "leader(ordres,0)"}]`, `x.yaml:6:34: target leader(ordres,0): there is no topic "ordres", the topics are orders, clicks`},
+		{`timeline: [{fault: kill, target: "leader(orders,2)"}]`, "x.yaml:6:34: target leader(orders,2): topic orders has the partitions 0 to 1"},
+		{`timeline: [{fault: pause, target: "followers(orders,0)"}]`, "x.yaml:6:35: target followers(orders,0): topic orders has replication factor 1"},
+		{"timeline: [{fault: pause, target: any, overlap: true}]", "x.yaml:6:49: there is no fault before the first one"},
+		{"timeline: [{fault: pause, target: any, hold: 1s}, {fault: kill, target: any, after: 1s, overlap: true}]", "x.yaml:6:85: 1s is too late to overlap: the fault before it is held for 1s only"},
+		{"timeline: [{fault: pause, target: any, hold: 1s, repeat: 2}, {fault: kill, target: any, overlap: true}]", "x.yaml:6:98: overlap does not go with the repeat"},
+		{"timeline: [{fault: pause, target: any, hold: 1s}, {fault: kill, target: any, repeat: 2, hold: 1s, overlap: true}]", "x.yaml:6:86: repeat does not go with overlap"},
 		{"nodes: 3", "x.yaml:6:8: system reference runs on 1 node, not on 3: write nodes: 1"},
 		{"limits: {total: 5s}", "x.yaml:6:17: limits.total is 5s: the phases alone take 5s"},
 	} {
 		t.Run(test.add, func(t *testing.T) {
-			p, err := Make(parse(t, head+test.add+"\n"), 1, Overrides{})
+			s, err := spec.Parse("x.yaml", []byte(head+test.add+"\n"))
+			var p Plan
+			if err == nil {
+				p, err = Make(s, 1, Overrides{})
+			}
 			var all spec.Errors
 			if !errors.As(err, &all) || len(all) != 1 || !strings.HasPrefix(err.Error(), test.want) {
 				t.Errorf("error is\n%v\nwant\n%s", err, test.want)
@@ -188,6 +200,9 @@ func TestFloors(t *testing.T) {
 		{"default", line, Overrides{}, Floor{PerSecond: 500, Acked: 5000, Read: 10000}},
 		{"given", line + "floor: {rate: 0.3, acked: 7, read: 8}", Overrides{}, Floor{PerSecond: 300, Acked: 7, Read: 8}},
 		{"another rate", line + "floor: {acked: 7, read: 8}", Overrides{Rate: pace.PerSecond(10)}, Floor{PerSecond: 5, Acked: 50, Read: 100}},
+		// Two faults in force together for 1 h and 2 s, the second 2 s after the first.
+		{"overlap", strings.Replace(line, "1h}", "1h}, {fault: pause, target: any, after: 2s, hold: 1h, overlap: true}", 1),
+			Overrides{}, Floor{PerSecond: 500, Acked: 5000, Read: 10000}},
 		{"never nothing", line, Overrides{Rate: pace.Rate{Records: 1, Per: 1 << 62}}, Floor{PerSecond: 1, Acked: 1, Read: 2}},
 	} {
 		p, err := Make(parse(t, head+test.add), 1, test.over)
@@ -223,5 +238,25 @@ func TestPartsOfAPlan(t *testing.T) {
 	}
 	if (Plan{}).Rate() != (pace.Rate{}) {
 		t.Error("the zero plan has a rate")
+	}
+}
+
+func TestFaultsThatOverlapArePrintedInTheirPlaces(t *testing.T) {
+	p, err := Make(parse(t, head+`timeline:
+  - {fault: pause, target: controller, after: 2s, hold: 800ms}
+  - {fault: kill, target: "leader(orders,1)", after: 400ms, hold: 3s, overlap: true}
+`), 1, Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `           fault 1: pause controller after 2s, hold 800ms, then heal
+           fault 2: meanwhile kill leader(orders,1) after 400ms, hold 3s, then heal
+`
+	if !strings.Contains(p.String(), want) {
+		t.Errorf("the plan reads\n%s\nwant in it\n%s", p, want)
+	}
+	// 2 s of load, then 400 ms of the first fault alone and 3 s of the second.
+	if faults, _ := p.Phase(Faults); faults.Hold.String() != "5.4s" {
+		t.Errorf("the faults take %v", faults.Hold)
 	}
 }

@@ -185,6 +185,19 @@ func TestManyFaults(t *testing.T) {
 	}
 }
 
+// What a rule permitted but does not want to go unseen stands beside what it judged.
+func TestDetailIsShown(t *testing.T) {
+	run := passing()
+	run.Report.Rules[0].Detail = "a new leader lagged for 40 ms"
+	var out bytes.Buffer
+	if err := Text(&out, run, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "a new leader lagged for 40 ms") {
+		t.Errorf("the detail is not shown:\n%s", out.String())
+	}
+}
+
 // A run that is judged again has no measurements, and does not show zeros for them.
 func TestJudgedAgain(t *testing.T) {
 	run := passing()

@@ -221,13 +221,21 @@ func judged(rule verify.RuleResult) string {
 	if rule.Skipped != "" {
 		text += "; " + rule.Skipped
 	}
+	if rule.Detail != "" {
+		text += "; " + rule.Detail
+	}
 	return text
 }
 
 // units puts what a rule counts into the plural: rules name one of it, "record read".
 func units(n int64, unit string) string {
-	if n == 1 || strings.Contains(unit, "records") {
+	if n == 1 {
 		return unit
 	}
-	return strings.Replace(unit, "record", "records", 1)
+	for _, noun := range []string{"record", "watermark"} {
+		if strings.Contains(unit, noun) && !strings.Contains(unit, noun+"s") {
+			return strings.Replace(unit, noun, noun+"s", 1)
+		}
+	}
+	return unit
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/logproof/logproof/loadgen"
 	"github.com/logproof/logproof/scenarios/plan"
 	"github.com/logproof/logproof/scenarios/report"
+	"github.com/logproof/logproof/scenarios/spec"
 	"github.com/logproof/logproof/verify"
 	"github.com/logproof/logproof/verify/history"
 )
@@ -84,7 +85,8 @@ func expectation(p plan.Plan) verify.Expect {
 	expect := verify.Expect{
 		Idempotent: p.Load.Idempotent, MinAcked: p.Floor.Acked, MinRead: p.Floor.Read,
 		Faults: len(p.Timeline), RequireScan: true, RequireAttempts: true,
-		Partitions: p.Partitions(), Rules: []verify.Rule{},
+		UncommittedAcks: p.Load.Acks != spec.AcksAll,
+		Partitions:      p.Partitions(), Rules: []verify.Rule{},
 	}
 	for _, rule := range p.Checks {
 		expect.Rules = append(expect.Rules, verify.Rule(rule))

@@ -110,11 +110,15 @@ func latency(name string, l loadgen.Latency) report.Latency {
 // faults reads the windows of the faults from the operations of the nemesis.
 type faults []report.Fault
 
-// observe takes one stage: injection opens a fault, the proof of its heal closes it.
+// observe takes one stage: injection opens a fault, the proof of its heal closes it. One that was not
+// injected, as its target was not there, has no window.
 func (f *faults) observe(op *history.Operation) {
 	text := op.Fault.Fault + " " + op.Fault.Target
 	switch op.Fault.Stage {
 	case history.Inject:
+		if op.Outcome == history.Fail {
+			return
+		}
 		*f = append(*f, report.Fault{Text: text, From: time.Duration(op.Invoke)})
 	case history.ProveHealed:
 		if i := slices.IndexFunc(*f, func(open report.Fault) bool { return open.Text == text && open.To == 0 }); i >= 0 {

@@ -42,6 +42,8 @@ var classes = []struct {
 	{"reader-agreement", []string{"inconsistent-offsets", "nonmonotonic-poll", "poll-skip", "gap"}},
 	{"loss", []string{"lost-write", "read-then-gone"}},
 	{"corruption", []string{"corrupt", "phantom", "failed-read"}},
+	{"watermarks", []string{"watermark-regress", "log-start-regress", "epoch-regress", "watermark-disorder", "read-above-watermark"}},
+	{"recency", []string{"stale-read"}},
 }
 
 // Rules lists the names of the rules of verify that a scenario may ask for, in the order in which

@@ -145,7 +145,7 @@ func (d *decoder) mapping(n ast.Node, v reflect.Value, path string) {
 		case !ok:
 			// It is an error about the key that was meant, so that nobody reports that one as missing.
 			meant := cmp.Or(nearest(key, known), key)
-			d.errorf(at, join(path, meant), "unknown key %q%s: %s", key, inside(path), Suggest(key, known))
+			d.errorf(at, join(path, meant), "unknown key %q%s: %s%s", key, inside(path), Suggest(key, known), tornValue(key))
 		case again:
 			d.errorf(at, join(path, key), "key %q%s stands already in line %d: remove one of them", key, inside(path), first.Line)
 		default:
@@ -279,4 +279,12 @@ func inside(path string) string {
 		return ""
 	}
 	return " in " + path
+}
+
+// tornValue explains a key such as "0)": between braces a comma ends the value leader(orders,0).
+func tornValue(key string) string {
+	if strings.HasSuffix(key, ")") {
+		return `; is it a part of a value? Between braces one with a comma needs quotes: "leader(orders,0)"`
+	}
+	return ""
 }

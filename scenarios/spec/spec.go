@@ -95,6 +95,8 @@ type Fault struct {
 	Hold   Duration        `yaml:"hold"`
 	// Repeat is how often it is injected, one after the other; 0 is once.
 	Repeat int `yaml:"repeat"`
+	// Overlap injects it while the fault before it is in force, After that one was injected.
+	Overlap bool `yaml:"overlap"`
 }
 
 // Times is how often the fault is injected.

@@ -39,7 +39,7 @@ func TestDefaultsMakeASmallScenarioWhole(t *testing.T) {
 		},
 		WarmUp: WarmUp{Hold: Duration(time.Second), Within: Duration(20 * time.Second)}, CoolDown: Duration(time.Second),
 		Floor:  Floor{Rate: 0.5},
-		Checks: []string{"append-order", "producer-order", "reader-agreement", "loss", "corruption"},
+		Checks: []string{"append-order", "producer-order", "reader-agreement", "loss", "corruption", "watermarks", "recency"},
 		Limits: Limits{Converge: Duration(20 * time.Second), Total: Duration(time.Minute)},
 	}
 	if !reflect.DeepEqual(s, want) {
@@ -97,7 +97,7 @@ limits: {converge: 4s, total: 2m}
 		},
 		WarmUp: WarmUp{Hold: Duration(2 * time.Second), Within: Duration(5 * time.Second)}, CoolDown: Duration(3 * time.Second),
 		Floor:    Floor{Rate: 1, Acked: 20000, Read: 100},
-		Timeline: []Fault{{timeline.Kill, "node(2)", Duration(2 * time.Second), Duration(500 * time.Millisecond), 3}},
+		Timeline: []Fault{{timeline.Kill, "node(2)", Duration(2 * time.Second), Duration(500 * time.Millisecond), 3, false}},
 		Checks:   []string{"loss"}, Expect: &Expect{"ack-before-write", "loss", "lost-write", []string{"duplicate"}},
 		Limits: Limits{Converge: Duration(4 * time.Second), Total: Duration(2 * time.Minute)},
 	}
@@ -375,6 +375,8 @@ func TestRulesAndClassesAreThoseOfVerify(t *testing.T) {
 		{verify.InconsistentOffsets, verify.NonmonotonicPoll, verify.PollSkip, verify.Gap},
 		{verify.LostWrite, verify.ReadThenGone},
 		{verify.CorruptRecord, verify.Phantom, verify.FailedRead},
+		{verify.WatermarkRegress, verify.LogStartRegress, verify.EpochRegress, verify.WatermarkDisorder, verify.ReadAboveWatermark},
+		{verify.StaleRead},
 	}
 	for i, c := range classes {
 		if got, want := fmt.Sprint(c.classes), fmt.Sprint(want[i]); got != want {

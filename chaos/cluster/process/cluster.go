@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/logproof/logproof/chaos/cluster"
@@ -73,13 +74,14 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// Cluster of processes. It implements cluster.Cluster and cluster.Killer; its methods may be called
-// from several goroutines.
+// Cluster of processes. It implements cluster.Cluster and every capability of package cluster; its
+// methods may be called from several goroutines.
 type Cluster struct {
 	nodes      map[int32]*node
 	ids        []int32
 	spawner    *spawner
 	stopWithin time.Duration
+	grace      time.Duration // see defaultGrace
 	stop       sync.Once
 	stopped    error
 }
@@ -87,6 +89,8 @@ type Cluster struct {
 var (
 	_ cluster.Cluster = (*Cluster)(nil)
 	_ cluster.Killer  = (*Cluster)(nil)
+	_ cluster.Pauser  = (*Cluster)(nil)
+	_ cluster.Locator = (*Cluster)(nil)
 )
 
 // Start starts a process for every node. It does not wait until they serve: see WaitReady. When it
@@ -101,7 +105,7 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	}
 	c := &Cluster{
 		nodes: make(map[int32]*node), ids: slices.Clone(cfg.Nodes),
-		spawner: newSpawner(), stopWithin: cfg.StopWithin,
+		spawner: newSpawner(), stopWithin: cfg.StopWithin, grace: defaultGrace,
 	}
 	if c.stopWithin == 0 {
 		c.stopWithin = defaultStopWithin
@@ -173,7 +177,38 @@ func (c *Cluster) Kill(_ context.Context, id int32) error {
 	if err != nil {
 		return err
 	}
-	return n.kill()
+	return n.signal("kill", syscall.SIGKILL)
+}
+
+// Pause sends SIGSTOP to the node's process group. It is an error if the node does not run.
+func (c *Cluster) Pause(_ context.Context, id int32) error {
+	n, err := c.node(id)
+	if err != nil {
+		return err
+	}
+	return n.signal("pause", syscall.SIGSTOP)
+}
+
+// Resume sends SIGCONT to the node's process group. It is an error if the node does not run.
+func (c *Cluster) Resume(_ context.Context, id int32) error {
+	n, err := c.node(id)
+	if err != nil {
+		return err
+	}
+	return n.signal("resume", syscall.SIGCONT)
+}
+
+// Terminate stops one node cleanly: SIGTERM, and SIGKILL if it still runs after StopWithin or when ctx
+// ends. When it returns the node has no process; Restart starts it again. A node that does not run
+// stays as it is.
+func (c *Cluster) Terminate(ctx context.Context, id int32) error {
+	n, err := c.node(id)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.stopWithin)
+	defer cancel()
+	return n.terminate(ctx)
 }
 
 // Restart starts the node on the files, arguments and address it had, once its last process has

@@ -21,8 +21,12 @@ import (
 
 // The test binary plays the node and the harness: roleEnv says which. A node's first argument is
 // what it does: "serve", "silent" (accepts, never answers), "deaf" (serves, ignores SIGTERM),
-// "garbage" (answers with what is not Kafka), "fail" (ends at once with status 2).
+// "garbage" (answers with what is not Kafka), "fail" (ends at once with status 2), or "told LEADER
+// EPOCH CONTROLLER" (serves, and tells that of orders/0 to who asks for Metadata).
 const roleEnv = "LOGPROOF_TEST_ROLE"
+
+// pauseEnv makes the harness pause its node.
+const pauseEnv = "LOGPROOF_TEST_PAUSE"
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleEnv) {
@@ -86,11 +90,47 @@ func serve(conn net.Conn, mode string) {
 			io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n")
 			return
 		}
+		if key := binary.BigEndian.Uint16(frame); key == 3 {
+			body := tell(frame, mode)
+			conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...))
+			continue
+		}
 		response := kmsg.NewPtrApiVersionsResponse()
 		response.ApiKeys = []kmsg.ApiVersionsResponseApiKey{{ApiKey: 18, MaxVersion: 4}}
 		body := response.AppendTo(frame[4:8:8]) // the correlation id stands there
 		conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...))
 	}
+}
+
+// tell answers Metadata: orders/0 has the replicas 2, 0 and 1, and orders is the only topic.
+func tell(frame []byte, mode string) []byte {
+	request := kmsg.NewPtrMetadataRequest()
+	request.Version = int16(binary.BigEndian.Uint16(frame[2:]))
+	client := int(binary.BigEndian.Uint16(frame[8:]))
+	if err := request.ReadFrom(frame[10+client:]); err != nil {
+		panic(err)
+	}
+	response := kmsg.NewPtrMetadataResponse()
+	response.Version = request.Version
+	p := kmsg.NewMetadataResponseTopicPartition()
+	p.Replicas = []int32{2, 0, 1}
+	if _, err := fmt.Sscanf(mode, "told %d %d %d", &p.Leader, &p.LeaderEpoch, &response.ControllerID); err != nil {
+		panic(err)
+	}
+	for _, asked := range request.Topics {
+		topic := kmsg.NewMetadataResponseTopic()
+		topic.Topic = asked.Topic
+		switch *asked.Topic {
+		case "orders":
+			topic.Partitions = []kmsg.MetadataResponseTopicPartition{p}
+		case "odd":
+			topic.ErrorCode = 29
+		default:
+			topic.ErrorCode = 3
+		}
+		response.Topics = append(response.Topics, topic)
+	}
+	return response.AppendTo(frame[4:8:8])
 }
 
 // playHarness starts a cluster in dir, says its node's pid and address, and waits to be killed.
@@ -102,6 +142,12 @@ func playHarness(dir string) {
 	if err != nil {
 		fmt.Println("error:", err)
 		os.Exit(1)
+	}
+	if os.Getenv(pauseEnv) != "" {
+		if err := c.Pause(context.Background(), 0); err != nil {
+			fmt.Println("error:", err)
+			os.Exit(1)
+		}
 	}
 	fmt.Println(c.Pid(0), c.Address(0))
 	io.Copy(io.Discard, os.Stdin)

@@ -149,34 +149,46 @@ func (n *node) pid() int {
 	return n.mu.process.pid
 }
 
-// kill sends SIGKILL to the group of the running process.
-func (n *node) kill() error {
+// signal sends a signal to the group of the running process; what names it in errors. SIGKILL notes
+// that the end of the process was asked for.
+func (n *node) signal(what string, sig syscall.Signal) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	p := n.mu.process
 	if p == nil {
-		return fmt.Errorf("kill node %d: it was never started", n.endpoint.Node)
+		return fmt.Errorf("%s node %d: it was never started", what, n.endpoint.Node)
 	}
 	if p.reaped {
-		return fmt.Errorf("kill node %d: pid %d has ended before: %s", n.endpoint.Node, p.pid, p.status)
+		return fmt.Errorf("%s node %d: pid %d has ended before: %s", what, n.endpoint.Node, p.pid, p.status)
 	}
-	p.asked = true
-	if err := signalGroup(p.pid, syscall.SIGKILL); err != nil {
-		return fmt.Errorf("kill node %d: %w", n.endpoint.Node, err)
+	if p.asked && sig != syscall.SIGKILL {
+		return fmt.Errorf("%s node %d: pid %d was killed or stopped before, and is about to end", what, n.endpoint.Node, p.pid)
+	}
+	p.asked = p.asked || sig == syscall.SIGKILL
+	if err := signalGroup(p.pid, sig); err != nil {
+		return fmt.Errorf("%s node %d: %w", what, n.endpoint.Node, err)
 	}
 	return nil
 }
 
-// end stops the node for good: SIGTERM, and SIGKILL when ctx ends. When it returns the process has
-// been reaped.
+// end stops the node for good: see terminate.
 func (n *node) end(ctx context.Context) error {
 	n.mu.Lock()
 	n.mu.ended = true
+	n.mu.Unlock()
+	return n.terminate(ctx)
+}
+
+// terminate stops the node: SIGTERM, and SIGKILL when ctx ends. When it returns the process has been
+// reaped.
+func (n *node) terminate(ctx context.Context) error {
+	n.mu.Lock()
 	p := n.mu.process
 	stopped := p != nil && !p.asked && !p.reaped
 	if p != nil && !p.reaped {
 		p.asked = true
 		signalGroup(p.pid, syscall.SIGTERM)
+		signalGroup(p.pid, syscall.SIGCONT) // a paused process would take note of SIGTERM later
 	}
 	n.mu.Unlock()
 	if p == nil {

@@ -257,9 +257,15 @@ func TestNodesSurviveTheEndOfTheCallersThread(t *testing.T) {
 }
 
 func TestNodesDieWithAKilledHarness(t *testing.T) {
+	for name, env := range map[string]string{"running": pauseEnv + "=", "paused": pauseEnv + "=1"} {
+		t.Run(name, func(t *testing.T) { testNodeDiesWithAKilledHarness(t, env) })
+	}
+}
+
+func testNodeDiesWithAKilledHarness(t *testing.T, env string) {
 	dir := t.TempDir()
 	cmd := exec.Command("/proc/self/exe", dir)
-	cmd.Env = append(os.Environ(), roleEnv+"=harness")
+	cmd.Env = append(os.Environ(), roleEnv+"=harness", env)
 	if _, err := cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,8 @@ package process
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"strings"
 	"time"
@@ -17,10 +14,6 @@ import (
 const (
 	// readyEvery is how long to wait between two tries.
 	readyEvery = 5 * time.Millisecond
-	// answerWithin is how long one try may take: a node that accepts and says nothing is not ready.
-	answerWithin = 2 * time.Second
-	// largestAnswer in bytes; a list of all API keys is far below it.
-	largestAnswer = 1 << 20
 	// tailBytes and tailLines of a log are shown in an error.
 	tailBytes, tailLines = 4 << 10, 10
 )
@@ -68,58 +61,14 @@ func expired(ctx context.Context) bool {
 // askVersions sends one ApiVersions request, version 0 (every Kafka-style server since 0.10 answers
 // it), on a new connection and reads the response.
 func askVersions(ctx context.Context, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	// Closing the connection is what ends a read when ctx does.
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-
-	const correlation = 1
 	request := kmsg.NewPtrApiVersionsRequest()
 	request.Version = 0
-	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("logproof-ready")).AppendRequest(nil, request, correlation)
-	if _, err := conn.Write(frame); err != nil {
-		return fmt.Errorf("ask for ApiVersions: %w", err)
-	}
-	err = readVersions(conn, correlation)
-	switch {
-	case err == nil:
-		return nil
-	case expired(ctx):
-		return errors.New("it accepts connections and does not answer ApiVersions")
-	}
-	return fmt.Errorf("answer to ApiVersions: %w", err)
-}
-
-// readVersions reads the response: size, correlation id, body.
-func readVersions(from io.Reader, correlation int32) error {
-	var header [8]byte
-	if _, err := io.ReadFull(from, header[:]); err != nil {
-		return err
-	}
-	size := int32(binary.BigEndian.Uint32(header[:4]))
-	if size < 4 || size > largestAnswer {
-		return fmt.Errorf("its size is %d bytes: something else than a Kafka server listens there", size)
-	}
-	if got := int32(binary.BigEndian.Uint32(header[4:])); got != correlation {
-		return fmt.Errorf("it answers request %d, asked was %d", got, correlation)
-	}
-	body := make([]byte, size-4)
-	if _, err := io.ReadFull(from, body); err != nil {
-		return err
-	}
 	response := kmsg.NewPtrApiVersionsResponse()
-	response.Version = 0
-	if err := response.ReadFrom(body); err != nil {
+	if err := ask(ctx, address, request, response); err != nil {
 		return err
 	}
 	if response.ErrorCode != 0 || len(response.ApiKeys) == 0 {
-		return fmt.Errorf("error code %d and %d API keys", response.ErrorCode, len(response.ApiKeys))
+		return fmt.Errorf("answer to ApiVersions: error code %d and %d API keys", response.ErrorCode, len(response.ApiKeys))
 	}
 	return nil
 }
