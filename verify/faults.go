@@ -115,14 +115,14 @@ func (f *faultRun) proved() string {
 	for stage := history.Inject; stage <= history.ProveHealed; stage++ {
 		s := f.stages[stage]
 		if s == nil {
-			return fmt.Sprintf("fault %d (%s) has no stage %s", f.index, f, stage)
+			return fmt.Sprintf("fault %d (%s) has no stage %s", f.index+1, f, stage)
 		}
 		if !s.ok {
-			return strings.TrimSuffix(fmt.Sprintf("fault %d (%s): %s did not succeed: %s", f.index, f, stage, s.detail), ": ")
+			return strings.TrimSuffix(fmt.Sprintf("fault %d (%s): %s did not succeed: %s", f.index+1, f, stage, s.detail), ": ")
 		}
 	}
 	if !f.loaded {
-		return fmt.Sprintf("fault %d (%s) was in force without any produce operation under way", f.index, f)
+		return fmt.Sprintf("fault %d (%s) was in force without any produce operation under way", f.index+1, f)
 	}
 	return ""
 }

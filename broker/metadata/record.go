@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// LogDir is the directory of the metadata log, named as Kafka names it.
+// LogDir is the directory of the metadata quorum and its log, named as Kafka names it.
 const LogDir = "__cluster_metadata-0"
 
 // TopicID identifies a topic over its whole life (KIP-516): a topic that is deleted and created

@@ -3,7 +3,7 @@
 //	            sessions (broker/api), one per connection
 //	             │ parts            │ CreateTopics, InitProducerID
 //	             v                  v
-//	shard 0..n-1: logs,        controller: decides, owns the metadata log
+//	shard 0..n-1: logs,        controller: decides, owns the metadata quorum
 //	watermarks, waiters             │ committed records
 //	             ^                  v
 //	             └── assign ── metadata: image, tells shards, publishes to sessions

@@ -77,7 +77,7 @@ func (n *Node) NewSession(id int64) (actor.Address, *api.Session) {
 
 // Close syncs and closes every log, and marks them clean. No step may follow or be under way.
 func (n *Node) Close() error {
-	first := n.controller.log.Close()
+	first := n.controller.quorum.Close()
 	for _, s := range n.shards {
 		if err := s.close(); err != nil && first == nil {
 			first = err
