@@ -97,10 +97,8 @@ func (h *produce) check(s *Session, req *kmsg.ProduceRequest, topic *metadata.To
 		return &failure{kerr.InvalidRequest, "this broker has no transactions"}
 	case topic == nil && version >= 13:
 		return &failure{kerr.UnknownTopicID, ""}
-	case topic == nil || p.Partition < 0 || int(p.Partition) >= len(topic.Partitions):
-		return &failure{kerr.UnknownTopicOrPartition, ""}
-	case topic.Partitions[p.Partition].Leader != s.cfg.NodeID:
-		return &failure{kerr.NotLeaderForPartition, ""}
+	case s.misplaced(topic, p.Partition) != nil:
+		return &failure{s.misplaced(topic, p.Partition), ""}
 	case len(p.Records) > s.cfg.MaxBatch:
 		return &failure{kerr.MessageTooLarge, "the record batch is larger than message.max.bytes"}
 	}

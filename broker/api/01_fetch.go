@@ -86,10 +86,8 @@ func (h *fetch) build(s *Session, version int16, req *kmsg.FetchRequest) {
 			switch {
 			case topic == nil && version >= 13:
 				p.ErrorCode = kerr.UnknownTopicID.Code
-			case topic == nil || p.Partition < 0 || int(p.Partition) >= len(topic.Partitions):
-				p.ErrorCode = kerr.UnknownTopicOrPartition.Code
-			case topic.Partitions[p.Partition].Leader != s.cfg.NodeID:
-				p.ErrorCode = kerr.NotLeaderForPartition.Code
+			case s.misplaced(topic, p.Partition) != nil:
+				p.ErrorCode = s.misplaced(topic, p.Partition).Code
 			default:
 				replica := Replica{topic.ID, p.Partition}
 				h.asked = append(h.asked, FetchPart{

@@ -5,7 +5,6 @@ import (
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/partition"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -51,12 +50,9 @@ func (h *listOffsets) start(s *Session, c *call, _ time.Time, fx *actor.Effects)
 		for j := range asked.Partitions {
 			p := kmsg.NewListOffsetsResponseTopicPartition()
 			p.Partition, p.Offset, p.Timestamp, p.LeaderEpoch = asked.Partitions[j].Partition, -1, -1, -1
-			switch {
-			case topic == nil || p.Partition < 0 || int(p.Partition) >= len(topic.Partitions):
-				p.ErrorCode = kerr.UnknownTopicOrPartition.Code
-			case topic.Partitions[p.Partition].Leader != s.cfg.NodeID:
-				p.ErrorCode = kerr.NotLeaderForPartition.Code
-			default:
+			if err := s.misplaced(topic, p.Partition); err != nil {
+				p.ErrorCode = err.Code
+			} else {
 				h.waiting++
 				replica := Replica{topic.ID, p.Partition}
 				fx.Send(ShardOf(replica, s.cfg.Shards), OffsetQuery{

@@ -5,7 +5,6 @@ import (
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/partition"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -44,12 +43,9 @@ func (h *offsetForLeaderEpoch) start(s *Session, c *call, _ time.Time, fx *actor
 		for j := range asked.Partitions {
 			p := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
 			p.Partition = asked.Partitions[j].Partition
-			switch {
-			case topic == nil || p.Partition < 0 || int(p.Partition) >= len(topic.Partitions):
-				p.ErrorCode = kerr.UnknownTopicOrPartition.Code
-			case topic.Partitions[p.Partition].Leader != s.cfg.NodeID:
-				p.ErrorCode = kerr.NotLeaderForPartition.Code
-			default:
+			if err := s.misplaced(topic, p.Partition); err != nil {
+				p.ErrorCode = err.Code
+			} else {
 				h.waiting++
 				replica := Replica{topic.ID, p.Partition}
 				fx.Send(ShardOf(replica, s.cfg.Shards), EpochQuery{

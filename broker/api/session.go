@@ -7,6 +7,7 @@ import (
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/wire"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -243,6 +244,17 @@ func (s *Session) close(fx *actor.Effects) {
 func (s *Session) hangup(c *call, fx *actor.Effects, format string, args ...any) {
 	fx.Hangup = fmt.Sprintf(format, args...)
 	c.finish(nil)
+}
+
+// misplaced says why a partition cannot be served here: it is not there, or another node leads it.
+func (s *Session) misplaced(topic *metadata.Topic, index int32) *kerr.Error {
+	switch {
+	case topic == nil || index < 0 || int(index) >= len(topic.Partitions):
+		return kerr.UnknownTopicOrPartition
+	case topic.Partitions[index].Leader != s.cfg.NodeID:
+		return kerr.NotLeaderForPartition
+	}
+	return nil
 }
 
 // topic finds a topic by name, or by id where the name is empty.
