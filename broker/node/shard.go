@@ -12,6 +12,7 @@ import (
 	"github.com/logproof/logproof/broker/env"
 	"github.com/logproof/logproof/broker/log"
 	"github.com/logproof/logproof/broker/partition"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // shard owns some replicas of this node. All appends to a replica and all decisions about it are
@@ -143,11 +144,14 @@ func (s *shard) synced(m actor.SyncDone, fx *actor.Effects) {
 	}
 }
 
-// committed acts on a high watermark that moved.
+// committed acts on a high watermark that moved, and on acknowledgements that are due or given up.
 func (s *shard) committed(r *replica, fx *actor.Effects) {
 	start := r.log.StartOffset()
 	for _, ack := range r.leader.Due() {
 		fx.Send(ack.Ticket.To, api.ProduceDone{Call: ack.Ticket.Call, Part: ack.Ticket.Part, BaseOffset: ack.BaseOffset, LogStart: start})
+	}
+	for _, ack := range r.leader.Refused() {
+		fx.Send(ack.Ticket.To, refusal(ack.Ticket, kerr.NotEnoughReplicasAfterAppend, ""))
 	}
 	s.wake(r, fx)
 }

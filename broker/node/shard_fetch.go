@@ -165,7 +165,10 @@ func (s *shard) offset(m api.OffsetQuery, fx *actor.Effects) {
 	}
 	switch m.Timestamp {
 	case api.LatestOffset:
-		answer.Offset, answer.LeaderEpoch = r.leader.HighWatermark(), r.leader.Epoch
+		answer.LeaderEpoch = r.leader.Epoch
+		if answer.Offset, code = r.leader.LatestOffset(); code != nil {
+			answer.Error = code.Code
+		}
 	case api.EarliestOffset, api.EarliestLocalOffset:
 		answer.Offset = r.log.StartOffset()
 		answer.LeaderEpoch = r.log.EpochForOffset(answer.Offset)

@@ -18,6 +18,10 @@ func (s *shard) produce(m api.ProducePart, fx *actor.Effects) {
 		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.UnknownTopicOrPartition, ""))
 		return
 	}
+	if err := r.leader.Admit(); m.Acks == -1 && err != nil {
+		fx.Send(m.Ticket.To, refusal(m.Ticket, err, ""))
+		return
+	}
 	if s.cfg.Bugs.Has(bug.FlipOrder) && s.hold(r, m, fx) {
 		return
 	}
@@ -67,7 +71,7 @@ func (s *shard) append(r *replica, m api.ProducePart, fx *actor.Effects) {
 
 // acknowledge answers at once what does not wait for a commit, or is committed already.
 func (s *shard) acknowledge(r *replica, m api.ProducePart, base, end int64, fx *actor.Effects) {
-	if m.Acks == -1 && end > r.leader.HighWatermark() && !s.cfg.Bugs.Has(bug.AckBeforeWrite) {
+	if m.Acks == -1 && !r.leader.Acknowledged(end) && !s.cfg.Bugs.Has(bug.AckBeforeWrite) {
 		r.leader.Wait(partition.Ack{Ticket: m.Ticket, BaseOffset: base, End: end})
 		return
 	}
