@@ -149,36 +149,36 @@ func (c *Cluster) Restart(id int32) {
 // the broker had begun goes on inside it.
 func (c *Cluster) Pause(id int32) {
 	c.t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.node(id).port.pause(true)
+	c.port(id).pause(true)
 }
 
 // Resume ends Pause.
 func (c *Cluster) Resume(id int32) {
 	c.t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.node(id).port.pause(false)
+	c.port(id).pause(false)
 }
 
 // Cut takes a broker off the network: its connections break and new ones are refused until Mend.
 // It goes on running.
 func (c *Cluster) Cut(id int32) {
 	c.t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.node(id).port.cut(true)
+	c.port(id).cut(true)
 }
 
 // Mend ends Cut.
 func (c *Cluster) Mend(id int32) {
 	c.t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.node(id).port.cut(false)
+	c.port(id).cut(false)
 }
 
+func (c *Cluster) port(id int32) *port {
+	c.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.node(id).port
+}
+
+// node finds a broker; c.mu is held.
 func (c *Cluster) node(id int32) *node {
 	c.t.Helper()
 	if id < 0 || int(id) >= len(c.mu.nodes) {
