@@ -104,7 +104,7 @@ func entries(t *testing.T, dir string) []string {
 
 func TestHealEndsWhatAKilledHarnessLeft(t *testing.T) {
 	t.Run("running", func(t *testing.T) { testHealEndsWhatAKilledHarnessLeft(t, nil) })
-	// A harness that dies while its fault has the child paused: SIGTERM would wait for ever.
+	// A child that is stopped when it is healed: SIGTERM would wait for ever.
 	t.Run("paused", func(t *testing.T) {
 		testHealEndsWhatAKilledHarnessLeft(t, func(pid int) {
 			if err := syscall.Kill(-pid, syscall.SIGSTOP); err != nil {
@@ -114,7 +114,10 @@ func TestHealEndsWhatAKilledHarnessLeft(t *testing.T) {
 	})
 }
 
-func testHealEndsWhatAKilledHarnessLeft(t *testing.T, before func(child int)) {
+// orphaned acts on the child once its harness is dead. Not before: a stopped process group that
+// loses its last tie to its session is sent SIGHUP and SIGCONT by the kernel (POSIX, orphaned
+// process groups), so a child that was paused earlier ends by itself, racing with Heal.
+func testHealEndsWhatAKilledHarnessLeft(t *testing.T, orphaned func(child int)) {
 	dir := t.TempDir()
 	harness, pid := start(t, "harness", dir)
 	child, _, err := procfs.Identify(pid)
@@ -124,15 +127,15 @@ func testHealEndsWhatAKilledHarnessLeft(t *testing.T, before func(child int)) {
 	if healed, err := Heal(dir); err != nil || len(healed) != 0 || !child.Alive() {
 		t.Fatalf("Heal under a living harness = %v, %v; child alive: %v", healed, err, child.Alive())
 	}
-	if before != nil {
-		before(pid)
-	}
 	if err := harness.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	harness.Process.Wait()
 	if !child.Alive() {
 		t.Fatal("the child died with its harness: this test shows nothing")
+	}
+	if orphaned != nil {
+		orphaned(pid)
 	}
 	healed, err := Heal(dir)
 	if err != nil || len(healed) != 1 || len(healed[0].Killed) != 1 || healed[0].Killed[0].Pid != pid {
