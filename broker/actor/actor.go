@@ -20,6 +20,8 @@ const (
 	Shard
 	// Session answers the requests of one connection, in order.
 	Session
+	// Uplink keeps the node's broker registered and carries requests to the active controller.
+	Uplink
 )
 
 // Address names an actor within its node.
@@ -63,6 +65,27 @@ type Timer struct {
 type Sync struct {
 	Syncer Syncer
 	Token  any
+}
+
+// Call is a request for another node, answered by CallDone with the token. The calls of one actor to one
+// node go over one connection of their own: they are answered in order, and a call that fails takes
+// those after it with it. Whether a failed call was carried out is not known.
+type Call struct {
+	// Node is the id of the other node, Host and Port are where its peer listener is.
+	Node    int32
+	Host    string
+	Port    int32
+	Request kmsg.Request
+	// Timeout is how long the answer may take, with connecting; more than 0.
+	Timeout time.Duration
+	Token   any
+}
+
+// CallDone is the completion of a Call: exactly one of Response and Err is set.
+type CallDone struct {
+	Token    any
+	Response kmsg.Response
+	Err      error
 }
 
 // Source is a range of a log that can be read without its owner: what lies below the log end
@@ -123,6 +146,7 @@ type Effects struct {
 	Sends     []Send
 	Timers    []Timer
 	Syncs     []Sync
+	Calls     []Call
 	Responses []Response
 	Events    []event.Event
 	// Hangup closes the session's connection after its responses; it says why.
@@ -146,6 +170,9 @@ func (fx *Effects) Sync(s Syncer, token any) {
 	fx.Syncs = append(fx.Syncs, Sync{s, token})
 }
 
+// Call adds a request for another node; CallDone{token} follows.
+func (fx *Effects) Call(c Call) { fx.Calls = append(fx.Calls, c) }
+
 // Emit adds an event: something happened that is worth telling.
 func (fx *Effects) Emit(e event.Event) { fx.Events = append(fx.Events, e) }
 
@@ -157,10 +184,11 @@ func (fx *Effects) Reset() {
 	clear(fx.Sends)
 	clear(fx.Timers)
 	clear(fx.Syncs)
+	clear(fx.Calls)
 	clear(fx.Responses)
 	clear(fx.Events)
 	*fx = Effects{
 		Sends: fx.Sends[:0], Timers: fx.Timers[:0], Syncs: fx.Syncs[:0],
-		Responses: fx.Responses[:0], Events: fx.Events[:0],
+		Calls: fx.Calls[:0], Responses: fx.Responses[:0], Events: fx.Events[:0],
 	}
 }

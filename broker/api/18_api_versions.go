@@ -40,14 +40,14 @@ func (h *apiVersions) start(_ *Session, c *call, _ time.Time, _ *actor.Effects) 
 	if c.request.Version >= 3 && !(softwareName.MatchString(req.ClientSoftwareName) && softwareName.MatchString(req.ClientSoftwareVersion)) {
 		resp.ErrorCode = kerr.InvalidRequest.Code
 	} else {
-		resp.ApiKeys = servedKeys(wire.Keys())
+		resp.ApiKeys = servedKeys(wire.Keys(wire.Clients))
 	}
 	c.finish(resp)
 }
 
 func servedKeys(keys []int16) (out []kmsg.ApiVersionsResponseApiKey) {
 	for _, key := range keys {
-		versions, _ := wire.Served(key)
+		versions, _ := wire.Served(wire.Clients, key)
 		k := kmsg.NewApiVersionsResponseApiKey()
 		k.ApiKey, k.MinVersion, k.MaxVersion = key, versions.Min, versions.Max
 		out = append(out, k)

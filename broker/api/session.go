@@ -78,6 +78,7 @@ var handlers = map[int16]func() handler{
 	kmsg.DeleteTopics.Int16():         func() handler { return new(toController) },
 	kmsg.InitProducerID.Int16():       func() handler { return new(initProducerID) },
 	kmsg.OffsetForLeaderEpoch.Int16(): func() handler { return new(offsetForLeaderEpoch) },
+	kmsg.ElectLeaders.Int16():         func() handler { return new(toController) },
 }
 
 // Session is the actor of one connection.

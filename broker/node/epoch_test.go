@@ -79,7 +79,7 @@ func TestOffsetForLeaderEpoch(t *testing.T) {
 		"partition with a strange id":  {"orders", -1, 6, 3, kerr.UnknownTopicOrPartition, -1, -1},
 		"a topic that does not exist ": {"events", 0, 6, 3, kerr.UnknownTopicOrPartition, -1, -1},
 	} {
-		versions, _ := wire.Served(kmsg.OffsetForLeaderEpoch.Int16())
+		versions, _ := wire.Served(wire.Clients, kmsg.OffsetForLeaderEpoch.Int16())
 		for version := versions.Min; version <= versions.Max; version++ {
 			req := epochRequest(c.topic, c.index, c.current, c.asked)
 			req.SetVersion(version)

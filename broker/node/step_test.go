@@ -161,7 +161,7 @@ func (s *stepper) connect() actor.Address {
 func (s *stepper) request(to actor.Address, body kmsg.Request, correlation int32) {
 	s.t.Helper()
 	if body.GetVersion() == 0 {
-		versions, _ := wire.Served(body.Key())
+		versions, _ := wire.Served(wire.Clients, body.Key())
 		body.SetVersion(versions.Max)
 	}
 	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("test")).AppendRequest(nil, body, correlation)[4:]
@@ -171,7 +171,7 @@ func (s *stepper) request(to actor.Address, body kmsg.Request, correlation int32
 
 func arrived(t *testing.T, frame []byte) api.Arrived {
 	t.Helper()
-	r, err := wire.ParseRequest(frame)
+	r, err := wire.ParseRequest(wire.Clients, frame)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func (c *connection) read() error {
 		if err != nil {
 			return err
 		}
-		r, err := wire.ParseRequest(frame)
+		r, err := wire.ParseRequest(wire.Clients, frame)
 		if err != nil {
 			c.log.Warn("closing the connection", "reason", err)
 			return err

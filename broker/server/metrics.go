@@ -65,7 +65,7 @@ func newMetrics() *metrics {
 	}
 	m.requests = counter(catalog.BrokerRequests)
 	in, out, duration := counter(catalog.BrokerRequestBytes), counter(catalog.BrokerResponseBytes), histogram(catalog.BrokerRequestDuration)
-	for _, key := range wire.Keys() {
+	for _, key := range wire.Keys(wire.Clients) {
 		name := kmsg.NameForKey(key)
 		m.requestBytes[key], m.responseBytes[key] = in.WithLabelValues(name), out.WithLabelValues(name)
 		m.duration[key] = duration.WithLabelValues(name)

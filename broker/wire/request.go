@@ -22,9 +22,9 @@ type Request struct {
 // Size in bytes, for limits and metrics.
 func (r *Request) Size() int { return len(r.Frame) + 4 }
 
-// ParseRequest reads the header (KIP-482 for flexible versions) and the body. An error means that
-// the connection cannot go on: what follows has no known meaning.
-func ParseRequest(frame []byte) (*Request, error) {
+// ParseRequest reads the header (KIP-482 for flexible versions) and the body of a request that came to
+// a listener. An error means that the connection cannot go on: what follows has no known meaning.
+func ParseRequest(l Listener, frame []byte) (*Request, error) {
 	if len(frame) < 8 {
 		return nil, errors.New("request header is cut short")
 	}
@@ -34,7 +34,7 @@ func ParseRequest(frame []byte) (*Request, error) {
 		Correlation: int32(binary.BigEndian.Uint32(frame[4:])),
 		Frame:       frame,
 	}
-	versions, ok := Served(r.Key)
+	versions, ok := Served(l, r.Key)
 	if !ok {
 		return nil, fmt.Errorf("api key %d is not served", r.Key)
 	}
@@ -42,9 +42,9 @@ func ParseRequest(frame []byte) (*Request, error) {
 		if r.Key == kmsg.ApiVersions.Int16() {
 			return r, nil
 		}
-		return nil, fmt.Errorf("%s version %d is not served: want %d to %d", kmsg.NameForKey(r.Key), r.Version, versions.Accepted, versions.Max)
+		return nil, fmt.Errorf("%s version %d is not served: want %d to %d", Name(r.Key), r.Version, versions.Accepted, versions.Max)
 	}
-	r.Body = kmsg.RequestForKey(r.Key)
+	r.Body = newRequest(r.Key)
 	r.Body.SetVersion(r.Version)
 	rest, err := r.clientID(frame[8:])
 	if err != nil {
@@ -56,7 +56,7 @@ func ParseRequest(frame []byte) (*Request, error) {
 		}
 	}
 	if err := r.Body.ReadFrom(rest); err != nil {
-		return nil, fmt.Errorf("%s version %d: body: %w", kmsg.NameForKey(r.Key), r.Version, err)
+		return nil, fmt.Errorf("%s version %d: body: %w", Name(r.Key), r.Version, err)
 	}
 	return r, nil
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -16,31 +17,62 @@ type Versions struct {
 	Accepted int16
 }
 
-// served holds exactly the keys with a handler in broker/api, with the ranges of Apache Kafka 4.4.
-var served = map[int16]Versions{
-	kmsg.Produce.Int16():              {Min: 0, Max: 13, Accepted: 3},
-	kmsg.Fetch.Int16():                {Min: 4, Max: 18, Accepted: 4},
-	kmsg.ListOffsets.Int16():          {Min: 1, Max: 11, Accepted: 1},
-	kmsg.Metadata.Int16():             {Min: 0, Max: 13, Accepted: 0},
-	kmsg.ApiVersions.Int16():          {Min: 0, Max: 5, Accepted: 0},
-	kmsg.CreateTopics.Int16():         {Min: 2, Max: 7, Accepted: 2},
-	kmsg.DeleteTopics.Int16():         {Min: 1, Max: 6, Accepted: 1},
-	kmsg.InitProducerID.Int16():       {Min: 0, Max: 5, Accepted: 0},
-	kmsg.OffsetForLeaderEpoch.Int16(): {Min: 2, Max: 4, Accepted: 2},
+// Listener of a node, by who connects to it.
+type Listener uint8
+
+const (
+	// Clients is where Kafka clients connect.
+	Clients Listener = iota
+	// Peers is where the other nodes of the cluster connect.
+	Peers
+)
+
+// served holds exactly the keys with a handler in broker/api, by listener, with the ranges of Apache
+// Kafka 4.4. Peers send the newest version only.
+var served = [...]map[int16]Versions{
+	Clients: {
+		kmsg.Produce.Int16():              {Min: 0, Max: 13, Accepted: 3},
+		kmsg.Fetch.Int16():                {Min: 4, Max: 18, Accepted: 4},
+		kmsg.ListOffsets.Int16():          {Min: 1, Max: 11, Accepted: 1},
+		kmsg.Metadata.Int16():             {Min: 0, Max: 13, Accepted: 0},
+		kmsg.ApiVersions.Int16():          {Min: 0, Max: 5, Accepted: 0},
+		kmsg.CreateTopics.Int16():         {Min: 2, Max: 7, Accepted: 2},
+		kmsg.DeleteTopics.Int16():         {Min: 1, Max: 6, Accepted: 1},
+		kmsg.InitProducerID.Int16():       {Min: 0, Max: 5, Accepted: 0},
+		kmsg.OffsetForLeaderEpoch.Int16(): {Min: 2, Max: 4, Accepted: 2},
+		kmsg.ElectLeaders.Int16():         {Min: 0, Max: 2, Accepted: 0},
+	},
+	Peers: {
+		kmsg.Fetch.Int16():              {Min: 18, Max: 18, Accepted: 18},
+		kmsg.ApiVersions.Int16():        {Min: 0, Max: 5, Accepted: 0},
+		kmsg.CreateTopics.Int16():       {Min: 7, Max: 7, Accepted: 7},
+		kmsg.DeleteTopics.Int16():       {Min: 6, Max: 6, Accepted: 6},
+		kmsg.InitProducerID.Int16():     {Min: 5, Max: 5, Accepted: 5},
+		kmsg.ElectLeaders.Int16():       {Min: 2, Max: 2, Accepted: 2},
+		kmsg.DescribeQuorum.Int16():     {Min: 2, Max: 2, Accepted: 0},
+		kmsg.AlterPartition.Int16():     {Min: 3, Max: 3, Accepted: 3},
+		kmsg.BrokerRegistration.Int16(): {Min: 4, Max: 4, Accepted: 4},
+		kmsg.BrokerHeartbeat.Int16():    {Min: 1, Max: 1, Accepted: 1},
+		QuorumMessageKey:                {},
+		MetadataTailKey:                 {},
+	},
 }
 
-// Served gives the versions of a key; ok is false for a key that is not served.
-func Served(key int16) (v Versions, ok bool) {
-	v, ok = served[key]
+// Served gives the versions of a key on a listener; ok is false for a key that is not served there.
+func Served(l Listener, key int16) (v Versions, ok bool) {
+	v, ok = served[l][key]
 	return v, ok
 }
 
-// Keys lists the served API keys, ascending.
-func Keys() []int16 {
-	keys := make([]int16, 0, len(served))
-	for key := range served {
-		keys = append(keys, key)
+// Keys lists the API keys served on a listener, ascending.
+func Keys(l Listener) []int16 { return slices.Sorted(maps.Keys(served[l])) }
+
+// AllKeys lists the API keys served on any listener, ascending.
+func AllKeys() []int16 {
+	var keys []int16
+	for l := range served {
+		keys = append(keys, Keys(Listener(l))...)
 	}
 	slices.Sort(keys)
-	return keys
+	return slices.Compact(keys)
 }

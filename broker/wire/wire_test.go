@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -12,35 +13,62 @@ import (
 
 func heap(n int) []byte { return make([]byte, n) }
 
+// listeners of a node.
+var listeners = []Listener{Clients, Peers}
+
 // Every version of every served key survives the way from a client's formatter to our parser.
 func TestParseEveryServedVersion(t *testing.T) {
 	formatter := kmsg.NewRequestFormatter(kmsg.FormatterClientID("client"))
-	for _, key := range Keys() {
-		versions, _ := Served(key)
-		for v := versions.Accepted; v <= versions.Max; v++ {
-			body := kmsg.RequestForKey(key)
-			body.SetVersion(v)
-			frame, err := ReadFrame(bytes.NewReader(formatter.AppendRequest(nil, body, 77)), heap)
-			if err != nil {
-				t.Fatalf("key %d version %d: %v", key, v, err)
+	for _, l := range listeners {
+		for _, key := range Keys(l) {
+			versions, _ := Served(l, key)
+			for v := versions.Accepted; v <= versions.Max; v++ {
+				body := newRequest(key)
+				body.SetVersion(v)
+				if tail, ok := body.(*MetadataTailRequest); ok {
+					tail.Offset, tail.Leader = 1<<40, -1
+				}
+				frame, err := ReadFrame(bytes.NewReader(formatter.AppendRequest(nil, body, 77)), heap)
+				if err != nil {
+					t.Fatalf("key %d version %d: %v", key, v, err)
+				}
+				r, err := ParseRequest(l, frame)
+				if err != nil {
+					t.Fatalf("key %d version %d: %v", key, v, err)
+				}
+				if r.Key != key || r.Version != v || r.Correlation != 77 || r.ClientID != "client" || r.Body.GetVersion() != v {
+					t.Fatalf("key %d version %d: parsed %+v", key, v, r)
+				}
+				if tail, ok := r.Body.(*MetadataTailRequest); ok && *tail != *body.(*MetadataTailRequest) {
+					t.Fatalf("parsed %+v, sent %+v", tail, body)
+				}
 			}
-			r, err := ParseRequest(frame)
-			if err != nil {
-				t.Fatalf("key %d version %d: %v", key, v, err)
-			}
-			if r.Key != key || r.Version != v || r.Correlation != 77 || r.ClientID != "client" || r.Body.GetVersion() != v {
-				t.Fatalf("key %d version %d: parsed %+v", key, v, r)
-			}
+		}
+	}
+}
+
+func TestMetadataTailResponse(t *testing.T) {
+	want := MetadataTailResponse{ErrorCode: 6, Leader: -1, Term: 7, Image: []byte("image"), SnapshotEnd: 1 << 40, Batches: []byte("batches")}
+	bytes := want.AppendTo(nil)
+	var got MetadataTailResponse
+	if err := got.ReadFrom(bytes); err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("read %+v, %v; wrote %+v", got, err, want)
+	}
+	for n := range 22 + len("image") {
+		if got.ReadFrom(bytes[:n]) == nil {
+			t.Errorf("%d of %d bytes were read without an error", n, len(bytes))
 		}
 	}
 }
 
 // kmsg must know every version that we advertise: else we would promise what we cannot parse.
 func TestAdvertisedVersionsAreKnown(t *testing.T) {
-	for _, key := range Keys() {
-		versions, _ := Served(key)
-		if most := kmsg.RequestForKey(key).MaxVersion(); versions.Max > most {
-			t.Errorf("%s: advertised up to %d, known up to %d", kmsg.NameForKey(key), versions.Max, most)
+	for _, l := range listeners {
+		for _, key := range Keys(l) {
+			versions, _ := Served(l, key)
+			if most := newRequest(key).MaxVersion(); versions.Max > most {
+				t.Errorf("%s: advertised up to %d, known up to %d", Name(key), versions.Max, most)
+			}
 		}
 	}
 }
@@ -59,11 +87,12 @@ func TestBadRequests(t *testing.T) {
 		"unserved key":       {frame(kmsg.JoinGroup.Int16(), 5), "api key 11 is not served"},
 		"version too high":   {append([]byte{0, 1, 0, 99}, frame(1, 4)[4:]...), "Fetch version 99 is not served: want 4 to 18"},
 		"produce version 2":  {append([]byte{0, 0, 0, 2}, frame(0, 3)[4:]...), "Produce version 2 is not served: want 3 to 13"},
+		"a peer's key":       {frame(kmsg.AlterPartition.Int16(), 3), "api key 56 is not served"},
 		"cut body":           {frame(1, 12)[:30], "body"},
 		"cut header":         {frame(1, 12)[:9], "client id"},
 		"client id too long": {append(frame(1, 4)[:8], 0x7f, 0xff), "client id of 32767 bytes"},
 	} {
-		if _, err := ParseRequest(c.frame); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := ParseRequest(Clients, c.frame); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
 	}
@@ -88,7 +117,7 @@ func TestFrameLengths(t *testing.T) {
 func TestResponseHeaders(t *testing.T) {
 	for key, tags := range map[int16]int{kmsg.ApiVersions.Int16(): 0, kmsg.Metadata.Int16(): 1} {
 		body := kmsg.ResponseForKey(key)
-		versions, _ := Served(key)
+		versions, _ := Served(Clients, key)
 		body.SetVersion(versions.Max)
 		got := AppendResponse(nil, 5, body)
 		if want := 4 + 4 + tags + len(body.AppendTo(nil)); len(got) != want || int(got[3]) != want-4 || got[7] != 5 {
@@ -117,7 +146,7 @@ func (r testRecords) Append(buf []byte, p *kmsg.FetchResponseTopicPartition) ([]
 // Our encoder of fetch responses gives what kmsg gives, in every version, whether or not the
 // records turn out shorter than announced, and if some cannot be read.
 func TestAppendFetchIsKmsg(t *testing.T) {
-	versions, _ := Served(kmsg.Fetch.Int16())
+	versions, _ := Served(Clients, kmsg.Fetch.Int16())
 	for version := versions.Min; version <= versions.Max; version++ {
 		for _, slack := range []int{0, 1, 200, 1 << 22} {
 			resp := kmsg.NewPtrFetchResponse()
@@ -155,14 +184,14 @@ func TestAppendFetchIsKmsg(t *testing.T) {
 
 func FuzzParseRequest(f *testing.F) {
 	formatter := kmsg.NewRequestFormatter()
-	for _, key := range Keys() {
-		versions, _ := Served(key)
+	for _, key := range Keys(Clients) {
+		versions, _ := Served(Clients, key)
 		body := kmsg.RequestForKey(key)
 		body.SetVersion(versions.Max)
 		f.Add(formatter.AppendRequest(nil, body, 1)[4:])
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		if r, err := ParseRequest(frame); err == nil && r.Body == nil && r.Key != kmsg.ApiVersions.Int16() {
+		if r, err := ParseRequest(Clients, frame); err == nil && r.Body == nil && r.Key != kmsg.ApiVersions.Int16() {
 			t.Fatalf("no body and no error: %+v", r)
 		}
 	})

@@ -68,7 +68,7 @@ func (c *client) ask(node int32, body kmsg.Request, done func(*request, kmsg.Res
 		conn = c.dial(node)
 	}
 	c.correlation++
-	versions, _ := wire.Served(body.Key())
+	versions, _ := wire.Served(wire.Clients, body.Key())
 	body.SetVersion(versions.Max)
 	r := &request{correlation: c.correlation, body: body, conn: conn, written: c.sim.now, done: done}
 	conn.waiting = append(conn.waiting, r)
