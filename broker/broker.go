@@ -95,6 +95,10 @@ func (b *Broker) serve(ctx context.Context, cfg Config, files env.FS, clusterID 
 	if _, err := crand.Read(seed[:]); err != nil {
 		return fmt.Errorf("draw a seed: %w", err)
 	}
+	var incarnation metadata.Incarnation
+	if _, err := crand.Read(incarnation[:]); err != nil {
+		return fmt.Errorf("draw an incarnation: %w", err)
+	}
 	var events io.Writer // not a nil *os.File in an interface
 	if b.events != nil {
 		events = b.events
@@ -107,12 +111,14 @@ func (b *Broker) serve(ctx context.Context, cfg Config, files env.FS, clusterID 
 			},
 			Controller: controller.Config{
 				Seed: binary.LittleEndian.Uint64(seed[:]), DefaultPartitions: cfg.DefaultPartitions,
-				DefaultReplication: 1, MaxPartitions: 100_000,
+				DefaultReplication: 1, MaxPartitions: 100_000, SessionTimeout: 9 * time.Second,
+				LastKnownLeader: true,
 			},
 			ClusterID: clusterID,
-			Brokers:   []metadata.Broker{{ID: cfg.NodeID, Host: host, Port: int32(portNumber)}},
-			Log:       log.Config{SegmentBytes: cfg.SegmentBytes, Bugs: cfg.Bugs},
-			Flush:     cfg.Flush, FlushInterval: cfg.FlushInterval, Bugs: cfg.Bugs,
+			Roles:     node.Roles{Controller: true, Broker: true}, Voters: []node.Voter{{ID: cfg.NodeID}},
+			Endpoints: node.Endpoints{Host: host, Port: int32(portNumber)}, Incarnation: incarnation,
+			Log:   log.Config{SegmentBytes: cfg.SegmentBytes, Bugs: cfg.Bugs},
+			Flush: cfg.Flush, FlushInterval: cfg.FlushInterval, Bugs: cfg.Bugs,
 		},
 		FS: files, Clients: b.clients, Metrics: b.metrics, Events: events, Log: cfg.Log,
 	})

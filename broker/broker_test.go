@@ -223,7 +223,12 @@ func TestEvents(t *testing.T) {
 		name, _, _ := strings.Cut(rest, `"`)
 		names = append(names, name)
 	}
-	want := "node-started log-recovered topic-created node-stopped log-recovered node-started node-stopped"
+	want := strings.Join([]string{
+		"quorum-leader controller-active broker-registered broker-unfenced node-started",
+		"log-recovered became-leader topic-created node-stopped",
+		"quorum-leader controller-active broker-registered leader-elected log-recovered became-follower",
+		"broker-unfenced leader-elected became-leader node-started node-stopped",
+	}, " ")
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("events\n%s\nwant\n%s", got, want)
 	}

@@ -15,6 +15,9 @@ import (
 //   - v0 reads an empty list as all topics; from v1 null is all and an empty list is none
 //   - a topic that is not there is created with the defaults if both the broker and the client
 //     (v4) allow it; the client sees it in its next request, as with Apache Kafka
+//   - the controller that is named is this broker: it carries to the active controller what only that
+//     one decides, and clients may not be able to reach that one (as in KRaft)
+//   - a partition without a leader has LEADER_NOT_AVAILABLE; replicas of fenced brokers are offline
 //   - authorised operations are not computed: there are no ACLs
 //
 // Versions
@@ -32,7 +35,7 @@ func (h *clusterMetadata) start(s *Session, c *call, _ time.Time, fx *actor.Effe
 			topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, -1, -1
 			create.Topics = append(create.Topics, topic)
 		}
-		fx.Send(Controller, ControllerRequest{From: s.self, Call: c.id, Body: create})
+		fx.Send(Uplink, ControllerRequest{From: s.self, Call: c.id, Body: create})
 		return
 	}
 	c.finish(h.answer(s, req, c.request.Version, nil))
@@ -64,15 +67,18 @@ func (h *clusterMetadata) replied(s *Session, c *call, m ControllerReply) {
 
 func (h *clusterMetadata) answer(s *Session, req *kmsg.MetadataRequest, version int16, failed map[string]int16) *kmsg.MetadataResponse {
 	resp := req.ResponseKind().(*kmsg.MetadataResponse)
-	resp.ClusterID, resp.ControllerID = kmsg.StringPtr(s.image.ClusterID), s.image.Controller
+	resp.ClusterID, resp.ControllerID = kmsg.StringPtr(s.image.ClusterID), s.cfg.NodeID
 	for _, b := range s.image.Brokers {
 		broker := kmsg.NewMetadataResponseBroker()
 		broker.NodeID, broker.Host, broker.Port = b.ID, b.Host, b.Port
+		if b.Rack != "" {
+			broker.Rack = kmsg.StringPtr(b.Rack)
+		}
 		resp.Brokers = append(resp.Brokers, broker)
 	}
 	if req.Topics == nil || version == 0 && len(req.Topics) == 0 {
 		for _, name := range s.image.Names() {
-			resp.Topics = append(resp.Topics, describe(s.image.Topic(name)))
+			resp.Topics = append(resp.Topics, s.describe(s.image.Topic(name)))
 		}
 		return resp
 	}
@@ -95,14 +101,14 @@ func (h *clusterMetadata) one(s *Session, asked *kmsg.MetadataRequestTopic, fail
 		missing = kerr.UnknownTopicID.Code
 	}
 	if topic != nil {
-		return describe(topic)
+		return s.describe(topic)
 	}
 	out := kmsg.NewMetadataResponseTopic()
 	out.Topic, out.TopicID, out.ErrorCode = asked.Topic, asked.TopicID, missing
 	return out
 }
 
-func describe(topic *metadata.Topic) kmsg.MetadataResponseTopic {
+func (s *Session) describe(topic *metadata.Topic) kmsg.MetadataResponseTopic {
 	out := kmsg.NewMetadataResponseTopic()
 	out.Topic, out.TopicID = kmsg.StringPtr(topic.Name), topic.ID
 	out.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(topic.Partitions))
@@ -111,6 +117,14 @@ func describe(topic *metadata.Topic) kmsg.MetadataResponseTopic {
 		from := &topic.Partitions[i]
 		p.Partition, p.Leader, p.LeaderEpoch = from.Index, from.Leader, from.LeaderEpoch
 		p.Replicas, p.ISR = from.Replicas, from.ISR
+		for _, id := range from.Replicas {
+			if b := s.image.Broker(id); b == nil || b.Fenced {
+				p.OfflineReplicas = append(p.OfflineReplicas, id)
+			}
+		}
+		if from.Leader == metadata.NoLeader {
+			p.ErrorCode = kerr.LeaderNotAvailable.Code
+		}
 		out.Partitions[i] = p
 	}
 	return out

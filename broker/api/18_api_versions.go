@@ -13,7 +13,7 @@ import (
 // softwareName is what the name and version of a client's software must match (KIP-511).
 var softwareName = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
 
-// ApiVersions (key 18): the API keys and versions that this broker serves.
+// ApiVersions (key 18): the API keys and versions that this listener serves.
 //
 // Behaviour
 //   - a version above those served is answered in the format of version 0 with
@@ -26,11 +26,11 @@ var softwareName = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9]
 //     minimum of 0; 5 cluster and node id checked by the client
 type apiVersions struct{}
 
-func (h *apiVersions) start(_ *Session, c *call, _ time.Time, _ *actor.Effects) {
+func (h *apiVersions) start(s *Session, c *call, _ time.Time, _ *actor.Effects) {
 	if c.request.Body == nil {
 		resp := kmsg.NewPtrApiVersionsResponse()
 		resp.ErrorCode = kerr.UnsupportedVersion.Code
-		resp.ApiKeys = servedKeys([]int16{kmsg.ApiVersions.Int16()})
+		resp.ApiKeys = servedKeys(s.listener, []int16{kmsg.ApiVersions.Int16()})
 		c.finish(resp)
 		resp.SetVersion(0)
 		return
@@ -40,14 +40,14 @@ func (h *apiVersions) start(_ *Session, c *call, _ time.Time, _ *actor.Effects) 
 	if c.request.Version >= 3 && !(softwareName.MatchString(req.ClientSoftwareName) && softwareName.MatchString(req.ClientSoftwareVersion)) {
 		resp.ErrorCode = kerr.InvalidRequest.Code
 	} else {
-		resp.ApiKeys = servedKeys(wire.Keys(wire.Clients))
+		resp.ApiKeys = servedKeys(s.listener, wire.Keys(s.listener))
 	}
 	c.finish(resp)
 }
 
-func servedKeys(keys []int16) (out []kmsg.ApiVersionsResponseApiKey) {
+func servedKeys(l wire.Listener, keys []int16) (out []kmsg.ApiVersionsResponseApiKey) {
 	for _, key := range keys {
-		versions, _ := wire.Served(wire.Clients, key)
+		versions, _ := wire.Served(l, key)
 		k := kmsg.NewApiVersionsResponseApiKey()
 		k.ApiKey, k.MinVersion, k.MaxVersion = key, versions.Min, versions.Max
 		out = append(out, k)

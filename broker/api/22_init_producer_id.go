@@ -27,7 +27,7 @@ func (h *initProducerID) start(s *Session, c *call, _ time.Time, fx *actor.Effec
 		c.finish(resp)
 		return
 	}
-	fx.Send(Controller, ControllerRequest{From: s.self, Call: c.id, Body: req})
+	fx.Send(Uplink, ControllerRequest{From: s.self, Call: c.id, Body: req})
 }
 
 func (h *initProducerID) replied(_ *Session, c *call, m ControllerReply) { c.finish(m.Body) }

@@ -68,6 +68,10 @@ type FetchRead struct {
 	Parts []FetchPart
 	// MaxBytes of all parts together; the first batch found is given whole even if it is larger.
 	MaxBytes int
+	// Replica is the broker that fetches, to have a copy: it sees the log to its end. -1 is a reader, who
+	// sees it to the high watermark. BrokerEpoch is the replica's process (KIP-903).
+	Replica     int32
+	BrokerEpoch int64
 	// Watch, if more than 0, asks for one FetchWake if the answer holds fewer bytes than that: once
 	// there are so many, or, where several shards are asked and nobody here can add up, once there
 	// are any more.
@@ -83,7 +87,9 @@ type FetchPart struct {
 	// Epoch is the leader epoch that the reader believes in, LastEpoch that of the record before
 	// Offset in its log; -1 if it does not say.
 	Epoch, LastEpoch int32
-	MaxBytes         int
+	// HighWatermark that a replica knows (KIP-1166).
+	HighWatermark int64
+	MaxBytes      int
 }
 
 // FetchData answers a FetchRead.
@@ -104,7 +110,9 @@ type FetchResult struct {
 	// Diverging is set if the reader's log is not the beginning of the leader's: it gets nothing, and
 	// must go back first (KIP-595).
 	Diverging *partition.DivergingEpoch
-	Source    actor.Source
+	// News is set if a replica does not know a high watermark that concerns what it has (KIP-1166).
+	News   bool
+	Source actor.Source
 	// Bytes is the most that Source holds.
 	Bytes int
 }
@@ -154,8 +162,9 @@ type EpochAnswer struct {
 	EndOffset   int64
 }
 
-// ControllerRequest asks the controller to decide; ControllerReply answers once the decision is
-// committed and applied on this node.
+// ControllerRequest asks the controller for a decision, or to take or tell what only controllers know.
+// ControllerReply answers it; a decision once it is committed. The Uplink takes it too: it carries the
+// request to the active controller, and answers once this node has applied what was decided.
 type ControllerRequest struct {
 	From actor.Address
 	Call uint64

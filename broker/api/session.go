@@ -12,9 +12,10 @@ import (
 )
 
 var (
-	// Controller and Metadata are the addresses of the node's two single actors.
+	// Controller, Metadata and Uplink are the addresses of the node's single actors.
 	Controller = actor.Address{Role: actor.Controller}
 	Metadata   = actor.Address{Role: actor.Metadata}
+	Uplink     = actor.Address{Role: actor.Uplink}
 )
 
 // call is one request being answered.
@@ -67,24 +68,42 @@ type (
 	}
 )
 
-// handlers makes the handler of each served key.
-var handlers = map[int16]func() handler{
-	kmsg.Produce.Int16():              func() handler { return new(produce) },
-	kmsg.Fetch.Int16():                func() handler { return new(fetch) },
-	kmsg.ListOffsets.Int16():          func() handler { return new(listOffsets) },
-	kmsg.Metadata.Int16():             func() handler { return new(clusterMetadata) },
-	kmsg.ApiVersions.Int16():          func() handler { return new(apiVersions) },
-	kmsg.CreateTopics.Int16():         func() handler { return new(toController) },
-	kmsg.DeleteTopics.Int16():         func() handler { return new(toController) },
-	kmsg.InitProducerID.Int16():       func() handler { return new(initProducerID) },
-	kmsg.OffsetForLeaderEpoch.Int16(): func() handler { return new(offsetForLeaderEpoch) },
-	kmsg.ElectLeaders.Int16():         func() handler { return new(toController) },
+// handlers makes the handler of each key that is served on a listener.
+var handlers = [...]map[int16]func() handler{
+	wire.Clients: {
+		kmsg.Produce.Int16():              func() handler { return new(produce) },
+		kmsg.Fetch.Int16():                func() handler { return new(fetch) },
+		kmsg.ListOffsets.Int16():          func() handler { return new(listOffsets) },
+		kmsg.Metadata.Int16():             func() handler { return new(clusterMetadata) },
+		kmsg.ApiVersions.Int16():          func() handler { return new(apiVersions) },
+		kmsg.CreateTopics.Int16():         func() handler { return new(toController) },
+		kmsg.DeleteTopics.Int16():         func() handler { return new(toController) },
+		kmsg.InitProducerID.Int16():       func() handler { return new(initProducerID) },
+		kmsg.OffsetForLeaderEpoch.Int16(): func() handler { return new(offsetForLeaderEpoch) },
+		kmsg.ElectLeaders.Int16():         func() handler { return new(toController) },
+	},
+	wire.Peers: {
+		kmsg.Fetch.Int16():              func() handler { return new(replicaFetch) },
+		kmsg.ApiVersions.Int16():        func() handler { return new(apiVersions) },
+		kmsg.CreateTopics.Int16():       func() handler { return new(toController) },
+		kmsg.DeleteTopics.Int16():       func() handler { return new(toController) },
+		kmsg.InitProducerID.Int16():     func() handler { return new(toController) },
+		kmsg.ElectLeaders.Int16():       func() handler { return new(toController) },
+		kmsg.DescribeQuorum.Int16():     func() handler { return new(toController) },
+		kmsg.AlterPartition.Int16():     func() handler { return new(toController) },
+		kmsg.BrokerRegistration.Int16(): func() handler { return new(toController) },
+		kmsg.BrokerHeartbeat.Int16():    func() handler { return new(toController) },
+		wire.QuorumMessageKey:           func() handler { return new(toController) },
+		wire.MetadataTailKey:            func() handler { return new(toController) },
+	},
 }
 
 // Session is the actor of one connection.
 type Session struct {
-	self  actor.Address
-	cfg   Config
+	self     actor.Address
+	cfg      Config
+	listener wire.Listener
+	// image of the cluster, for clients; peers ask for what needs none.
 	image *metadata.Image
 	// early holds requests that came before the first image.
 	early []Arrived
@@ -95,11 +114,13 @@ type Session struct {
 	// armed is when the next tick comes; zero for never.
 	armed  time.Time
 	closed bool
+	// replica is the fetch session of a follower, if one fetches here (KIP-227).
+	replica fetchSession
 }
 
-// NewSession makes the actor of a connection. Its first step must be Start.
-func NewSession(cfg Config, self actor.Address) *Session {
-	return &Session{self: self, cfg: cfg, calls: map[uint64]*call{}}
+// NewSession makes the actor of a connection to a listener. Its first step must be Start.
+func NewSession(cfg Config, self actor.Address, listener wire.Listener) *Session {
+	return &Session{self: self, cfg: cfg, listener: listener, calls: map[uint64]*call{}}
 }
 
 // Start is the first message of a session.
@@ -109,7 +130,9 @@ type Start struct{}
 func (s *Session) Step(now time.Time, message any, fx *actor.Effects) {
 	switch m := message.(type) {
 	case Start:
-		fx.Send(Metadata, Subscribe{s.self})
+		if s.listener == wire.Clients {
+			fx.Send(Metadata, Subscribe{s.self})
+		}
 	case NewImage:
 		s.image = m.Image
 		early := s.early
@@ -137,12 +160,12 @@ func (s *Session) begin(a Arrived, now time.Time, fx *actor.Effects) {
 	if s.closed {
 		return
 	}
-	if s.image == nil {
+	if s.image == nil && s.listener == wire.Clients {
 		s.early = append(s.early, a)
 		return
 	}
 	s.next++
-	c := &call{id: s.next, request: a.Request, handler: handlers[a.Request.Key]()}
+	c := &call{id: s.next, request: a.Request, handler: handlers[s.listener][a.Request.Key]()}
 	c.response = actor.Response{Correlation: a.Request.Correlation, Request: a.Request, Arrived: a.At}
 	s.queue = append(s.queue, c)
 	s.calls[c.id] = c
@@ -228,7 +251,9 @@ func (s *Session) expire(now time.Time, fx *actor.Effects) {
 // close gives up every call. What was asked of shards goes on, its answers find no call.
 func (s *Session) close(fx *actor.Effects) {
 	s.closed = true
-	fx.Send(Metadata, Unsubscribe{s.self})
+	if s.listener == wire.Clients {
+		fx.Send(Metadata, Unsubscribe{s.self})
+	}
 	for _, c := range s.queue {
 		for _, r := range c.response.Reads {
 			r.Source.Release()

@@ -20,6 +20,32 @@ const (
 	FlipOrder Name = "flip-order"
 	// CorruptPayload changes a byte of a record and stamps a matching checksum, now and then.
 	CorruptPayload Name = "corrupt-payload"
+	// AckEarly acknowledges what the leader has, before the rest of the ISR has it.
+	AckEarly Name = "ack-early"
+	// HWTruncate truncates a new follower to its high watermark in place of comparing epochs.
+	HWTruncate Name = "hw-truncate"
+	// Unclean elects replicas that may lack committed records, without being told to.
+	Unclean Name = "unclean"
+	// UnsyncedFollower fetches from the log end, synced or not.
+	UnsyncedFollower Name = "unsynced-follower"
+	// IsrExpandEarly... let a follower into the ISR without one of the conditions.
+	IsrExpandEarlyWatermark    Name = "isr-expand-early-watermark"
+	IsrExpandEarlyEpochStart   Name = "isr-expand-early-epoch-start"
+	IsrExpandEarlyOtherEpoch   Name = "isr-expand-early-other-epoch"
+	IsrExpandEarlyFenced       Name = "isr-expand-early-fenced"
+	IsrExpandEarlyShuttingDown Name = "isr-expand-early-shutting-down"
+	// IsrABA takes ISR changes without comparing partition epochs.
+	IsrABA Name = "isr-aba"
+	// RebornReplica takes a broker's new process for its former one.
+	RebornReplica Name = "reborn-replica"
+	// VoteUnsynced lets votes and acknowledgements of the metadata quorum leave before they are synced.
+	VoteUnsynced Name = "vote-unsynced"
+	// IsrNotMaximal commits without the members that are only proposed.
+	IsrNotMaximal Name = "isr-not-maximal"
+	// LastReplica ignores the eligible leader replicas: the last member stays in the ISR whatever happens.
+	LastReplica Name = "last-replica"
+	// StaleLeaderServes goes on leading when the metadata names another leader.
+	StaleLeaderServes Name = "stale-leader-serves"
 )
 
 // all maps every planted bug to its description.
@@ -29,6 +55,22 @@ var all = map[Name]string{
 	RecoveryDropsTail: "cut the last whole batch of every log at recovery",
 	FlipOrder:         "append two batches of one producer in the wrong order",
 	CorruptPayload:    "change a byte of a record and stamp a matching checksum",
+
+	AckEarly:                   "acknowledge what the leader has, before the rest of the ISR has it",
+	HWTruncate:                 "truncate a new follower to its high watermark, not by comparing epochs",
+	Unclean:                    "elect replicas that may lack committed records",
+	UnsyncedFollower:           "let a follower fetch from its log end, synced or not",
+	IsrExpandEarlyWatermark:    "let a follower into the ISR below the high watermark",
+	IsrExpandEarlyEpochStart:   "let a follower into the ISR below the start of the leader's epoch",
+	IsrExpandEarlyOtherEpoch:   "let a follower into the ISR by fetches of a former epoch",
+	IsrExpandEarlyFenced:       "let a fenced broker into the ISR",
+	IsrExpandEarlyShuttingDown: "let a broker that is about to stop into the ISR",
+	IsrABA:                     "take ISR changes without comparing partition epochs",
+	RebornReplica:              "take a broker's new process for its former one",
+	VoteUnsynced:               "let votes of the metadata quorum leave before they are synced",
+	IsrNotMaximal:              "commit without the ISR members that are only proposed",
+	LastReplica:                "keep the last member in the ISR whatever happens to it",
+	StaleLeaderServes:          "go on leading when the metadata names another leader",
 }
 
 // Set of planted bugs; nil is none.

@@ -17,8 +17,8 @@ const (
 )
 
 // RegisterBroker begins an uptime of a broker (KIP-631). The broker is fenced and gets the offset
-// of its registration as its epoch. Until its session is over, another process with its id is
-// refused with DUPLICATE_BROKER_REGISTRATION, and may ask again; the same process, that did not hear
+// of its registration as its epoch. As long as this controller hears of it, another process with its id
+// is refused with DUPLICATE_BROKER_REGISTRATION, and may ask again; the same process, that did not hear
 // the answer, is given it again.
 //
 // PreviousBrokerEpoch is the epoch that the broker had when it stopped, if it knows that it has lost
@@ -35,7 +35,7 @@ func (m *Machine) RegisterBroker(now time.Time, req *kmsg.BrokerRegistrationRequ
 		resp.ErrorCode = kerr.InvalidRequest.Code
 	case before != nil && before.Incarnation == record.Incarnation:
 		resp.BrokerEpoch = before.Epoch
-	case before.Active() && m.alive(before, now):
+	case before.Active() && m.heardOf(before, now):
 		resp.ErrorCode = kerr.DuplicateBrokerRegistration.Code
 	default:
 		d := m.begin()
@@ -86,9 +86,16 @@ func (m *Machine) fence(d *decision, brokers ...*metadata.Broker) {
 }
 
 // Tick looks at the clock: it fences the brokers whose session is over, and now and then gives
-// leaderships back to preferred replicas.
+// leaderships back to preferred replicas. A controller that stood still itself, as a process that was
+// paused, could hear nobody: it accuses nobody of silence, and every session begins anew.
 func (m *Machine) Tick(now time.Time) []metadata.Record {
 	d := m.begin()
+	if !m.ticked.IsZero() && now.Sub(m.ticked) >= m.cfg.SessionTimeout/2 {
+		for _, b := range m.image.Registered() {
+			m.contact(&b, now)
+		}
+	}
+	m.ticked = now
 	m.fence(d, m.expired(now)...)
 	if m.cfg.PreferredEvery > 0 {
 		if !m.nextPreferred.IsZero() && !now.Before(m.nextPreferred) {

@@ -14,7 +14,7 @@ func newMachine(seed uint64, brokers ...int32) *Machine {
 	for _, id := range brokers {
 		list = append(list, metadata.Broker{ID: id})
 	}
-	return New(Config{Seed: seed, DefaultPartitions: 3, DefaultReplication: 1, MaxPartitions: 100}, metadata.NewImage("test", 0, list))
+	return New(Config{Seed: seed, DefaultPartitions: 3, DefaultReplication: 1, MaxPartitions: 100}, metadata.NewImage("test", list))
 }
 
 func createRequest(name string, partitions int32, replication int16) *kmsg.CreateTopicsRequest {

@@ -53,6 +53,8 @@ type Machine struct {
 	nextProducerID int64
 	// sessions of unfenced brokers, by id; see sessions.go.
 	sessions map[int32]*session
+	// ticked is the time of the last Tick; zero before the first.
+	ticked time.Time
 	// nextPreferred is when leaderships are balanced next; zero until the first Tick.
 	nextPreferred time.Time
 }
@@ -80,7 +82,7 @@ func (m *Machine) Activate(now time.Time) {
 	for _, b := range m.image.Registered() {
 		m.contact(&b, now)
 	}
-	m.nextPreferred = time.Time{}
+	m.nextPreferred, m.ticked = time.Time{}, time.Time{}
 }
 
 // decision collects the records of one decision, each made in sight of those before it.

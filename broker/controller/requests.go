@@ -38,6 +38,54 @@ func both[R kmsg.Response](records []metadata.Record, resp R) ([]metadata.Record
 	return records, resp
 }
 
+// Refusal is the answer to a request that nothing was decided about: all that it asks for is refused.
+func Refusal(req kmsg.Request, err *kerr.Error, message string) kmsg.Response {
+	resp := req.ResponseKind()
+	switch r := resp.(type) {
+	case *kmsg.CreateTopicsResponse:
+		for _, asked := range req.(*kmsg.CreateTopicsRequest).Topics {
+			topic := kmsg.NewCreateTopicsResponseTopic()
+			topic.Topic, topic.NumPartitions, topic.ReplicationFactor = asked.Topic, -1, -1
+			r.Topics = append(r.Topics, topic)
+		}
+	case *kmsg.DeleteTopicsResponse:
+		for _, asked := range namedTopics(req.(*kmsg.DeleteTopicsRequest)) {
+			topic := kmsg.NewDeleteTopicsResponseTopic()
+			topic.Topic, topic.TopicID = asked.Topic, asked.TopicID
+			r.Topics = append(r.Topics, topic)
+		}
+	}
+	Refuse(resp, err, message)
+	return resp
+}
+
+// NotController reports whether the answer is that of a controller which is not active, and so has done
+// nothing about the request.
+func NotController(resp kmsg.Response) bool {
+	code := int16(0)
+	switch r := resp.(type) {
+	case *kmsg.CreateTopicsResponse:
+		if len(r.Topics) > 0 {
+			code = r.Topics[0].ErrorCode
+		}
+	case *kmsg.DeleteTopicsResponse:
+		if len(r.Topics) > 0 {
+			code = r.Topics[0].ErrorCode
+		}
+	case *kmsg.InitProducerIDResponse:
+		code = r.ErrorCode
+	case *kmsg.BrokerRegistrationResponse:
+		code = r.ErrorCode
+	case *kmsg.BrokerHeartbeatResponse:
+		code = r.ErrorCode
+	case *kmsg.AlterPartitionResponse:
+		code = r.ErrorCode
+	case *kmsg.ElectLeadersResponse:
+		code = r.ErrorCode
+	}
+	return code == kerr.NotController.Code
+}
+
 // Refuse turns an answer whose records were not committed into one that promises nothing: what it
 // granted becomes the error, what it had refused before stays refused. The message is given where
 // the response has room for one.

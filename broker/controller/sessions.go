@@ -14,6 +14,8 @@ type session struct {
 	until time.Time
 	// offset is how many metadata records the broker has applied, as it said last.
 	offset int64
+	// heard is set once the broker has been heard of by this controller.
+	heard bool
 	// released is how many metadata records the other brokers must have applied before the broker
 	// may stop: they hold its leaderships then. It counts while the broker is shutting down.
 	released int64
@@ -39,6 +41,13 @@ func (m *Machine) contact(b *metadata.Broker, now time.Time) *session {
 func (m *Machine) alive(b *metadata.Broker, now time.Time) bool {
 	s := m.sessions[b.ID]
 	return s == nil || m.cfg.SessionTimeout == 0 || now.Before(s.until)
+}
+
+// heardOf says that this controller has heard of an unfenced broker within its session. One that has just
+// taken over gives every broker a session, and knows nothing of any.
+func (m *Machine) heardOf(b *metadata.Broker, now time.Time) bool {
+	s := m.sessions[b.ID]
+	return s != nil && s.heard && m.alive(b, now)
 }
 
 // expired lists the unfenced brokers whose session is over, by id. One of which nothing is known
@@ -79,7 +88,7 @@ func (m *Machine) Heartbeat(now time.Time, req *kmsg.BrokerHeartbeatRequest) ([]
 		return nil, resp
 	}
 	if s := m.contact(b, now); s != nil {
-		s.offset = req.CurrentMetadataOffset
+		s.heard, s.offset = true, req.CurrentMetadataOffset
 	}
 	resp.IsCaughtUp = req.CurrentMetadataOffset > b.Epoch
 	d := m.begin()
@@ -103,7 +112,8 @@ func (m *Machine) Heartbeat(now time.Time, req *kmsg.BrokerHeartbeatRequest) ([]
 
 func (m *Machine) unfence(d *decision, b *metadata.Broker, now time.Time, offset int64) {
 	d.add(metadata.Record{UnfenceBroker: &metadata.BrokerRecord{ID: b.ID, Epoch: b.Epoch}})
-	m.contact(d.image.Broker(b.ID), now).offset = offset
+	s := m.contact(d.image.Broker(b.ID), now)
+	s.heard, s.offset = true, offset
 	m.repair(d, nobody, b.ID)
 }
 

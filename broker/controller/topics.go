@@ -246,12 +246,7 @@ func (m *Machine) assignManually(asked *kmsg.CreateTopicsRequestTopic) ([][]int3
 // DeleteTopics decides about each topic of the request on its own, by name or by id (v6, KIP-516).
 func (m *Machine) DeleteTopics(req *kmsg.DeleteTopicsRequest) ([]metadata.Record, *kmsg.DeleteTopicsResponse) {
 	resp := req.ResponseKind().(*kmsg.DeleteTopicsResponse)
-	asked := req.Topics
-	for _, name := range req.TopicNames {
-		topic := kmsg.NewDeleteTopicsRequestTopic()
-		topic.Topic = kmsg.StringPtr(name)
-		asked = append(asked, topic)
-	}
+	asked := namedTopics(req)
 	var records []metadata.Record
 	removed := map[metadata.TopicID]bool{}
 	for i := range asked {
@@ -269,6 +264,17 @@ func (m *Machine) DeleteTopics(req *kmsg.DeleteTopicsRequest) ([]metadata.Record
 		resp.Topics = append(resp.Topics, answer)
 	}
 	return records, resp
+}
+
+// namedTopics are the topics of the request in the form of version 6.
+func namedTopics(req *kmsg.DeleteTopicsRequest) []kmsg.DeleteTopicsRequestTopic {
+	asked := req.Topics
+	for _, name := range req.TopicNames {
+		topic := kmsg.NewDeleteTopicsRequestTopic()
+		topic.Topic = kmsg.StringPtr(name)
+		asked = append(asked, topic)
+	}
+	return asked
 }
 
 func (m *Machine) findTopic(name *string, id metadata.TopicID) (*metadata.Topic, *failure) {

@@ -42,7 +42,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 	cfg.PreferredEvery, cfg.PreferredImbalance = 5*time.Minute, 10
 	cfg.LastKnownLeader = !cfg.Bugs.LastReplica && !cfg.Bugs.Unclean
 	return &world{
-		t: t, cfg: cfg, m: New(cfg, metadata.NewImage("test", metadata.NoLeader, nil)),
+		t: t, cfg: cfg, m: New(cfg, metadata.NewImage("test", nil)),
 		now: time.Unix(1_700_000_000, 0), brokers: map[int32]*process{},
 	}
 }
@@ -228,7 +228,7 @@ func (w *world) alter(req *kmsg.AlterPartitionRequest) int16 {
 func (w *world) takeover() {
 	cfg := w.cfg
 	cfg.Seed += uint64(len(w.log))
-	m := New(cfg, metadata.NewImage("test", metadata.NoLeader, nil))
+	m := New(cfg, metadata.NewImage("test", nil))
 	m.Replay(w.log)
 	m.Activate(w.now)
 	w.m = m
@@ -238,7 +238,7 @@ func (w *world) takeover() {
 func (w *world) checkReplay() {
 	w.t.Helper()
 	have := w.m.Image().Snapshot()
-	other := New(w.cfg, metadata.NewImage("test", metadata.NoLeader, nil))
+	other := New(w.cfg, metadata.NewImage("test", nil))
 	other.Replay(w.log)
 	if got := other.Image().Snapshot(); !bytes.Equal(got, have) {
 		w.t.Errorf("replayed\n%s\ndecided\n%s", got, have)

@@ -10,7 +10,7 @@ func register(id int32) Record {
 }
 
 func TestBrokers(t *testing.T) {
-	empty := NewImage("c", NoLeader, nil)
+	empty := NewImage("c", nil)
 	im := empty.Apply([]Record{register(2), register(1), {UnfenceBroker: &BrokerRecord{ID: 2, Epoch: 0}}})
 	if b := im.Broker(2); b.Epoch != 0 || b.Fenced || !b.Active() || b.Rack != "a" {
 		t.Errorf("broker 2: %+v", b)
@@ -38,7 +38,7 @@ func TestBrokers(t *testing.T) {
 // A change sets what it has and raises the partition epoch; only a leader raises the leader epoch.
 func TestPartitionChanges(t *testing.T) {
 	id, leader, recovering := TopicID{1}, int32(2), true
-	im := NewImage("c", NoLeader, nil).Apply([]Record{
+	im := NewImage("c", nil).Apply([]Record{
 		{Topic: &TopicRecord{Name: "orders", ID: id}},
 		{Partition: &PartitionRecord{TopicID: id, Replicas: []int32{1, 2}, ISR: []int32{1, 2}, Leader: 1}},
 	})
@@ -77,7 +77,7 @@ func TestPartitionChanges(t *testing.T) {
 }
 
 func TestSnapshot(t *testing.T) {
-	im := NewImage("c", 5, nil).Apply([]Record{
+	im := NewImage("c", nil).Apply([]Record{
 		register(1), {Topic: &TopicRecord{Name: "orders", ID: TopicID{1}, Configs: map[string]string{MinISRConfig: "2"}}},
 		{Partition: &PartitionRecord{TopicID: TopicID{1}, Replicas: []int32{1}, ISR: []int32{1}, Leader: 1}},
 		{ProducerIDs: &ProducerIDsRecord{Next: 1000}},
@@ -86,11 +86,8 @@ func TestSnapshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(again.Snapshot(), im.Snapshot()) || again.Controller != NoLeader || again.TopicByID(TopicID{1}) == nil || again.Offset != 4 {
+	if !bytes.Equal(again.Snapshot(), im.Snapshot()) || again.TopicByID(TopicID{1}) == nil || again.Offset != 4 {
 		t.Errorf("%s\nfrom\n%s", again.Snapshot(), im.Snapshot())
-	}
-	if a, b := im.WithController(1), im; a.Controller != 1 || b.Controller != 5 || !bytes.Equal(a.Snapshot(), b.Snapshot()) {
-		t.Error("who controls is no part of a snapshot")
 	}
 	// Both go on alike.
 	more := []Record{register(2), {RemoveTopic: &RemoveTopicRecord{ID: TopicID{1}}}}

@@ -8,8 +8,6 @@ import (
 // Image is the state of a cluster after the records below Offset. It is never changed.
 type Image struct {
 	ClusterID string
-	// Controller is the node that decides, as this node knows; NoLeader if it knows none.
-	Controller int32
 	// Brokers are those that clients may be told of: registered and not fenced, by id.
 	Brokers []Broker
 	// Offset is the number of metadata records applied.
@@ -24,8 +22,8 @@ type Image struct {
 
 // NewImage is the image of a cluster without topics, in which the given brokers are registered. A
 // cluster whose brokers register themselves begins with none; a node that is alone gives itself.
-func NewImage(clusterID string, controller int32, brokers []Broker) *Image {
-	im := &Image{ClusterID: clusterID, Controller: controller}
+func NewImage(clusterID string, brokers []Broker) *Image {
+	im := &Image{ClusterID: clusterID}
 	im.setBrokers(slices.Clone(brokers))
 	return im
 }
@@ -52,13 +50,6 @@ func (im *Image) Partition(id TopicID, index int32) (*Topic, *Partition) {
 		return nil, nil
 	}
 	return topic, &topic.Partitions[index]
-}
-
-// WithController is the same image under another controller: no record says who that is.
-func (im *Image) WithController(id int32) *Image {
-	next := *im
-	next.Controller = id
-	return &next
 }
 
 // Apply gives the image after the records; im stays as it is. A record that speaks of a topic or

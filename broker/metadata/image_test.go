@@ -8,7 +8,7 @@ func TestImagesAreImmutable(t *testing.T) {
 	partition := func(index, leader int32) Record {
 		return Record{Partition: &PartitionRecord{TopicID: id, Index: index, Leader: leader}}
 	}
-	empty := NewImage("c", 0, nil)
+	empty := NewImage("c", nil)
 	one := empty.Apply([]Record{{Topic: &TopicRecord{Name: "orders", ID: id}}, partition(0, 1)})
 	two := one.Apply([]Record{partition(0, 2), partition(1, 2)})
 	none := two.Apply([]Record{{RemoveTopic: &RemoveTopicRecord{ID: id}}})

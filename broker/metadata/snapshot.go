@@ -19,8 +19,7 @@ type snapshot struct {
 }
 
 // Snapshot gives the image's bytes, from which FromSnapshot makes it again. They are canonical:
-// images after the same records have the same bytes, on every node. Who is the controller is no
-// part of them, as the quorum says that and no record does.
+// images after the same records have the same bytes, on every node.
 func (im *Image) Snapshot() []byte {
 	s := snapshot{
 		Version: snapshotVersion, ClusterID: im.ClusterID,
@@ -36,7 +35,7 @@ func (im *Image) Snapshot() []byte {
 	return encoded
 }
 
-// FromSnapshot makes an image from the bytes that Snapshot gave, with NoLeader for its controller.
+// FromSnapshot makes an image from the bytes that Snapshot gave.
 func FromSnapshot(encoded []byte) (*Image, error) {
 	var s snapshot
 	if err := json.Unmarshal(encoded, &s); err != nil {
@@ -45,7 +44,7 @@ func FromSnapshot(encoded []byte) (*Image, error) {
 	if s.Version != snapshotVersion {
 		return nil, fmt.Errorf("decode a metadata snapshot: it has version %d, this program reads version %d", s.Version, snapshotVersion)
 	}
-	im := NewImage(s.ClusterID, NoLeader, s.Brokers)
+	im := NewImage(s.ClusterID, s.Brokers)
 	im.Offset, im.NextProducerID = s.Offset, s.NextProducerID
 	im.topics, im.names = map[string]*Topic{}, map[TopicID]string{}
 	for _, topic := range s.Topics {

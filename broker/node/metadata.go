@@ -9,33 +9,50 @@ import (
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/event"
 	"github.com/logproof/logproof/broker/metadata"
+	"github.com/logproof/logproof/broker/partition"
 )
 
-// metadataActor applies committed records in order: it tells the shards which replicas they own,
-// waits until they have them, and only then shows the new image to the sessions. So a client
-// never hears of a partition that this node could not serve yet.
+// metadataActor applies committed records in order: it tells the shards which replicas they own and
+// what part they play, waits until they do, and only then shows the new image to the sessions. So a
+// client never hears of a partition that this node could not serve yet.
+//
+// Nothing is opened before this process is registered in the image: what the log says of an earlier
+// process, such as that it leads, is not true of this one.
 type metadataActor struct {
-	cfg   Config
+	cfg  Config
+	tail *tail // nil where the records come from the controller of this node
+	// image is what everybody here goes by.
 	image *metadata.Image
 	// next is the image that becomes visible when its shards are ready; nil if there is none.
 	next    *metadata.Image
 	waiting int
 	// backlog came while shards were getting ready.
-	backlog []metadata.Record
-	// begun is set once everything that was committed before this process is applied.
+	backlog []news
+	// sent is what the shards were told of the replicas here.
+	sent map[api.Replica]partition.State
+	// begun is set once this process serves clients.
 	begun    bool
 	sessions []actor.Address
 }
 
-// committed are the next records of the metadata log.
-type committed struct{ records []metadata.Record }
+type (
+	// news of the metadata log: its next records, or an image that replaces all of them so far.
+	news struct {
+		records []metadata.Record
+		image   *metadata.Image
+	}
+	// applied tells the uplink what everybody here goes by now.
+	applied struct{ image *metadata.Image }
+)
 
-// assign tells a shard to open the log of a replica, unassign to delete it; assigned answers both.
+// assign tells a shard of a replica, new or changed, unassign to delete it; assigned answers both.
 type (
 	assign struct {
 		replica api.Replica
 		topic   string
-		epoch   int32
+		state   partition.State
+		// leader is where the leader's peers reach it, if the partition has one.
+		leader metadata.Broker
 	}
 	unassign struct {
 		replica api.Replica
@@ -45,17 +62,24 @@ type (
 )
 
 func newMetadata(cfg Config) *metadataActor {
-	return &metadataActor{cfg: cfg, image: metadata.NewImage(cfg.ClusterID, cfg.Sessions.NodeID, cfg.Brokers)}
+	a := &metadataActor{cfg: cfg, image: metadata.NewImage(cfg.ClusterID, nil), sent: map[api.Replica]partition.State{}}
+	if !cfg.Roles.Controller {
+		a.tail = newTail(cfg)
+	}
+	return a
 }
 
 // Step implements actor.Actor.
 func (a *metadataActor) Step(_ time.Time, message any, fx *actor.Effects) {
 	switch m := message.(type) {
-	case committed:
-		a.backlog = append(a.backlog, m.records...)
-		if a.next == nil {
-			a.apply(fx)
-		}
+	case begin:
+		a.follow(fx)
+	case actor.CallDone:
+		a.told(m, fx)
+	case tailAgain:
+		a.follow(fx)
+	case news:
+		a.add(m, fx)
 	case assigned:
 		if a.waiting--; a.waiting == 0 {
 			a.publish(fx)
@@ -73,41 +97,95 @@ func (a *metadataActor) Step(_ time.Time, message any, fx *actor.Effects) {
 	}
 }
 
+func (a *metadataActor) add(m news, fx *actor.Effects) {
+	if last := len(a.backlog) - 1; last >= 0 && a.backlog[last].image == nil && m.image == nil {
+		a.backlog[last].records = append(a.backlog[last].records, m.records...)
+	} else {
+		a.backlog = append(a.backlog, m)
+	}
+	if a.next == nil {
+		a.apply(fx)
+	}
+}
+
 // apply begins with the backlog, up to its first deletion: the directory of a deleted topic must
 // be gone before another topic of that name opens it.
 func (a *metadataActor) apply(fx *actor.Effects) {
-	n := len(a.backlog)
-	if i := slices.IndexFunc(a.backlog, func(r metadata.Record) bool { return r.RemoveTopic != nil }); i >= 0 {
-		n = i + 1
-	}
-	records := a.backlog[:n:n]
-	a.backlog = a.backlog[n:]
-	a.next = a.image.Apply(records)
-	for _, r := range records {
-		switch {
-		case r.Partition != nil:
-			a.assign(r.Partition, fx)
-		case r.RemoveTopic != nil:
-			a.unassign(r.RemoveTopic.ID, records[:n-1], fx)
+	a.next = a.image
+	records := a.backlog[0].records
+	if image := a.backlog[0].image; image != nil {
+		a.next, records = image, nil
+		for _, name := range a.image.Names() {
+			if id := a.image.Topic(name).ID; image.TopicByID(id) == nil {
+				records = []metadata.Record{{RemoveTopic: &metadata.RemoveTopicRecord{ID: id}}} // first
+				break
+			}
 		}
+		if records == nil {
+			a.backlog = a.backlog[1:]
+		}
+	} else if i := slices.IndexFunc(records, deletes); i >= 0 && i+1 < len(records) {
+		a.backlog[0].records, records = records[i+1:], records[:i+1:i+1]
+	} else {
+		a.backlog = a.backlog[1:]
+	}
+	if n := len(records); n > 0 {
+		a.next = a.image.Apply(records)
+		if removed := records[n-1].RemoveTopic; removed != nil {
+			a.unassign(removed.ID, records[:n-1], fx)
+		}
+	}
+	if self := a.next.Broker(a.cfg.Sessions.NodeID); self != nil && self.Incarnation == a.cfg.Incarnation {
+		a.assignAll(fx)
 	}
 	if a.waiting == 0 {
 		a.publish(fx)
 	}
 }
 
-// assign opens a replica here, unless its topic is deleted further on in the same records.
-func (a *metadataActor) assign(r *metadata.PartitionRecord, fx *actor.Effects) {
-	topic := a.next.TopicByID(r.TopicID)
-	if topic == nil || r.Leader != a.cfg.Sessions.NodeID {
-		return
+func deletes(r metadata.Record) bool { return r.RemoveTopic != nil }
+
+// assignAll tells the shards of every replica here that is not as they were told.
+func (a *metadataActor) assignAll(fx *actor.Effects) {
+	sameBrokers := slices.Equal(a.image.Registered(), a.next.Registered())
+	for _, name := range a.next.Names() {
+		topic := a.next.Topic(name)
+		if sameBrokers && a.image.TopicByID(topic.ID) == topic {
+			continue
+		}
+		for i := range topic.Partitions {
+			if p := &topic.Partitions[i]; slices.Contains(p.Replicas, a.cfg.Sessions.NodeID) {
+				a.assign(topic, p, fx)
+			}
+		}
 	}
-	replica := api.Replica{Topic: r.TopicID, Partition: r.Index}
-	a.waiting++
-	fx.Send(api.ShardOf(replica, a.cfg.Sessions.Shards), assign{replica: replica, topic: topic.Name, epoch: r.LeaderEpoch})
 }
 
-// unassign deletes the replicas of a topic, also when the process that should have deleted them
+func (a *metadataActor) assign(topic *metadata.Topic, p *metadata.Partition, fx *actor.Effects) {
+	m := assign{
+		replica: api.Replica{Topic: topic.ID, Partition: p.Index}, topic: topic.Name,
+		state: partition.State{
+			Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch,
+			Replicas: p.Replicas, ISR: p.ISR, MinISR: topic.MinISR(p, a.cfg.Controller.DefaultMinISR),
+		},
+	}
+	for _, id := range p.Replicas {
+		if b := a.next.Broker(id); b != nil {
+			m.state.Brokers = append(m.state.Brokers, partition.Broker{ID: id, Epoch: b.Epoch, Fenced: b.Fenced, ShuttingDown: b.ShuttingDown})
+		}
+	}
+	if b := a.next.Broker(p.Leader); b != nil {
+		m.leader = *b
+	}
+	if before, ok := a.sent[m.replica]; ok && before.Equal(m.state) {
+		return
+	}
+	a.sent[m.replica] = m.state
+	a.waiting++
+	fx.Send(api.ShardOf(m.replica, a.cfg.Sessions.Shards), m)
+}
+
+// unassign deletes the replicas of a topic here, also when the process that should have deleted them
 // was killed: before are the records applied together with the deletion.
 func (a *metadataActor) unassign(id metadata.TopicID, before []metadata.Record, fx *actor.Effects) {
 	topic := a.image.Apply(before).TopicByID(id)
@@ -115,7 +193,11 @@ func (a *metadataActor) unassign(id metadata.TopicID, before []metadata.Record, 
 		return
 	}
 	for _, p := range topic.Partitions {
+		if !slices.Contains(p.Replicas, a.cfg.Sessions.NodeID) {
+			continue
+		}
 		replica := api.Replica{Topic: id, Partition: p.Index}
+		delete(a.sent, replica)
 		a.waiting++
 		fx.Send(api.ShardOf(replica, a.cfg.Sessions.Shards), unassign{replica: replica, topic: topic.Name})
 	}
@@ -135,19 +217,22 @@ func tell(old, next *metadata.Image, fx *actor.Effects) {
 	}
 }
 
-// publish makes the next image the image.
+// publish makes the next image the image. Clients are served once this process is unfenced.
 func (a *metadataActor) publish(fx *actor.Effects) {
 	if a.begun { // topics that were there before this process are no news
 		tell(a.image, a.next, fx)
 	}
 	a.image, a.next = a.next, nil
-	a.begun = a.begun || len(a.backlog) == 0
+	if !a.begun && len(a.backlog) == 0 {
+		self := a.image.Broker(a.cfg.Sessions.NodeID)
+		a.begun = self != nil && self.Incarnation == a.cfg.Incarnation && !self.Fenced
+	}
 	if a.begun {
 		for _, session := range a.sessions {
 			fx.Send(session, api.NewImage{Image: a.image})
 		}
 	}
-	fx.Send(api.Controller, applied{a.image.Offset})
+	fx.Send(api.Uplink, applied{a.image})
 	if len(a.backlog) > 0 {
 		a.apply(fx)
 	}

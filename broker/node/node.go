@@ -1,97 +1,96 @@
 package node
 
 import (
-	"fmt"
-	"time"
+	"errors"
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
-	"github.com/logproof/logproof/broker/bug"
-	"github.com/logproof/logproof/broker/controller"
 	"github.com/logproof/logproof/broker/env"
-	"github.com/logproof/logproof/broker/log"
-	"github.com/logproof/logproof/broker/metadata"
-	"github.com/logproof/logproof/broker/partition"
+	"github.com/logproof/logproof/broker/wire"
 )
 
-// Config of a node.
-type Config struct {
-	Sessions   api.Config
-	Controller controller.Config
-	// ClusterID and Brokers as clients see them.
-	ClusterID string
-	Brokers   []metadata.Broker
-	Log       log.Config
-	Flush     partition.Flush
-	// FlushInterval is how often FlushInterval syncs.
-	FlushInterval time.Duration
-	Bugs          bug.Set
-}
-
-// Node is the actors of one broker.
+// Node is the actors of one node; controller is nil without that role, the rest without the other.
 type Node struct {
 	cfg        Config
 	controller *controllerActor
 	metadata   *metadataActor
+	uplink     *uplink
 	shards     []*shard
 }
 
 // Open recovers the metadata log and makes the actors. The logs of partitions are recovered when
 // their shards are told of them, in the steps that follow Begin.
 func Open(fs env.FS, cfg Config) (*Node, error) {
-	if cfg.Sessions.Shards < 1 {
-		return nil, fmt.Errorf("node: %d shards: want at least 1", cfg.Sessions.Shards)
-	}
-	n := &Node{cfg: cfg}
-	var err error
-	if n.controller, err = openController(fs, cfg); err != nil {
+	cfg, err := cfg.complete()
+	if err != nil {
 		return nil, err
 	}
+	n := &Node{cfg: cfg}
+	if cfg.Roles.Controller {
+		if n.controller, err = openController(fs, cfg); err != nil {
+			return nil, err
+		}
+	}
+	if !cfg.Roles.Broker {
+		return n, nil
+	}
 	n.metadata = newMetadata(cfg)
+	if n.uplink, err = newUplink(fs, cfg); err != nil {
+		return nil, err
+	}
 	for i := range cfg.Sessions.Shards {
 		n.shards = append(n.shards, newShard(fs, cfg, int64(i)))
 	}
 	return n, nil
 }
 
-// begin is the first message of the controller.
+// begin is the first message of each actor that does something of its own accord.
 type begin struct{}
 
-// Begin is the message that starts the node: deliver it to Controller.
-func Begin() (to actor.Address, message any) { return api.Controller, begin{} }
+// Begin lists the messages that start the node, to be delivered in order.
+func (n *Node) Begin() (messages []actor.Send) {
+	if n.controller != nil {
+		messages = append(messages, actor.Send{To: api.Controller, Message: begin{}})
+	}
+	if n.metadata != nil {
+		messages = append(messages, actor.Send{To: api.Metadata, Message: begin{}}, actor.Send{To: api.Uplink, Message: begin{}})
+	}
+	return messages
+}
 
 // Actors lists the node's lasting actors. Sessions come and go: see NewSession.
 func (n *Node) Actors() map[actor.Address]actor.Actor {
-	actors := map[actor.Address]actor.Actor{api.Controller: n.controller, api.Metadata: n.metadata}
+	actors := map[actor.Address]actor.Actor{}
+	if n.controller != nil {
+		actors[api.Controller] = n.controller
+	}
+	if n.metadata != nil {
+		actors[api.Metadata], actors[api.Uplink] = n.metadata, n.uplink
+	}
 	for i, s := range n.shards {
 		actors[actor.Address{Role: actor.Shard, ID: int64(i)}] = s
 	}
 	return actors
 }
 
-// NewSession makes the actor of a new connection; its address must be unused in this node's life.
-func (n *Node) NewSession(id int64) (actor.Address, *api.Session) {
+// NewSession makes the actor of a new connection to a listener; its address must be unused in this node's
+// life.
+func (n *Node) NewSession(id int64, listener wire.Listener) (actor.Address, *api.Session) {
 	self := actor.Address{Role: actor.Session, ID: id}
-	return self, api.NewSession(n.cfg.Sessions, self)
+	return self, api.NewSession(n.cfg.Sessions, self, listener)
 }
 
 // Close syncs and closes every log, and marks them clean. No step may follow or be under way.
 func (n *Node) Close() error {
-	first := n.controller.quorum.Close()
-	for _, s := range n.shards {
-		if err := s.close(); err != nil && first == nil {
-			first = err
-		}
+	var errs []error
+	if n.controller != nil {
+		errs = append(errs, n.controller.quorum.Close())
 	}
-	return first
+	for _, s := range n.shards {
+		errs = append(errs, s.close())
+	}
+	if err := errors.Join(errs...); err != nil || n.uplink == nil {
+		return err
+	}
+	return n.uplink.close()
 }
-
-// Watermarks of one partition, for metrics.
-type Watermarks struct {
-	Topic                                  string
-	Partition                              int32
-	LogStart, HighWatermark, LogEnd, Bytes int64
-}
-
-// Report asks a shard for the watermarks of its partitions; they are given to Done within the step.
-type Report struct{ Done func([]Watermarks) }

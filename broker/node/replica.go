@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"strings"
 	"time"
@@ -19,16 +18,21 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// assign opens a replica's log, which recovers it. A log that cannot be opened stops the node: to
-// serve the rest as if nothing had happened would hide the loss.
-func (s *shard) assign(m assign, fx *actor.Effects) {
-	if s.replicas[m.replica] == nil {
-		r, err := s.open(m, fx)
-		if err != nil {
+// assign brings a replica into line with the metadata, and opens its log first, which recovers it. A log
+// that cannot be opened stops the node: to serve the rest as if nothing had happened would hide the loss.
+func (s *shard) assign(now time.Time, m assign, fx *actor.Effects) {
+	r := s.replicas[m.replica]
+	if r == nil {
+		var err error
+		if r, err = s.open(m, fx); err != nil {
 			fx.Fatal = fmt.Errorf("open %s: %w", replicaDir(m.topic, m.replica.Partition), err)
 			return
 		}
 		s.replicas[m.replica] = r
+	}
+	if err := s.enter(now, r, m, fx); err != nil {
+		fx.Fatal = fmt.Errorf("%s: %w", replicaDir(r.topic, r.id.Partition), err)
+		return
 	}
 	fx.Send(api.Metadata, assigned{})
 }
@@ -46,21 +50,9 @@ func (s *shard) open(m assign, fx *actor.Effects) (*replica, error) {
 		Topic: m.topic, Partition: m.replica.Partition, Clean: recovery.Clean, EndOffset: recovery.EndOffset,
 		Segments: recovery.Segments, Batches: recovery.Batches, TruncatedBytes: recovery.TruncatedBytes, Reason: recovery.Reason,
 	})
-	// Asked where the epoch before it ends, a leader must know before it has written anything (KIP-279).
-	if err := l.BeginEpoch(m.epoch); err != nil {
-		return nil, err
-	}
-	return &replica{id: m.replica, topic: m.topic, log: l, leader: s.lone(m.epoch, l.EndOffset())}, nil
-}
-
-// lone is the leader of a partition whose only replica is here. All that recovery kept is on disk, and
-// nobody else needs to have it: it is committed.
-func (s *shard) lone(epoch int32, end int64) *partition.Leader {
-	self := s.cfg.Sessions.NodeID
-	only := []int32{self}
-	return partition.NewLeader(partition.Config{Self: self, Flush: s.cfg.Flush},
-		partition.State{Leader: self, LeaderEpoch: epoch, Replicas: only, ISR: only, MinISR: 1},
-		partition.Log{End: end, Synced: end}, time.Time{})
+	// All that recovery kept is on stable storage. How much of it is committed, the others know.
+	end := l.EndOffset()
+	return &replica{id: m.replica, topic: m.topic, log: l, position: partition.Log{End: end, Synced: end, HighWatermark: l.StartOffset()}}, nil
 }
 
 // unassign deletes a replica. Whoever waits for it is told that it is gone.
@@ -70,10 +62,13 @@ func (s *shard) unassign(m unassign, fx *actor.Effects) {
 	if r != nil {
 		delete(s.replicas, m.replica)
 		r.deleted = true
-		for _, ack := range r.leader.Drain() {
-			fx.Send(ack.Ticket.To, refusal(ack.Ticket, kerr.UnknownTopicOrPartition, ""))
+		if r.leader != nil {
+			for _, ack := range r.leader.Drain() {
+				fx.Send(ack.Ticket.To, refusal(ack.Ticket, kerr.UnknownTopicOrPartition, ""))
+			}
 		}
-		s.wake(r, fx)
+		s.detach(r)
+		s.wakeAll(r, fx)
 		err = r.log.Delete()
 	} else {
 		err = s.sweep(m)
@@ -122,17 +117,8 @@ func claim(files env.FS, dir string, id metadata.TopicID) error {
 }
 
 func readOwner(files env.FS, dir string) (id metadata.TopicID, err error) {
-	f, err := files.Open(dir + "/" + ownerFile)
+	text, err := readSmall(files, dir+"/"+ownerFile)
 	if err != nil {
-		return id, err
-	}
-	defer f.Close()
-	size, err := f.Size()
-	if err != nil {
-		return id, err
-	}
-	text := make([]byte, min(size, 128))
-	if _, err := f.ReadAt(text, 0); err != nil && !errors.Is(err, io.EOF) {
 		return id, err
 	}
 	_, encoded, _ := strings.Cut(string(text), "topic_id: ")
@@ -143,34 +129,12 @@ func readOwner(files env.FS, dir string) (id metadata.TopicID, err error) {
 	return metadata.TopicID(raw), nil
 }
 
-// writeOwner makes the file whole before it has its name: a crash leaves all of it or none.
 func writeOwner(files env.FS, dir string, id metadata.TopicID) error {
-	name, temp := dir+"/"+ownerFile, dir+"/"+ownerFile+".tmp"
-	if err := ignoreMissing(files.Remove(temp)); err != nil {
-		return err
-	}
-	f, err := files.Create(temp)
-	if err != nil {
-		return err
-	}
 	text := "version: 0\ntopic_id: " + base64.RawURLEncoding.EncodeToString(id[:]) + "\n"
-	_, err = f.WriteAt([]byte(text), 0)
-	if err == nil {
-		err = f.Sync()
+	if err := replaceSmall(files, dir+"/"+ownerFile, []byte(text)); err != nil {
+		return err
 	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = files.Rename(temp, name)
-	}
-	if err == nil {
-		err = files.SyncDir(dir)
-	}
-	if err == nil {
-		err = files.SyncDir(".")
-	}
-	return err
+	return files.SyncDir(".")
 }
 
 // removeAll deletes a directory of files. The owner's file goes last: until then the rest can be
@@ -195,11 +159,4 @@ func removeAll(files env.FS, dir string) error {
 		return err
 	}
 	return files.SyncDir(".")
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }

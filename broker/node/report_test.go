@@ -31,9 +31,9 @@ func TestReplicasInOrder(t *testing.T) {
 	s := startNode(t, files, cfg)
 	createTopic(s, "orders", 6)
 	createTopic(s, "events", 6)
-	var marks []Watermarks
-	s.node.shards[0].report(Report{Done: func(all []Watermarks) { marks = all }})
-	if len(marks) != 12 || !slices.IsSortedFunc(marks, func(a, b Watermarks) int {
+	var marks []Replica
+	s.node.shards[0].report(Report{Done: func(all []Replica) { marks = all }})
+	if len(marks) != 12 || !slices.IsSortedFunc(marks, func(a, b Replica) int {
 		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
 	}) {
 		t.Errorf("reported %v", marks)
@@ -41,7 +41,7 @@ func TestReplicasInOrder(t *testing.T) {
 	if err := s.node.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// The first is the metadata log.
+	// The first is the metadata log; the node's own file is in no directory of a log.
 	if len(files.made) != 13 || !slices.IsSorted(files.made[1:]) {
 		t.Errorf("closed in the order %v", files.made)
 	}

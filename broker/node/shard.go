@@ -21,21 +21,32 @@ type shard struct {
 	self     actor.Address
 	fs       env.FS
 	cfg      Config
+	machine  partition.Config
 	replicas map[api.Replica]*replica
+	// sources are the brokers from which replicas here fetch, by id.
+	sources []*source
 	// dirty lists the replicas to sync at the next Drained, each once.
 	dirty []*replica
 	// watches of fetches that wait for data, by call.
 	watches map[watchKey]*watch
-	// interval is set while the timer of FlushInterval runs.
-	interval bool
+	// interval is set while the timer of FlushInterval runs, ticking while that of leaders does.
+	interval, ticking bool
 }
 
-// replica is one partition on this node.
+// replica is one partition on this node. It leads or it follows, once it has been told.
 type replica struct {
-	id     api.Replica
-	topic  string
-	log    *log.Log
-	leader *partition.Leader
+	id       api.Replica
+	topic    string
+	log      *log.Log
+	leader   *partition.Leader
+	follower *partition.Follower
+	// position is where the log stood when the last term ended.
+	position partition.Log
+	// source is where a follower fetches; resting is set while it must not, after an error of its own.
+	source  *source
+	resting bool
+	// cut is what a follower must cut as soon as no sync is under way; nil if nothing.
+	cut *partition.Truncation
 	// dirty is set while the replica stands in the shard's list, syncing while a sync is under way.
 	dirty, syncing bool
 	// deleted is set when the topic is gone but a sync is still under way.
@@ -44,23 +55,29 @@ type replica struct {
 	planted planted
 }
 
-// flushTick syncs what FlushInterval left.
-type flushTick struct{}
+// flushTick syncs what FlushInterval left, leaderTick tells leaders the time.
+type (
+	flushTick  struct{}
+	leaderTick struct{}
+)
 
 func newShard(fs env.FS, cfg Config, id int64) *shard {
 	return &shard{
 		self: actor.Address{Role: actor.Shard, ID: id}, fs: fs, cfg: cfg,
+		machine: partition.Config{
+			Self: cfg.Sessions.NodeID, Flush: cfg.Flush, ReplicaLagMax: cfg.Timing.ReplicaLagMax, Bugs: partitionBugs(cfg.Bugs),
+		},
 		replicas: map[api.Replica]*replica{}, watches: map[watchKey]*watch{},
 	}
 }
 
 // Step implements actor.Actor.
-func (s *shard) Step(_ time.Time, message any, fx *actor.Effects) {
+func (s *shard) Step(now time.Time, message any, fx *actor.Effects) {
 	switch m := message.(type) {
 	case api.ProducePart:
 		s.produce(m, fx)
 	case api.FetchRead:
-		s.read(m, fx)
+		s.read(now, m, fx)
 	case api.FetchUnwatch:
 		s.unwatch(watchKey{m.To, m.Call})
 	case api.OffsetQuery:
@@ -71,13 +88,22 @@ func (s *shard) Step(_ time.Time, message any, fx *actor.Effects) {
 		if s.cfg.Flush != partition.FlushInterval {
 			s.sync(fx)
 		}
+		s.fetch(fx)
 	case actor.SyncDone:
 		s.synced(m, fx)
+	case actor.CallDone:
+		s.fetched(m, fx)
+	case rested:
+		s.rested(m)
+	case altered:
+		s.altered(m, fx)
 	case flushTick:
 		s.interval = false
 		s.sync(fx)
+	case leaderTick:
+		s.tick(now, fx)
 	case assign:
-		s.assign(m, fx)
+		s.assign(now, m, fx)
 	case unassign:
 		s.unassign(m, fx)
 	case Report:
@@ -139,13 +165,32 @@ func (s *shard) synced(m actor.SyncDone, fx *actor.Effects) {
 		return
 	}
 	r.log.Synced(token.end)
-	if r.leader.Synced(token.end) {
-		s.committed(r, fx)
+	switch {
+	case r.leader != nil:
+		s.moved(r, r.leader.Synced(r.log.SyncedOffset()), fx)
+	case r.follower != nil:
+		if r.cut != nil {
+			s.truncate(r, *r.cut, fx)
+			return
+		}
+		r.follower.Synced(r.log.SyncedOffset())
 	}
 }
 
-// committed acts on a high watermark that moved, and on acknowledgements that are due or given up.
-func (s *shard) committed(r *replica, fx *actor.Effects) {
+// moved acts on what an event did to a leader: acknowledgements that are due or given up, fetches that
+// wait, and what it wants of the controller. news says that the high watermark moved or that
+// acknowledgements are due.
+func (s *shard) moved(r *replica, news bool, fx *actor.Effects) {
+	if news {
+		s.acknowledgeAll(r, fx)
+		s.wake(r, fx)
+	}
+	if proposal, ok := r.leader.Proposal(); ok {
+		fx.Send(api.Uplink, alter{s.self, r.id, proposal})
+	}
+}
+
+func (s *shard) acknowledgeAll(r *replica, fx *actor.Effects) {
 	start := r.log.StartOffset()
 	for _, ack := range r.leader.Due() {
 		fx.Send(ack.Ticket.To, api.ProduceDone{Call: ack.Ticket.Call, Part: ack.Ticket.Part, BaseOffset: ack.BaseOffset, LogStart: start})
@@ -153,7 +198,6 @@ func (s *shard) committed(r *replica, fx *actor.Effects) {
 	for _, ack := range r.leader.Refused() {
 		fx.Send(ack.Ticket.To, refusal(ack.Ticket, kerr.NotEnoughReplicasAfterAppend, ""))
 	}
-	s.wake(r, fx)
 }
 
 // ordered gives the replicas by topic and partition: what is done to all of them is done in the same
@@ -162,17 +206,6 @@ func (s *shard) ordered() []*replica {
 	return slices.SortedFunc(maps.Values(s.replicas), func(a, b *replica) int {
 		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.id.Partition, b.id.Partition))
 	})
-}
-
-func (s *shard) report(m Report) {
-	marks := make([]Watermarks, 0, len(s.replicas))
-	for _, r := range s.ordered() {
-		marks = append(marks, Watermarks{
-			Topic: r.topic, Partition: r.id.Partition, LogStart: r.log.StartOffset(),
-			HighWatermark: r.leader.HighWatermark(), LogEnd: r.leader.LogEnd(), Bytes: r.log.Size(),
-		})
-	}
-	m.Done(marks)
 }
 
 func (s *shard) close() error {

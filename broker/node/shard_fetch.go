@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"time"
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
@@ -12,9 +13,11 @@ import (
 
 // watch is a fetch that waits for data in some replicas of this shard.
 type watch struct {
-	key      watchKey
+	key watchKey
+	// reader is -1, or the broker that fetches to have a copy.
+	reader   int32
 	replicas []*replica
-	// from is the high watermark of replicas[i] that the fetch has seen.
+	// from is the end of replicas[i] that the fetch has seen.
 	from []int64
 	// need is how many bytes above from, over all replicas, wake the fetch.
 	need int64
@@ -26,14 +29,19 @@ type watchKey struct {
 }
 
 // read answers what readers may see, without touching a file: the ranges are read elsewhere.
-func (s *shard) read(m api.FetchRead, fx *actor.Effects) {
+func (s *shard) read(now time.Time, m api.FetchRead, fx *actor.Effects) {
 	data := api.FetchData{Call: m.Call, Round: m.Round, Results: make([]api.FetchResult, 0, len(m.Parts))}
 	left, bytes, failed := m.MaxBytes, 0, false
 	for _, part := range m.Parts {
-		result := s.readPart(part, left)
+		var result api.FetchResult
+		if m.Replica >= 0 {
+			result = s.copyPart(now, m, part, left, fx)
+		} else {
+			result = s.readPart(part, left)
+		}
 		left -= result.Bytes
 		bytes += result.Bytes
-		failed = failed || result.Error != 0 || result.Diverging != nil
+		failed = failed || result.Error != 0 || result.Diverging != nil || result.News
 		data.Results = append(data.Results, result)
 	}
 	if m.Watch > 0 && bytes < m.Watch && !failed {
@@ -47,32 +55,71 @@ func (s *shard) read(m api.FetchRead, fx *actor.Effects) {
 	fx.Send(m.To, data)
 }
 
+// readPart is what a reader sees of one partition: what is committed.
 func (s *shard) readPart(part api.FetchPart, left int) api.FetchResult {
-	result := api.FetchResult{Part: part.Part, HighWatermark: -1, LogStart: -1, LeaderEpoch: -1}
-	r, code := s.lead(part.Replica, part.Epoch)
-	if code != nil {
-		result.Error = code.Code
+	r, result := s.leading(part)
+	if r == nil {
 		return result
 	}
 	watermark := r.leader.HighWatermark()
-	result.HighWatermark, result.LogStart, result.LeaderEpoch = watermark, r.log.StartOffset(), r.leader.Epoch
-	if part.Offset < r.log.StartOffset() {
-		result.Error = kerr.OffsetOutOfRange.Code
-		return result
-	}
-	if d, diverging := partition.Diverging(r.log, part.LastEpoch, part.Offset); diverging {
-		at := d // on the heap only if it is needed
-		result.Diverging = &at
-		return result
-	}
 	switch {
 	case part.Offset > r.leader.LogEnd():
 		result.Error = kerr.OffsetOutOfRange.Code
-		return result
-	case part.Offset >= watermark || left <= 0:
+	case part.Offset < watermark && left > 0:
+		r.plan(&result, part.Offset, watermark, min(part.MaxBytes, left))
+	}
+	return result
+}
+
+// copyPart is what a follower sees of one partition: all there is. Its fetch says what it has, which is
+// told once: the same fetch may be looked at again when there is more.
+func (s *shard) copyPart(now time.Time, m api.FetchRead, part api.FetchPart, left int, fx *actor.Effects) api.FetchResult {
+	r, result := s.leading(part)
+	if r == nil || result.Diverging != nil {
 		return result
 	}
-	source, err := r.log.Read(part.Offset, watermark, min(part.MaxBytes, left))
+	if m.Round == 1 {
+		news, refused := r.leader.Fetched(partition.Fetch{
+			Replica: m.Replica, BrokerEpoch: m.BrokerEpoch, LeaderEpoch: part.Epoch, LastEpoch: part.LastEpoch,
+			Offset: part.Offset, HighWatermark: part.HighWatermark,
+		}, now)
+		if refused != nil {
+			result.Error = refused.Code
+			return result
+		}
+		s.moved(r, news, fx)
+		result.HighWatermark = r.leader.HighWatermark()
+	}
+	result.News = r.leader.Behind(m.Replica)
+	if end := r.leader.LogEnd(); part.Offset < end && left > 0 {
+		r.plan(&result, part.Offset, end, min(part.MaxBytes, left))
+	}
+	return result
+}
+
+// leading begins the answer for one partition; no replica comes with one that is complete.
+func (s *shard) leading(part api.FetchPart) (*replica, api.FetchResult) {
+	result := api.FetchResult{Part: part.Part, HighWatermark: -1, LogStart: -1, LeaderEpoch: -1}
+	r, code := s.find(part.Replica, part.Epoch)
+	if code != nil {
+		result.Error = code.Code
+		return nil, result
+	}
+	result.HighWatermark, result.LogStart, result.LeaderEpoch = r.leader.HighWatermark(), r.log.StartOffset(), r.leader.Epoch
+	if part.Offset < r.log.StartOffset() {
+		result.Error = kerr.OffsetOutOfRange.Code
+		return nil, result
+	}
+	if d, diverging := partition.Diverging(r.log, part.LastEpoch, part.Offset); diverging {
+		result.Diverging = &d
+		return nil, result
+	}
+	return r, result
+}
+
+// plan adds the range to be read.
+func (r *replica) plan(result *api.FetchResult, offset, bound int64, most int) {
+	source, err := r.log.Read(offset, bound, most)
 	switch {
 	case errors.Is(err, log.ErrOffsetOutOfRange):
 		result.Error = kerr.OffsetOutOfRange.Code
@@ -81,16 +128,17 @@ func (s *shard) readPart(part api.FetchPart, left int) api.FetchResult {
 	default:
 		result.Source, result.Bytes = source, source.Len()
 	}
-	return result
 }
 
-// lead finds a replica and checks the leader epoch that the client believes in (KIP-320); -1 is a
-// client that does not know one.
-func (s *shard) lead(id api.Replica, epoch int32) (*replica, *kerr.Error) {
+// find finds a replica that leads and checks the leader epoch that the client believes in (KIP-320); -1 is
+// a client that does not know one.
+func (s *shard) find(id api.Replica, epoch int32) (*replica, *kerr.Error) {
 	r := s.replicas[id]
 	switch {
 	case r == nil:
 		return nil, kerr.UnknownTopicOrPartition
+	case r.leader == nil:
+		return nil, kerr.NotLeaderForPartition
 	case epoch >= 0 && epoch < r.leader.Epoch:
 		return nil, kerr.FencedLeaderEpoch
 	case epoch > r.leader.Epoch:
@@ -103,11 +151,11 @@ func (s *shard) lead(id api.Replica, epoch int32) (*replica, *kerr.Error) {
 func (s *shard) watch(m api.FetchRead, need int) {
 	key := watchKey{m.To, m.Call}
 	s.unwatch(key)
-	w := &watch{key: key, need: int64(need)}
+	w := &watch{key: key, reader: m.Replica, need: int64(need)}
 	for _, part := range m.Parts {
-		if r := s.replicas[part.Replica]; r != nil {
+		if r := s.replicas[part.Replica]; r != nil && r.leader != nil {
 			w.replicas = append(w.replicas, r)
-			w.from = append(w.from, max(r.leader.HighWatermark(), part.Offset))
+			w.from = append(w.from, max(w.end(r), part.Offset))
 			r.watches = append(r.watches, w)
 		}
 	}
@@ -132,23 +180,49 @@ func (s *shard) unwatch(key watchKey) {
 	}
 }
 
-// wake tells the fetches that watch a replica, if they have enough now or the replica has gone.
+// wake tells the fetches that watch a replica that has more, if they have enough now: readers that there
+// is more to read, followers that they are behind in what they know (KIP-1166).
 func (s *shard) wake(r *replica, fx *actor.Effects) {
+	s.wakeIf(r, func(w *watch) bool { return w.bytes() >= w.need || w.reader >= 0 && r.leader.Behind(w.reader) }, fx)
+}
+
+// wakeReplicas tells the followers that a replica has more, committed or not.
+func (s *shard) wakeReplicas(r *replica, fx *actor.Effects) {
+	s.wakeIf(r, func(w *watch) bool { return w.reader >= 0 && w.bytes() >= w.need }, fx)
+}
+
+// wakeAll tells everybody that watches a replica that it does not lead any more, or has gone.
+func (s *shard) wakeAll(r *replica, fx *actor.Effects) {
+	s.wakeIf(r, func(*watch) bool { return true }, fx)
+}
+
+func (s *shard) wakeIf(r *replica, due func(*watch) bool, fx *actor.Effects) {
 	for i := len(r.watches) - 1; i >= 0; i-- {
 		if i >= len(r.watches) {
 			continue // a fetch that names a replica twice watches it twice, and is removed at once
 		}
-		if w := r.watches[i]; r.deleted || w.bytes() >= w.need {
+		if w := r.watches[i]; due(w) {
 			s.unwatch(w.key)
 			fx.Send(w.key.to, api.FetchWake{Call: w.key.call})
 		}
 	}
 }
 
+// end of what the watch may see of a replica that leads.
+func (w *watch) end(r *replica) int64 {
+	if w.reader >= 0 {
+		return r.leader.LogEnd()
+	}
+	return r.leader.HighWatermark()
+}
+
 func (w *watch) bytes() (sum int64) {
 	for i, r := range w.replicas {
-		if watermark := r.leader.HighWatermark(); watermark > w.from[i] {
-			sum += r.log.Bytes(w.from[i], watermark)
+		if r.leader == nil {
+			continue
+		}
+		if end := w.end(r); end > w.from[i] {
+			sum += r.log.Bytes(w.from[i], end)
 		}
 	}
 	return sum
@@ -157,7 +231,7 @@ func (w *watch) bytes() (sum int64) {
 // offset answers one partition of ListOffsets.
 func (s *shard) offset(m api.OffsetQuery, fx *actor.Effects) {
 	answer := api.OffsetAnswer{Call: m.Ticket.Call, Part: m.Ticket.Part, Offset: -1, Timestamp: -1, LeaderEpoch: -1}
-	r, code := s.lead(m.Replica, m.Epoch)
+	r, code := s.find(m.Replica, m.Epoch)
 	if code != nil {
 		answer.Error = code.Code
 		fx.Send(m.Ticket.To, answer)
@@ -202,7 +276,7 @@ func (r *replica) search(timestamp int64, answer *api.OffsetAnswer) {
 // epoch answers one partition of OffsetForLeaderEpoch.
 func (s *shard) epoch(m api.EpochQuery, fx *actor.Effects) {
 	answer := api.EpochAnswer{Call: m.Ticket.Call, Part: m.Ticket.Part, LeaderEpoch: log.UndefinedEpoch, EndOffset: -1}
-	if r, code := s.lead(m.Replica, m.Epoch); code != nil {
+	if r, code := s.find(m.Replica, m.Epoch); code != nil {
 		answer.Error = code.Code
 	} else {
 		answer.LeaderEpoch, answer.EndOffset = r.log.EndOffsetForEpoch(m.Asked)

@@ -14,8 +14,12 @@ import (
 // produce appends one batch: sequence check, append, and an acknowledgement now or at commit.
 func (s *shard) produce(m api.ProducePart, fx *actor.Effects) {
 	r := s.replicas[m.Replica]
-	if r == nil {
+	switch {
+	case r == nil:
 		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.UnknownTopicOrPartition, ""))
+		return
+	case r.leader == nil:
+		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.NotLeaderForPartition, ""))
 		return
 	}
 	if err := r.leader.Admit(); m.Acks == -1 && err != nil {
@@ -64,9 +68,8 @@ func (s *shard) append(r *replica, m api.ProducePart, fx *actor.Effects) {
 	moved := r.leader.Appended(end)
 	s.touch(r, fx)
 	s.acknowledge(r, m, appended.BaseOffset, end, fx)
-	if moved {
-		s.committed(r, fx)
-	}
+	s.moved(r, moved, fx)
+	s.wakeReplicas(r, fx)
 }
 
 // acknowledge answers at once what does not wait for a commit, or is committed already.

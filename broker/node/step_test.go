@@ -51,7 +51,8 @@ func testConfig() Config {
 	return Config{
 		Sessions:   api.Config{NodeID: 7, Shards: 2, AutoCreate: true, MaxBatch: 1 << 20, MaxFetch: 8 << 20, MaxWait: time.Minute},
 		Controller: controller.Config{Seed: 1, DefaultPartitions: 3, DefaultReplication: 1, MaxPartitions: 100},
-		ClusterID:  "test", Brokers: []metadata.Broker{{ID: 7, Host: "localhost", Port: 9092}},
+		ClusterID:  "test", Roles: Roles{Controller: true, Broker: true}, Voters: []Voter{{ID: 7}},
+		Endpoints: Endpoints{Host: "localhost", Port: 9092}, Incarnation: metadata.Incarnation{1},
 		Log: log.Config{SegmentBytes: 1 << 20}, Flush: partition.FlushCommit, FlushInterval: time.Second,
 	}
 }
@@ -66,8 +67,7 @@ func startNode(t *testing.T, fs env.FS, cfg Config) *stepper {
 		t: t, node: n, actors: n.Actors(), now: time.Unix(1_700_000_000, 0),
 		answers: map[actor.Address][]actor.Response{}, hangups: map[actor.Address]string{},
 	}
-	to, message := Begin()
-	s.queue = append(s.queue, actor.Send{To: to, Message: message})
+	s.queue = append(s.queue, n.Begin()...)
 	s.settle()
 	return s
 }
@@ -150,7 +150,7 @@ func (s *stepper) pass(d time.Duration) {
 // connect opens a session.
 func (s *stepper) connect() actor.Address {
 	s.sessions++
-	address, session := s.node.NewSession(s.sessions)
+	address, session := s.node.NewSession(s.sessions, wire.Clients)
 	s.actors[address] = session
 	s.step(address, api.Start{})
 	s.settle()

@@ -94,6 +94,12 @@ type State struct {
 // minISR is what the ISR needs before records are committed.
 func (s State) minISR() int { return max(1, min(s.MinISR, len(s.Replicas))) }
 
+// Equal reports whether the two say the same.
+func (s State) Equal(o State) bool {
+	return s.Leader == o.Leader && s.LeaderEpoch == o.LeaderEpoch && s.PartitionEpoch == o.PartitionEpoch &&
+		s.MinISR == o.MinISR && slices.Equal(s.Replicas, o.Replicas) && slices.Equal(s.ISR, o.ISR) && slices.Equal(s.Brokers, o.Brokers)
+}
+
 func (s State) broker(id int32) Broker {
 	for _, b := range s.Brokers {
 		if b.ID == id {

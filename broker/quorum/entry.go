@@ -106,6 +106,36 @@ func committed(e *pb.Entry, end int64) (Entry, error) {
 	return c, nil
 }
 
+// Entries reads committed record batches that begin at an offset of the metadata log, as Quorum.Read gives
+// them: for those who follow the log without a vote, so Index is not known. Values alias batches.
+func Entries(batches []byte, offset int64) (entries []Entry, err error) {
+	for len(batches) > 0 {
+		v, rest, err := batch.Next(batches)
+		if err == nil {
+			err = v.Validate()
+		}
+		if err == nil && v.BaseOffset() != offset {
+			err = fmt.Errorf("a batch begins at offset %d", v.BaseOffset())
+		}
+		if err != nil {
+			return nil, fmt.Errorf("metadata log at offset %d: %w", offset, err)
+		}
+		e := Entry{Term: v.LeaderEpoch(), Offset: offset, End: v.LastOffset() + 1}
+		if !v.IsControl() {
+			records, err := batch.Records(v)
+			if err != nil {
+				return nil, fmt.Errorf("metadata log at offset %d: %w", offset, err)
+			}
+			for _, r := range records {
+				e.Values = append(e.Values, r.Value)
+			}
+		}
+		entries = append(entries, e)
+		batches, offset = rest, e.End
+	}
+	return entries, nil
+}
+
 // epoch is a term as Kafka's leader epoch, which has 31 bits.
 func epoch(term uint64) int32 {
 	if term > math.MaxInt32 {

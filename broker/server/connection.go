@@ -32,7 +32,7 @@ type connection struct {
 }
 
 func newConnection(conn net.Conn, n *node.Node, id int64, s *Server) *connection {
-	self, session := n.NewSession(id)
+	self, session := n.NewSession(id, wire.Clients)
 	return &connection{
 		conn: conn, rt: s.runtime, self: self, session: session, inbox: newInbox(), gate: newGate(),
 		pool: &s.buffers, metrics: s.metrics, log: s.log.With("client", conn.RemoteAddr().String()),

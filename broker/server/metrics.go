@@ -153,12 +153,12 @@ func (m *metrics) fetched(resp *kmsg.FetchResponse) (code int16) {
 
 // partitions collects the watermarks of all shards at each scrape.
 type partitions struct {
-	ask                    func() []node.Watermarks
+	ask                    func() []node.Replica
 	start, high, end, size *prometheus.Desc
 	topics                 *prometheus.Desc
 }
 
-func newPartitions(ask func() []node.Watermarks) *partitions {
+func newPartitions(ask func() []node.Replica) *partitions {
 	desc := func(c catalog.Metric) *prometheus.Desc { return prometheus.NewDesc(c.Name, c.Help, c.Labels, nil) }
 	return &partitions{
 		ask:   ask,

@@ -70,7 +70,9 @@ func Start(cfg Config) (*Server, error) {
 	for address, a := range actors {
 		s.runtime.run(address, a)
 	}
-	s.runtime.send(node.Begin())
+	for _, m := range s.node.Begin() {
+		s.runtime.send(m.To, m.Message)
+	}
 	s.metrics.registry.MustRegister(newPartitions(s.watermarks))
 	if cfg.Metrics != nil {
 		s.http = s.metrics.serve(cfg.Metrics)
@@ -120,13 +122,13 @@ func (s *Server) track(c *connection) bool {
 }
 
 // watermarks asks every shard, and gives up on a node that stops meanwhile.
-func (s *Server) watermarks() (all []node.Watermarks) {
-	answers := make(chan []node.Watermarks, len(s.runtime.lasting))
+func (s *Server) watermarks() (all []node.Replica) {
+	answers := make(chan []node.Replica, len(s.runtime.lasting))
 	asked := 0
 	for address := range s.runtime.lasting {
 		if address.Role == actor.Shard {
 			asked++
-			s.runtime.send(address, node.Report{Done: func(w []node.Watermarks) { answers <- w }})
+			s.runtime.send(address, node.Report{Done: func(w []node.Replica) { answers <- w }})
 		}
 	}
 	timeout := time.After(time.Second)

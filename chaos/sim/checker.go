@@ -47,6 +47,7 @@ type checker struct {
 // watched is what the checker knows of a partition.
 type watched struct {
 	life                         uint64 // of the node when it was looked at; 0 for never
+	leading                      bool
 	logStart, highWatermark, end int64
 	// acked is the end of what was acknowledged; recovered is where the last recovery ended.
 	acked, recovered int64
@@ -155,10 +156,10 @@ func (c *checker) after(h *host, b *box, messages []any, fx *actor.Effects) {
 
 // look compares the watermarks of a shard's partitions with those before.
 func (c *checker) look(h *host, b *box, ends []int64) {
-	var found []node.Watermarks
+	var found []node.Replica
 	var none actor.Effects
-	b.actor.Step(startTime, node.Report{Done: func(w []node.Watermarks) { found = w }}, &none)
-	slices.SortFunc(found, func(a, b node.Watermarks) int { return cmp.Compare(a.Partition, b.Partition) })
+	b.actor.Step(startTime, node.Report{Done: func(w []node.Replica) { found = w }}, &none)
+	slices.SortFunc(found, func(a, b node.Replica) int { return cmp.Compare(a.Partition, b.Partition) })
 	for _, now := range found {
 		w := &c.parts[now.Partition]
 		c.sim.changed(uint64(now.Partition), uint64(now.LogStart), uint64(now.HighWatermark), uint64(now.LogEnd))
@@ -169,16 +170,16 @@ func (c *checker) look(h *host, b *box, ends []int64) {
 		if now.LogStart < w.logStart {
 			c.violated("watermarks", "%s: the log start went back from %d to %d", where, w.logStart, now.LogStart)
 		}
-		if w.life == h.life {
+		if w.life == h.life && w.leading {
 			c.compare(w, now, ends, h.syncs > 0)
 		}
 		c.sim.story.looked(h, w, now)
-		*w = watched{h.life, now.LogStart, now.HighWatermark, now.LogEnd, w.acked, w.recovered}
+		*w = watched{h.life, now.Role == node.Leading, now.LogStart, now.HighWatermark, now.LogEnd, w.acked, w.recovered}
 	}
 }
 
 // compare looks at one partition within a life of its node.
-func (c *checker) compare(w *watched, now node.Watermarks, ends []int64, syncing bool) {
+func (c *checker) compare(w *watched, now node.Replica, ends []int64, syncing bool) {
 	where := place(int(now.Partition))
 	switch {
 	case now.HighWatermark < w.highWatermark:

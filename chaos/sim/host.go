@@ -13,6 +13,7 @@ import (
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/node"
 	"github.com/logproof/logproof/broker/partition"
+	"github.com/logproof/logproof/broker/wire"
 )
 
 // host is a machine with one node: its files, its clock, and the process if it runs.
@@ -75,7 +76,8 @@ func (h *host) start() error {
 		Controller: controller.Config{
 			Seed: h.sim.rng.Uint64(), DefaultPartitions: 1, DefaultReplication: 1, MaxPartitions: 1000,
 		},
-		ClusterID: "simulated", Brokers: brokers(),
+		ClusterID: "simulated", Roles: node.Roles{Controller: true, Broker: true}, Voters: []node.Voter{{ID: h.id}},
+		Endpoints: node.Endpoints{Host: fmt.Sprintf("node-%d", h.id), Port: 9092}, Incarnation: metadata.Incarnation{byte(h.life), byte(h.life >> 8), 1},
 		Log:   log.Config{SegmentBytes: t.segmentBytes, IndexIntervalBytes: 512, Bugs: h.sim.cfg.Bugs},
 		Flush: partition.FlushCommit, FlushInterval: time.Second, Bugs: h.sim.cfg.Bugs,
 	})
@@ -85,7 +87,7 @@ func (h *host) start() error {
 	h.node, h.up, h.syncs, h.served, h.stepped = n, true, 0, 0, 0
 	h.boxes, h.shards = map[actor.Address]*box{}, nil
 	actors := n.Actors()
-	for _, address := range []actor.Address{api.Controller, api.Metadata} {
+	for _, address := range []actor.Address{api.Controller, api.Metadata, api.Uplink} {
 		h.boxes[address] = &box{address: address, actor: actors[address]}
 	}
 	for i := range t.shards {
@@ -93,15 +95,10 @@ func (h *host) start() error {
 		b := &box{address: address, actor: actors[address]}
 		h.boxes[address], h.shards = b, append(h.shards, b)
 	}
-	h.deliver(node.Begin())
-	return nil
-}
-
-func brokers() (all []metadata.Broker) {
-	for _, id := range nodeIDs {
-		all = append(all, metadata.Broker{ID: id, Host: fmt.Sprintf("node-%d", id), Port: 9092})
+	for _, m := range n.Begin() {
+		h.deliver(m.To, m.Message)
 	}
-	return all
+	return nil
 }
 
 // deliver puts a message into an inbox. One for a session that has ended is dropped, and gives up
@@ -228,7 +225,7 @@ func (h *host) respond(c *connection, r actor.Response) {
 // accept makes the session of a new connection.
 func (h *host) accept(c *connection) {
 	c.life = h.life
-	address, session := h.node.NewSession(c.id)
+	address, session := h.node.NewSession(c.id, wire.Clients)
 	c.session = address
 	h.boxes[address] = &box{address: address, actor: session, conn: c}
 	h.conns = append(h.conns, c)

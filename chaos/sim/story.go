@@ -84,7 +84,7 @@ func (t *story) sent(p *producer, l *lane, b *sending, r *request) {
 }
 
 // looked is told of the watermarks of a partition before and after a step of its shard.
-func (t *story) looked(h *host, before *watched, now node.Watermarks) {
+func (t *story) looked(h *host, before *watched, now node.Replica) {
 	if !t.on(recordSent, recordAppended) || now.Partition != 0 || before.life != h.life {
 		return
 	}

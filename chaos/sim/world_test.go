@@ -71,13 +71,13 @@ func TestACutLinkHealsWithTheLastFault(t *testing.T) {
 func TestWatermarkInvariants(t *testing.T) {
 	was := watched{life: 1, logStart: 2, highWatermark: 10, end: 20}
 	for want, c := range map[string]struct {
-		now  node.Watermarks
+		now  node.Replica
 		ends []int64
 	}{
-		"":                                   {node.Watermarks{LogStart: 2, HighWatermark: 15, LogEnd: 25}, []int64{15}},
-		"the high watermark went back":       {node.Watermarks{LogStart: 2, HighWatermark: 9, LogEnd: 20}, nil},
-		"no sync had ended there":            {node.Watermarks{LogStart: 2, HighWatermark: 15, LogEnd: 20}, []int64{14}},
-		"the log end went back from 20 to 1": {node.Watermarks{LogStart: 2, HighWatermark: 10, LogEnd: 19}, nil},
+		"":                                   {node.Replica{LogStart: 2, HighWatermark: 15, LogEnd: 25}, []int64{15}},
+		"the high watermark went back":       {node.Replica{LogStart: 2, HighWatermark: 9, LogEnd: 20}, nil},
+		"no sync had ended there":            {node.Replica{LogStart: 2, HighWatermark: 15, LogEnd: 20}, []int64{14}},
+		"the log end went back from 20 to 1": {node.Replica{LogStart: 2, HighWatermark: 10, LogEnd: 19}, nil},
 	} {
 		s := newWorld()
 		w := was

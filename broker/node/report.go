@@ -1,0 +1,61 @@
+package node
+
+import "github.com/logproof/logproof/broker/partition"
+
+// Replica is where one replica stands, for metrics and for those who look from inside.
+type Replica struct {
+	Topic                                  string
+	Partition                              int32
+	LogStart, HighWatermark, LogEnd, Bytes int64
+	// Synced is the end of what is on stable storage.
+	Synced int64
+	// Role is what the replica does now, in LeaderEpoch.
+	Role        Role
+	LeaderEpoch int32
+	// PartitionEpoch, ISR and MaximalISR of a leader: what it goes by. The slices must not be changed.
+	PartitionEpoch  int32
+	ISR, MaximalISR []int32
+}
+
+// Role of a replica.
+type Role uint8
+
+// Roles: a replica idles until it has been told what it does.
+const (
+	Idle Role = iota
+	Leading
+	Following
+)
+
+// Report asks a shard for its replicas; they are given to Done within the step, by topic and partition.
+type Report struct{ Done func([]Replica) }
+
+func (s *shard) report(m Report) {
+	all := make([]Replica, 0, len(s.replicas))
+	for _, r := range s.ordered() {
+		one := Replica{
+			Topic: r.topic, Partition: r.id.Partition, LogStart: r.log.StartOffset(), LogEnd: r.log.EndOffset(),
+			Synced: r.log.SyncedOffset(), Bytes: r.log.Size(), HighWatermark: r.stand().HighWatermark, LeaderEpoch: -1,
+		}
+		switch {
+		case r.leader != nil:
+			one.Role, one.LeaderEpoch, one.PartitionEpoch = Leading, r.leader.Epoch, r.leader.PartitionEpoch()
+			one.ISR, one.MaximalISR = r.leader.ISR(), r.leader.MaximalISR()
+		case r.follower != nil:
+			one.Role, one.LeaderEpoch = Following, r.follower.Epoch
+		}
+		all = append(all, one)
+	}
+	m.Done(all)
+}
+
+// stand is where the log stands, for the machine of the next term.
+func (r *replica) stand() partition.Log {
+	switch {
+	case r.leader != nil:
+		return r.leader.Log()
+	case r.follower != nil:
+		return r.follower.Log()
+	}
+	return r.position
+}
