@@ -28,20 +28,17 @@ func TestEveryScenarioLoadsUnderItsName(t *testing.T) {
 	}
 }
 
-func TestEveryPlantedBugHasItsScenario(t *testing.T) {
-	var caught []bug.Name
+func TestScenariosOfPlantedBugs(t *testing.T) {
 	for _, name := range Names() {
 		s, err := spec.Load(Files(), name)
 		if err != nil || s.Expect == nil {
 			continue
 		}
-		caught = append(caught, bug.Name(s.Expect.Bug))
+		if !slices.Contains(bug.Names(), bug.Name(s.Expect.Bug)) {
+			t.Errorf("%s.yaml catches %s, which is no planted bug", name, s.Expect.Bug)
+		}
 		if s.Name != "bug-"+s.Expect.Bug {
 			t.Errorf("%s.yaml catches %s: call it bug-%s.yaml", name, s.Expect.Bug, s.Expect.Bug)
 		}
-	}
-	slices.Sort(caught)
-	if !slices.Equal(caught, bug.Names()) {
-		t.Errorf("scenarios catch %v, planted bugs are %v", caught, bug.Names())
 	}
 }

@@ -28,11 +28,15 @@ const (
 	Unclean Name = "unclean"
 	// UnsyncedFollower fetches from the log end, synced or not.
 	UnsyncedFollower Name = "unsynced-follower"
-	// IsrExpandEarly... let a follower into the ISR without one of the conditions.
-	IsrExpandEarlyWatermark    Name = "isr-expand-early-watermark"
-	IsrExpandEarlyEpochStart   Name = "isr-expand-early-epoch-start"
-	IsrExpandEarlyOtherEpoch   Name = "isr-expand-early-other-epoch"
-	IsrExpandEarlyFenced       Name = "isr-expand-early-fenced"
+	// IsrExpandEarlyWatermark lets a follower into the ISR below the high watermark.
+	IsrExpandEarlyWatermark Name = "isr-expand-early-watermark"
+	// IsrExpandEarlyEpochStart lets one in below the start of the leader's epoch.
+	IsrExpandEarlyEpochStart Name = "isr-expand-early-epoch-start"
+	// IsrExpandEarlyOtherEpoch lets one in by what it fetched in a former epoch.
+	IsrExpandEarlyOtherEpoch Name = "isr-expand-early-other-epoch"
+	// IsrExpandEarlyFenced lets a fenced broker in.
+	IsrExpandEarlyFenced Name = "isr-expand-early-fenced"
+	// IsrExpandEarlyShuttingDown lets a broker in that is about to stop.
 	IsrExpandEarlyShuttingDown Name = "isr-expand-early-shutting-down"
 	// IsrABA takes ISR changes without comparing partition epochs.
 	IsrABA Name = "isr-aba"
