@@ -63,6 +63,9 @@ type quarry struct {
 }
 
 func (h *hunt) all(ctx context.Context, only []string) error {
+	if h.rounds < 1 {
+		return usage("--rounds %d: a bug that is not hunted is not caught; write 1 or more", h.rounds)
+	}
 	quarries, err := findQuarries(only)
 	if err != nil {
 		return err
@@ -81,6 +84,11 @@ func (h *hunt) all(ctx context.Context, only []string) error {
 			return err
 		}
 	}
+	return h.conclude()
+}
+
+// conclude says whether every run ended as it must.
+func (h *hunt) conclude() error {
 	if h.wrong > 0 {
 		fmt.Fprintf(h.stdout, "%d of the runs did not end as they must\n", h.wrong)
 		return verdict(ExitFail)

@@ -1,0 +1,82 @@
+package command
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/logproof/logproof/scenarios/report"
+	"github.com/logproof/logproof/scenarios/spec"
+	"github.com/logproof/logproof/verify"
+)
+
+// A bug is caught when what its scenario expects was found, and nothing that it does not expect.
+func TestIsCaught(t *testing.T) {
+	expect := spec.Expect{Bug: "recovery-drops-tail", Rule: "loss", Class: "lost-write", Also: []string{"nonmonotonic-poll"}}
+	lost := verify.RuleResult{Rule: verify.Loss, Anomalies: []verify.Anomaly{{Class: verify.LostWrite}}}
+	back := verify.RuleResult{Rule: verify.ReaderAgreement, Anomalies: []verify.Anomaly{{Class: verify.NonmonotonicPoll}}}
+	twice := verify.RuleResult{Rule: verify.ProducerOrder, Anomalies: []verify.Anomaly{{Class: verify.Duplicate}}}
+	elsewhere := verify.RuleResult{Rule: verify.Corruption, Anomalies: []verify.Anomaly{{Class: verify.LostWrite}}}
+	for name, c := range map[string]struct {
+		verdict verify.Verdict
+		rules   []verify.RuleResult
+		want    bool
+	}{
+		"as expected":              {verify.Fail, []verify.RuleResult{lost}, true},
+		"with its consequence":     {verify.Fail, []verify.RuleResult{lost, back}, true},
+		"missed":                   {verify.Pass, nil, false},
+		"nothing could be said":    {verify.Inconclusive, nil, false},
+		"the consequence only":     {verify.Fail, []verify.RuleResult{back}, false},
+		"another anomaly":          {verify.Fail, []verify.RuleResult{twice}, false},
+		"another anomaly as well":  {verify.Fail, []verify.RuleResult{lost, twice}, false},
+		"by another rule":          {verify.Fail, []verify.RuleResult{elsewhere}, false},
+		"found and yet not a fail": {verify.Inconclusive, []verify.RuleResult{lost}, false},
+	} {
+		r := report.Run{Report: verify.Report{Verdict: c.verdict, Rules: c.rules}}
+		if got := isCaught(r, expect); got != c.want {
+			t.Errorf("%s: caught is %t, want %t", name, got, c.want)
+		}
+	}
+}
+
+// A bug that its scenario misses, and a broker without bugs that does not pass, end the hunt with a
+// fail, and their run directories are kept. Without a kill the bug cannot show, and no load of this
+// length reaches the floor.
+func TestKnownBugsFails(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s, err := spec.Parse("harmless.yaml", []byte(`name: harmless
+topics:
+  - {name: orders, partitions: 1}
+load: {rate: 500/s, record_size: 100B, readers: 1}
+warm_up: {hold: 100ms, within: 10s}
+cool_down: 100ms
+floor: {acked: 1000000}
+limits: {converge: 10s, total: 40s}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	h := hunt{stdout: &stdout, stderr: &stderr, rounds: 1, seed: 1, keep: t.TempDir()}
+	q := quarry{s, spec.Expect{Bug: "ack-before-write", Rule: "loss", Class: "lost-write"}}
+	if err := h.one(t.Context(), q); err != nil {
+		t.Fatalf("%v\n%s", err, stderr.String())
+	}
+	if h.wrong != 2 || strings.Count(stdout.String(), "0 of 1") != 2 {
+		t.Errorf("%d runs did not end as they must, want the one with the bug and the one without\n%s", h.wrong, stdout.String())
+	}
+	if kept, err := os.ReadDir("runs"); err != nil || len(kept) != 2 {
+		t.Errorf("%d run directories were kept, want both: %v", len(kept), err)
+	}
+	if err := h.conclude(); err == nil || !strings.Contains(stdout.String(), "2 of the runs did not end as they must") {
+		t.Errorf("the hunt ended with %v\n%s", err, stdout.String())
+	}
+}
+
+// A hunt of no rounds would catch nothing and call that a success.
+func TestKnownBugsHuntsAtLeastOnce(t *testing.T) {
+	for _, rounds := range []string{"0", "-1"} {
+		want(t, ExitUsage, "--rounds", "known-bugs", "--rounds", rounds)
+	}
+}
