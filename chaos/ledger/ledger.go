@@ -46,8 +46,13 @@ type Ledger struct {
 }
 
 // Open writes an entry for this process into dir (made if missing), before anything is started or
-// broken. runDir is for people: where the run keeps its files.
+// broken. runDir is for people: where the run keeps its files. It is noted in full, because the
+// harness that reads it may stand in another directory.
 func Open(dir, runDir string) (*Ledger, error) {
+	runDir, err := filepath.Abs(runDir)
+	if err != nil {
+		return nil, fmt.Errorf("open the ledger: %w", err)
+	}
 	self, _, err := procfs.Identify(os.Getpid())
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", err)

@@ -147,6 +147,9 @@ func testHealEndsWhatAKilledHarnessLeft(t *testing.T, orphaned func(child int)) 
 	if text := healed[0].String(); !strings.Contains(text, "killed node 0") || !strings.Contains(text, "runs/test") {
 		t.Errorf("Healed reads %q", text)
 	}
+	if run := healed[0].RunDir; !filepath.IsAbs(run) {
+		t.Errorf("the run is in %q, which says nothing to who stands elsewhere", run)
+	}
 	if left := entries(t, dir); len(left) != 0 {
 		t.Errorf("left in the ledger: %v", left)
 	}
