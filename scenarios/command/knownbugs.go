@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -137,7 +138,7 @@ func (h *hunt) one(ctx context.Context, q quarry) error {
 			caught++
 		}
 		if first == "" {
-			first = firstAnomaly(r)
+			first = firstAnomaly(r, q.expect)
 		}
 	}
 	h.row(q.expect.Bug, q.expect.Rule, q.expect.Class, caught, h.rounds, began, first)
@@ -178,13 +179,18 @@ func isCaught(r report.Run, expect spec.Expect) bool {
 	return found && r.Verdict() == verify.Fail
 }
 
-func firstAnomaly(r report.Run) string {
+// firstAnomaly is the first one of the class that the scenario expects: its consequences say less.
+func firstAnomaly(r report.Run, expect spec.Expect) string {
+	first := ""
 	for _, result := range r.Report.Rules {
-		if len(result.Anomalies) > 0 {
-			return result.Anomalies[0].Text
+		for _, a := range result.Anomalies {
+			if string(a.Class) == expect.Class {
+				return a.Text
+			}
+			first = cmp.Or(first, a.Text)
 		}
 	}
-	return r.Headline()
+	return cmp.Or(first, r.Headline())
 }
 
 // run executes one scenario. A run that did not end well is kept for whoever looks for the cause.

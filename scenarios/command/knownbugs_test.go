@@ -40,6 +40,25 @@ func TestIsCaught(t *testing.T) {
 	}
 }
 
+// What a hunt shows of a bug is what it was caught by, not a consequence that a rule before it found.
+func TestFirstAnomalyIsTheExpectedOne(t *testing.T) {
+	back := verify.RuleResult{Rule: verify.ReaderAgreement, Anomalies: []verify.Anomaly{{Class: verify.NonmonotonicPoll, Text: "went back"}}}
+	lost := verify.RuleResult{Rule: verify.Loss, Anomalies: []verify.Anomaly{{Class: verify.LostWrite, Text: "is gone"}}}
+	expect := spec.Expect{Rule: "loss", Class: "lost-write"}
+	for _, c := range []struct {
+		rules []verify.RuleResult
+		want  string
+	}{
+		{[]verify.RuleResult{back, lost}, "is gone"},
+		{[]verify.RuleResult{back}, "went back"},
+		{nil, "nothing is proved"},
+	} {
+		if got := firstAnomaly(report.Run{Report: verify.Report{Rules: c.rules}}, expect); got != c.want {
+			t.Errorf("it shows %q, want %q", got, c.want)
+		}
+	}
+}
+
 // A bug that its scenario misses, and a broker without bugs that does not pass, end the hunt with a
 // fail, and their run directories are kept. Without a kill the bug cannot show, and no load of this
 // length reaches the floor.
