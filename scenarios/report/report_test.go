@@ -265,6 +265,17 @@ func TestVerdictOfTheRun(t *testing.T) {
 	}
 }
 
+// A phase that failed and the assumption that fell with it have one name: the headline says it once.
+func TestHeadlineNamesADoubtOnce(t *testing.T) {
+	r := passing()
+	for _, why := range []string{"0 of 1 planned fault happened", "interrupted"} {
+		r.Assumptions = append(r.Assumptions, verify.Assumption{Name: "faults", Detail: why})
+	}
+	if got, want := r.Headline(), "nothing is proved, in doubt: faults"; got != want {
+		t.Errorf("the headline is %q, want %q", got, want)
+	}
+}
+
 func TestJUnitCounts(t *testing.T) {
 	for name, c := range map[string]struct {
 		run                       Run

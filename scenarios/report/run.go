@@ -156,7 +156,9 @@ func (r Run) Headline() string {
 	default:
 		var names []string
 		for _, doubt := range r.doubts() {
-			names = append(names, doubt.name)
+			if !slices.Contains(names, doubt.name) { // the history and the run itself may doubt the same
+				names = append(names, doubt.name)
+			}
 		}
 		if names == nil {
 			return "nothing is proved"
