@@ -143,14 +143,11 @@ func (r Result) Identity() error {
 	return errors.Join(errs...)
 }
 
-// Throughput is the acknowledged records per second, from the start of the schedule to its end or, if
-// that came later, to the last acknowledgement.
-func (r Result) Throughput() float64 {
-	end := max(r.Stopped, r.LastAck)
-	if end <= r.Started {
-		return 0
-	}
-	return float64(r.Accounting.Acked) / time.Duration(end-r.Started).Seconds()
+// AckedOver is the time in which the records were acknowledged: from the start of the schedule to its
+// end or, if that came later, to the last acknowledgement. A cluster that is behind when the load ends
+// gets no rate for what it does afterwards.
+func (r Result) AckedOver() time.Duration {
+	return max(0, time.Duration(max(r.Stopped, r.LastAck)-r.Started))
 }
 
 // WriteHistograms writes response.hlog, service.hlog, slip.hlog and end_to_end.hlog into the folder, in

@@ -121,6 +121,22 @@ func TestSeriesGetsCoarserAndLosesNothing(t *testing.T) {
 	}
 }
 
+// The time of the acknowledgements is that of the load, and what a slow cluster needs to catch up.
+func TestAckedOver(t *testing.T) {
+	for _, c := range []struct {
+		r    Result
+		want time.Duration
+	}{
+		{Result{Started: 1e9, Stopped: 3e9, LastAck: 2.5e9}, 2 * time.Second},
+		{Result{Started: 1e9, Stopped: 3e9, LastAck: 5e9}, 4 * time.Second},
+		{Result{Started: 1e9}, 0}, // it never got so far
+	} {
+		if got := c.r.AckedOver(); got != c.want {
+			t.Errorf("from %v to %v, last acknowledged at %v: %v, want %v", c.r.Started, c.r.Stopped, c.r.LastAck, got, c.want)
+		}
+	}
+}
+
 func TestWindowIsTheLastSecond(t *testing.T) {
 	var w window
 	for i := range 50 {

@@ -48,8 +48,8 @@ func Markdown(w io.Writer, r Run) error {
 // markdownNumbers writes throughput and the table of latencies.
 func markdownNumbers(out *bytes.Buffer, r Run) {
 	t := r.Throughput
-	fmt.Fprintf(out, "- throughput: %s records/s acknowledged, %s, over %s\n",
-		count(int64(t.perSecond(t.Acked)+0.5)), bytesPerSecond(t.perSecond(t.AckedBytes)), span(t.Over))
+	records, size := t.acked()
+	fmt.Fprintf(out, "- throughput: %s records/s acknowledged, %s, over %s\n", records, size, span(t.AckedOver))
 	if len(r.Latency) == 0 {
 		return
 	}

@@ -55,7 +55,7 @@ func passing() Run {
 			{Amount{"intended", 61246}, []Amount{{"sent", 61246}, {"dropped", 0}}},
 			{Amount{"sent", 61246}, []Amount{{"acked", 61234}, {"failed", 0}, {"unknown", 12}}},
 		},
-		Throughput: Throughput{Intended: 61246, Acked: 61234, Received: 122492, AckedBytes: 15675904, Over: 12250 * time.Millisecond},
+		Throughput: Throughput{Intended: 61246, Acked: 61234, Received: 122492, AckedBytes: 15675904, Over: 12250 * time.Millisecond, AckedOver: 12400 * time.Millisecond},
 		Latency:    []Latency{latency("response", 61234, time.Microsecond), latency("service", 61234, time.Microsecond/2)},
 		Faults:     []Fault{{Text: "kill node 0", From: 3210 * time.Millisecond, To: 4105 * time.Millisecond}},
 		Next:       []string{"logproof demo --bug ack-before-write", "logproof verify runs/20260102-030405-demo"},

@@ -77,14 +77,21 @@ type Throughput struct {
 	AckedBytes int64 `json:"acked_bytes"`
 	// Over is how long the load was applied, from the first intended record to the last.
 	Over time.Duration `json:"over_ns"`
+	// AckedOver is longer than Over if the last acknowledgement came after the load had ended.
+	AckedOver time.Duration `json:"acked_over_ns"`
 }
 
-// perSecond is a total over the time of the load; 0 if there was none.
-func (t Throughput) perSecond(total int64) float64 {
-	if t.Over <= 0 {
+// acked is the rate of acknowledgements and of their bytes, for people.
+func (t Throughput) acked() (records, size string) {
+	return count(int64(perSecond(t.Acked, t.AckedOver) + 0.5)), bytesPerSecond(perSecond(t.AckedBytes, t.AckedOver))
+}
+
+// perSecond is a total over a time; 0 if there was none.
+func perSecond(total int64, over time.Duration) float64 {
+	if over <= 0 {
 		return 0
 	}
-	return float64(total) / t.Over.Seconds()
+	return float64(total) / over.Seconds()
 }
 
 // Latency is one distribution.

@@ -247,8 +247,9 @@ func (p *page) numbers() {
 		p.line("measured", "but not proved: the figures below are of an inconclusive run")
 	}
 	t := p.run.Throughput
+	records, size := t.acked()
 	p.line("throughput", fmt.Sprintf("%s records/s acknowledged of %s records/s intended, %s, over %s",
-		count(int64(t.perSecond(t.Acked)+0.5)), count(int64(t.perSecond(t.Intended)+0.5)), bytesPerSecond(t.perSecond(t.AckedBytes)), span(t.Over)))
+		records, count(int64(perSecond(t.Intended, t.Over)+0.5)), size, span(t.AckedOver)))
 	p.latency()
 	for i, identity := range p.run.Accounting {
 		p.line([2]string{"accounting", ""}[min(i, 1)], identity.String())

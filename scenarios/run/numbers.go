@@ -85,6 +85,7 @@ func addNumbers(r *report.Run, p plan.Plan, result *loadgen.Result) {
 	r.Throughput = report.Throughput{
 		Intended: int64(a.Intended), Acked: int64(a.Acked), Received: int64(received),
 		AckedBytes: int64(a.Acked) * int64(p.Load.RecordSize), Over: time.Duration(result.Stopped - result.Started),
+		AckedOver: result.AckedOver(),
 	}
 	for _, l := range []struct {
 		name    string
