@@ -30,6 +30,11 @@ type tailAgain struct{}
 // leads tells who leads the metadata quorum.
 type leads struct{ leader quorum.Leader }
 
+// newer says that a tells more of who leads than b does. A voter that was cut off may know less.
+func newer(a, b quorum.Leader) bool {
+	return a.Term > b.Term || a.Term == b.Term && a.ID >= 0 && b.ID < 0
+}
+
 func newTail(cfg Config) *tail {
 	// Each node begins with another voter.
 	return &tail{voters: cfg.Voters, at: int(cfg.Sessions.NodeID) % len(cfg.Voters), leader: quorum.Leader{ID: -1, Term: -1}}
@@ -62,7 +67,7 @@ func (a *metadataActor) told(m actor.CallDone, fx *actor.Effects) {
 		return
 	}
 	resp := m.Response.(*wire.MetadataTailResponse)
-	if known := (quorum.Leader{ID: resp.Leader, Term: resp.Term}); known.Term >= t.leader.Term && known != t.leader {
+	if known := (quorum.Leader{ID: resp.Leader, Term: resp.Term}); newer(known, t.leader) {
 		t.leader = known
 		fx.Send(api.Uplink, leads{known})
 	}
@@ -151,7 +156,7 @@ func (a *controllerActor) answer(q tailQuestion, now time.Time, fx *actor.Effect
 			fx.Fatal = fmt.Errorf("read the metadata log: %w", err)
 			return true
 		}
-	case q.body.Leader == resp.Leader && q.body.Term == resp.Term && now.Before(q.deadline):
+	case !newer(status.Leader, quorum.Leader{ID: q.body.Leader, Term: q.body.Term}) && now.Before(q.deadline):
 		return false
 	}
 	fx.Send(q.From, api.ControllerReply{Call: q.Call, Body: resp})
