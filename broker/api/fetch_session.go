@@ -14,7 +14,8 @@ type fetchSession struct {
 	// id is 0 while there is no session; epoch is that of the next request.
 	id, epoch int32
 	// parts in the order in which they came; told is what the follower was told of each last.
-	parts []*sessionPart
+	parts  []*sessionPart
+	places map[Replica]*sessionPart
 }
 
 type sessionPart struct {
@@ -31,7 +32,7 @@ func (f *fetchSession) take(req *kmsg.FetchRequest) (full bool, err *kerr.Error)
 	switch {
 	case req.SessionEpoch <= 0: // 0 begins a session, -1 wants none
 		next := f.id%(1<<30) + 1
-		*f = fetchSession{}
+		*f = fetchSession{places: map[Replica]*sessionPart{}}
 		if req.SessionEpoch == 0 {
 			f.id, f.epoch = next, 1
 		}
@@ -59,13 +60,10 @@ func (f *fetchSession) take(req *kmsg.FetchRequest) (full bool, err *kerr.Error)
 	return full, nil
 }
 
-func (f *fetchSession) find(r Replica) int {
-	return slices.IndexFunc(f.parts, func(p *sessionPart) bool { return p.Replica == r })
-}
-
 func (f *fetchSession) forget(r Replica) {
-	if i := f.find(r); i >= 0 {
-		f.parts = slices.Delete(f.parts, i, i+1)
+	if part := f.places[r]; part != nil {
+		delete(f.places, r)
+		f.parts = slices.DeleteFunc(f.parts, func(p *sessionPart) bool { return p == part })
 	}
 }
 
@@ -74,9 +72,10 @@ func (f *fetchSession) put(topic metadata.TopicID, p *kmsg.FetchRequestTopicPart
 		Replica: Replica{topic, p.Partition}, Offset: p.FetchOffset, Epoch: p.CurrentLeaderEpoch,
 		LastEpoch: p.LastFetchedEpoch, HighWatermark: p.HighWatermark, MaxBytes: int(p.PartitionMaxBytes),
 	}}
-	if i := f.find(part.Replica); i >= 0 {
-		f.parts[i].FetchPart = part.FetchPart
+	if known := f.places[part.Replica]; known != nil {
+		known.FetchPart = part.FetchPart
 		return
 	}
+	f.places[part.Replica] = part
 	f.parts = append(f.parts, part)
 }

@@ -30,40 +30,38 @@ func (p *Position) key() key { return key{p.Topic, p.Partition} }
 // Session is a fetch session with one leader. Its zero value begins one.
 type Session struct {
 	id, epoch int32
-	// asked is what the leader knows, in order.
-	asked []Position
+	// asked is what the leader knows, in order; places finds it.
+	asked  []Position
+	places map[key]int
 }
 
 // Reset forgets the session: the next request begins another.
 func (s *Session) Reset() { *s = Session{} }
 
-// Request asks for all positions; those that the leader knows from before are not named again.
+// Request asks for all positions, each partition once; those that the leader knows from before are not
+// named again. It keeps the slice.
 func (s *Session) Request(positions []Position) *kmsg.FetchRequest {
 	req := kmsg.NewPtrFetchRequest()
 	req.SetVersion(req.MaxVersion())
 	req.MinBytes, req.MaxBytes = 1, ResponseBytes
 	req.SessionID, req.SessionEpoch = s.id, s.epoch
-	known := make(map[key]*Position, len(s.asked))
-	for i := range s.asked {
-		known[s.asked[i].key()] = &s.asked[i]
-	}
+	places := make(map[key]int, len(positions))
 	for i := range positions {
 		p := &positions[i]
 		if i == 0 {
 			req.ReplicaState.ID, req.ReplicaState.Epoch = p.Fetch.Replica, p.Fetch.BrokerEpoch
 		}
-		before := known[p.key()]
-		delete(known, p.key())
-		if before == nil || *before != *p {
+		places[p.key()] = i
+		if before, known := s.places[p.key()]; !known || s.asked[before] != *p {
 			add(req, p)
 		}
 	}
 	for i := range s.asked {
-		if p := &s.asked[i]; known[p.key()] != nil {
-			forget(req, p)
+		if _, still := places[s.asked[i].key()]; !still {
+			forget(req, &s.asked[i])
 		}
 	}
-	s.asked = append(s.asked[:0:0], positions...)
+	s.asked, s.places = positions, places
 	return req
 }
 
@@ -95,12 +93,11 @@ func forget(req *kmsg.FetchRequest, p *Position) {
 
 // Asked is the position that the answer to the last request goes by.
 func (s *Session) Asked(topic metadata.TopicID, index int32) (partition.Fetch, bool) {
-	for i := range s.asked {
-		if p := &s.asked[i]; p.Topic == topic && p.Partition == index {
-			return p.Fetch, true
-		}
+	i, ok := s.places[key{topic, index}]
+	if !ok {
+		return partition.Fetch{}, false
 	}
-	return partition.Fetch{}, false
+	return s.asked[i].Fetch, true
 }
 
 // Answered takes note of the answer to the last request. An error of the whole answer ends the session;

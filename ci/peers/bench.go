@@ -12,12 +12,9 @@ import (
 // bench is one run over all cases.
 type bench struct {
 	options
-	dir                string
-	ours, synced, peer system
+	dir                       string
+	ours, synced, three, peer system
 }
-
-// syncedLoad is the case whose page-cache rate is the measure for the synced one.
-var syncedLoad = loads[0]
 
 // compare runs every case on every system, taking turns, and makes the lines of the table.
 func (b bench) compare(ctx context.Context) ([]line, error) {
@@ -26,11 +23,14 @@ func (b bench) compare(ctx context.Context) ([]line, error) {
 		if !strings.Contains(l.name, b.only) {
 			continue
 		}
-		var mine, theirs, synced samples
+		var mine, theirs, synced, three samples
 		for i := range b.repeats {
 			turns := []turn{{b.ours, &mine, "none"}, {b.peer, &theirs, ""}}
-			if l == syncedLoad {
+			if l.synced {
 				turns = append(turns, turn{b.synced, &synced, "commit"})
+			}
+			if l.replicated {
+				turns = append(turns, turn{b.three, &three, "none-rf3"})
 			}
 			for j := range turns {
 				t := turns[(i+j)%len(turns)] // nobody is always first
@@ -43,8 +43,11 @@ func (b bench) compare(ctx context.Context) ([]line, error) {
 		lines = append(lines,
 			compared(l.name, "produce", mine.produce, theirs.produce, floorPeer),
 			compared(l.name, "consume", mine.consume, theirs.consume, floorPeer))
-		if l == syncedLoad {
+		if l.synced {
 			lines = append(lines, compared(l.name, "produce, commit : none", synced.produce, mine.produce, floorSync))
+		}
+		if l.replicated {
+			lines = append(lines, compared(l.name, "produce, RF 3 : RF 1", three.produce, mine.produce, floorThree))
 		}
 	}
 	if lines == nil {
@@ -81,7 +84,7 @@ func (b bench) measure(ctx context.Context, t turn, l load) (err error) {
 		}
 		err = errors.Join(err, stopped)
 	}()
-	if err := createTopic(ctx, p.address); err != nil {
+	if err := createTopic(ctx, p.address, t.system.nodes); err != nil {
 		return err
 	}
 	var records int64

@@ -104,7 +104,7 @@ func run(ctx context.Context, opt options) (err error) {
 	if err != nil {
 		return err
 	}
-	bench := bench{options: opt, dir: dir, ours: ours(opt.binary, "none"), synced: ours(opt.binary, "commit"), peer: kfakeChild(self)}
+	bench := bench{options: opt, dir: dir, ours: ours(opt.binary, "none", 1), synced: ours(opt.binary, "commit", 1), three: ours(opt.binary, "none", 3), peer: kfakeChild(self)}
 	limits, err := bench.idle(ctx)
 	if err != nil {
 		return err

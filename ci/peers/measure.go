@@ -25,14 +25,14 @@ type rate struct {
 	bytesPerSecond, recordsPerSecond float64
 }
 
-// createTopic makes the topic with its partitions, on one replica.
-func createTopic(ctx context.Context, address string) error {
+// createTopic makes the topic with its partitions, each with a replica on every node.
+func createTopic(ctx context.Context, address string, nodes int) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(address))
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	if _, err := kadm.NewClient(client).CreateTopic(ctx, partitions, 1, nil, topic); err != nil {
+	if _, err := kadm.NewClient(client).CreateTopic(ctx, partitions, int16(nodes), nil, topic); err != nil {
 		return fmt.Errorf("create topic %s: %w", topic, err)
 	}
 	return nil

@@ -133,7 +133,7 @@ func TestStartSaysWhatTheBrokerSaid(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	dir := t.TempDir()
-	broken := system{"broken", func(string, string, string) []string {
+	broken := system{"broken", 1, func(int, []place) []string {
 		return []string{"sh", "-c", "echo no disk here >&2; exit 3"}
 	}}
 	_, err := start(context.Background(), broken, dir, false)

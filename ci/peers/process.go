@@ -19,19 +19,36 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// system is a broker that can be started: its name and its command line.
+// system is one or several brokers that can be started: their name and their command lines.
 type system struct {
-	name    string
-	command func(dir, address, pprof string) []string
+	name string
+	// nodes are its processes, each of which has every replica.
+	nodes   int
+	command func(self int, all []place) []string
 }
 
-// ours is the reference broker; flush is its --flush.
-func ours(binary, flush string) system {
-	return system{"logproof", func(dir, address, pprof string) []string {
-		args := []string{binary, "broker", "--node-id", "0", "--listen", address, "--metrics", "127.0.0.1:0",
-			"--data", dir, "--flush", flush}
-		if pprof != "" {
-			args = append(args, "--pprof", pprof)
+// place is what one process is given.
+type place struct {
+	dir, address, peers string
+	// pprof is the address of its profiles, "" for none.
+	pprof string
+}
+
+// ours is the reference broker, as so many processes that replicate; flush is its --flush.
+func ours(binary, flush string, nodes int) system {
+	return system{"logproof", nodes, func(self int, all []place) []string {
+		p := all[self]
+		args := []string{binary, "broker", "--node-id", strconv.Itoa(self), "--listen", p.address, "--metrics", "127.0.0.1:0",
+			"--data", p.dir, "--flush", flush}
+		if nodes > 1 {
+			var voters []string
+			for id, other := range all {
+				voters = append(voters, fmt.Sprintf("%d@%s", id, other.peers))
+			}
+			args = append(args, "--peers", p.peers, "--voters", strings.Join(voters, ","))
+		}
+		if p.pprof != "" {
+			args = append(args, "--pprof", p.pprof)
 		}
 		return args
 	}}
@@ -39,67 +56,108 @@ func ours(binary, flush string) system {
 
 // kfakeChild is this program again, as a kfake server.
 func kfakeChild(self string) system {
-	return system{"kfake", func(dir, address, _ string) []string {
-		return []string{self, "kfake", "--dir", dir, "--listen", address}
+	return system{"kfake", 1, func(_ int, all []place) []string {
+		return []string{self, "kfake", "--dir", all[0].dir, "--listen", all[0].address}
 	}}
 }
 
 // process is a running broker with its own data directory.
 type process struct {
+	// others are the further processes of the same system; they end with this one.
+	others  []*process
 	cmd     *exec.Cmd
 	dir     string
 	address string
-	// pprof is the address of its profiles, "" for none.
-	pprof string
-	// answered is how long it took from the start of the process to its first answer.
+	pprof   string
+	// answered is how long it took from the start of the process, when it began, to its first answer.
+	began    time.Time
 	answered time.Duration
 	// log is what the process says; it may be read after exited is closed.
 	log    *bytes.Buffer
 	exited chan struct{}
 }
 
-// start runs the system on a fresh directory below parent and waits for its first answer.
-// It must be called on the main thread: the kernel ends the child when the thread that forked ends.
-func start(ctx context.Context, s system, parent string, profile bool) (*process, error) {
-	dir, err := os.MkdirTemp(parent, s.name+"-")
-	if err != nil {
-		return nil, fmt.Errorf("data directory of %s: %w", s.name, err)
+// start runs the system on fresh directories below parent and waits for the first answer of each process;
+// the first process is given. It must be called on the main thread: the kernel ends the children when the
+// thread that forked ends.
+func start(ctx context.Context, s system, parent string, profile bool) (first *process, err error) {
+	places := make([]place, s.nodes)
+	for i := range places {
+		if places[i], err = s.place(parent, profile && i == 0); err != nil {
+			return nil, err
+		}
 	}
-	p := &process{dir: dir, log: &bytes.Buffer{}, exited: make(chan struct{})}
-	if p.address, err = freeAddress(); err == nil && profile {
+	var all []*process
+	for i, at := range places {
+		p, started := s.run(i, places)
+		if err = started; err != nil {
+			return nil, errors.Join(err, stopAll(all), os.RemoveAll(at.dir))
+		}
+		all = append(all, p)
+	}
+	for _, p := range all {
+		if err := p.waitAnswer(ctx); err != nil {
+			err = fmt.Errorf("%s: %w", s.name, err)
+			return nil, errors.Join(err, stopAll(all))
+		}
+		p.answered = time.Since(p.began)
+	}
+	all[0].others = all[1:]
+	return all[0], nil
+}
+
+// place makes the directory of a process and finds its addresses.
+func (s system) place(parent string, profile bool) (p place, err error) {
+	if p.dir, err = os.MkdirTemp(parent, s.name+"-"); err != nil {
+		return p, fmt.Errorf("data directory of %s: %w", s.name, err)
+	}
+	if p.address, err = freeAddress(); err == nil {
+		p.peers, err = freeAddress()
+	}
+	if err == nil && profile {
 		p.pprof, err = freeAddress()
 	}
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		err = errors.Join(err, os.RemoveAll(p.dir))
 	}
-	args := s.command(dir, p.address, p.pprof)
+	return p, err
+}
+
+// run starts one process.
+func (s system) run(self int, all []place) (*process, error) {
+	at := all[self]
+	p := &process{dir: at.dir, address: at.address, pprof: at.pprof, log: &bytes.Buffer{}, exited: make(chan struct{})}
+	args := s.command(self, all)
 	p.cmd = exec.Command(args[0], args[1:]...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	began := time.Now()
+	p.began = time.Now()
 	if err := p.cmd.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w", s.name, err), os.RemoveAll(dir))
+		return nil, fmt.Errorf("start %s: %w", s.name, err)
 	}
 	go func() {
 		_ = p.cmd.Wait() // how it ended is in ProcessState
 		close(p.exited)
 	}()
-	if err := p.waitAnswer(ctx); err != nil {
-		err = fmt.Errorf("%s: %w", s.name, err)
-		return nil, errors.Join(err, p.stop())
-	}
-	p.answered = time.Since(began)
 	return p, nil
 }
 
-// stop kills the process, with no time for a last sync of files that nobody will read, and removes them.
+// stop kills the processes, with no time for a last sync of files that nobody will read, and removes them.
 func (p *process) stop() error {
 	_ = p.cmd.Process.Kill() // an error says that it is gone already
 	<-p.exited
-	if err := os.RemoveAll(p.dir); err != nil {
-		return fmt.Errorf("remove data: %w", err)
+	err := stopAll(p.others)
+	if removed := os.RemoveAll(p.dir); removed != nil {
+		err = errors.Join(err, fmt.Errorf("remove data: %w", removed))
 	}
-	return nil
+	return err
+}
+
+func stopAll(all []*process) (err error) {
+	for _, p := range all {
+		err = errors.Join(err, p.stop())
+	}
+	return err
 }
 
 // waitAnswer asks for ApiVersions until there is an answer.
