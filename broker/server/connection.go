@@ -17,30 +17,34 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// connection is one client: a reader goroutine, and the goroutine of its session, which writes.
+// connection is one client, or another node: a reader goroutine, and the goroutine of its session, which writes.
 type connection struct {
-	conn    net.Conn
-	rt      *runtime
-	self    actor.Address
-	session *api.Session
-	inbox   *inbox
-	gate    *gate
-	pool    *buffers
-	metrics *metrics
-	log     *slog.Logger
-	closing atomic.Bool
+	conn     net.Conn
+	listener wire.Listener
+	rt       *runtime
+	self     actor.Address
+	session  *api.Session
+	inbox    *inbox
+	gate     *gate
+	pool     *buffers
+	metrics  *metrics
+	log      *slog.Logger
+	closing  atomic.Bool
 }
 
-func newConnection(conn net.Conn, n *node.Node, id int64, s *Server) *connection {
-	self, session := n.NewSession(id, wire.Clients)
+func newConnection(conn net.Conn, l wire.Listener, n *node.Node, id int64, s *Server) *connection {
+	self, session := n.NewSession(id, l)
 	return &connection{
-		conn: conn, rt: s.runtime, self: self, session: session, inbox: newInbox(), gate: newGate(),
-		pool: &s.buffers, metrics: s.metrics, log: s.log.With("client", conn.RemoteAddr().String()),
+		conn: conn, listener: l, rt: s.runtime, self: self, session: session, inbox: newInbox(), gate: newGate(),
+		pool: &s.buffers, metrics: s.metrics, log: s.log.With(listenerNames[l], conn.RemoteAddr().String()),
 	}
 }
 
 // serve runs until the client or the server closes the connection.
 func (c *connection) serve() {
+	c.metrics.opened[c.listener].Inc()
+	c.metrics.connections[c.listener].Inc()
+	defer c.metrics.connections[c.listener].Dec()
 	c.rt.sessions.Store(c.self, c.inbox)
 	c.inbox.put(api.Start{})
 	done := make(chan struct{})
@@ -69,12 +73,12 @@ func (c *connection) read() error {
 	for {
 		frame, err := wire.ReadFrame(in, c.pool.get)
 		if errors.Is(err, io.EOF) {
-			return errors.New("by the client")
+			return errors.New("by the other side")
 		}
 		if err != nil {
 			return err
 		}
-		r, err := wire.ParseRequest(wire.Clients, frame)
+		r, err := wire.ParseRequest(c.listener, frame)
 		if err != nil {
 			c.log.Warn("closing the connection", "reason", err)
 			return err

@@ -24,8 +24,10 @@ type metrics struct {
 	requestBytes  map[int16]prometheus.Counter
 	responseBytes map[int16]prometheus.Counter
 	duration      map[int16]prometheus.Observer
-	connections   prometheus.Gauge
-	opened        prometheus.Counter
+	connections   map[wire.Listener]prometheus.Gauge
+	opened        map[wire.Listener]prometheus.Counter
+	calls         *prometheus.CounterVec
+	callDuration  *prometheus.HistogramVec
 	recordsIn     *prometheus.CounterVec
 	bytesIn       *prometheus.CounterVec
 	bytesOut      *prometheus.CounterVec
@@ -35,14 +37,15 @@ type metrics struct {
 	corrupt       prometheus.Counter
 }
 
-// listenerName is the label of the only listener.
-const listenerName = "client"
+// listenerNames are the labels of the listeners.
+var listenerNames = map[wire.Listener]string{wire.Clients: "client", wire.Peers: "peer"}
 
 func newMetrics() *metrics {
 	m := &metrics{
 		registry:     prometheus.NewRegistry(),
 		requestBytes: map[int16]prometheus.Counter{}, responseBytes: map[int16]prometheus.Counter{},
-		duration: map[int16]prometheus.Observer{},
+		duration: map[int16]prometheus.Observer{}, connections: map[wire.Listener]prometheus.Gauge{},
+		opened: map[wire.Listener]prometheus.Counter{},
 	}
 	counter := func(c catalog.Metric) *prometheus.CounterVec {
 		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: c.Name, Help: c.Help}, c.Labels)
@@ -65,13 +68,16 @@ func newMetrics() *metrics {
 	}
 	m.requests = counter(catalog.BrokerRequests)
 	in, out, duration := counter(catalog.BrokerRequestBytes), counter(catalog.BrokerResponseBytes), histogram(catalog.BrokerRequestDuration)
-	for _, key := range wire.Keys(wire.Clients) {
-		name := kmsg.NameForKey(key)
+	for _, key := range wire.AllKeys() {
+		name := wire.Name(key)
 		m.requestBytes[key], m.responseBytes[key] = in.WithLabelValues(name), out.WithLabelValues(name)
 		m.duration[key] = duration.WithLabelValues(name)
 	}
-	m.connections = gauge(catalog.BrokerConnections).WithLabelValues(listenerName)
-	m.opened = counter(catalog.BrokerConnectionsOpened).WithLabelValues(listenerName)
+	connections, opened := gauge(catalog.BrokerConnections), counter(catalog.BrokerConnectionsOpened)
+	for l, name := range listenerNames {
+		m.connections[l], m.opened[l] = connections.WithLabelValues(name), opened.WithLabelValues(name)
+	}
+	m.calls, m.callDuration = counter(catalog.BrokerPeerRequests), histogram(catalog.BrokerPeerRequestDuration)
 	m.recordsIn, m.bytesIn, m.bytesOut = counter(catalog.BrokerRecordsIn), counter(catalog.BrokerBytesIn), counter(catalog.BrokerBytesOut)
 	m.fsync = histogram(catalog.BrokerFsyncDuration).WithLabelValues()
 	m.recovery = gauge(catalog.BrokerRecoveryDuration).WithLabelValues()
@@ -82,6 +88,17 @@ func newMetrics() *metrics {
 }
 
 func (m *metrics) synced(d time.Duration) { m.fsync.Observe(d.Seconds()) }
+
+// called counts a request to another node once it has ended.
+func (m *metrics) called(key int16, err error, took time.Duration) {
+	outcome := "ok"
+	if err != nil {
+		outcome = "failed"
+	} else {
+		m.callDuration.WithLabelValues(wire.Name(key)).Observe(took.Seconds())
+	}
+	m.calls.WithLabelValues(wire.Name(key), outcome).Inc()
+}
 
 func (m *metrics) requested(r *wire.Request) { m.requestBytes[r.Key].Add(float64(r.Size())) }
 
@@ -95,13 +112,13 @@ func (m *metrics) responded(r *wire.Request, body actor.ResponseBody, took time.
 	case *kmsg.ProduceResponse:
 		code = m.produced(r, resp)
 	case *kmsg.FetchResponse:
-		code = m.fetched(resp)
+		code = m.fetched(r, resp)
 	}
 	name := "none"
 	if err := kerr.TypedErrorForCode(code); err != nil {
 		name = err.Message
 	}
-	m.requests.WithLabelValues(kmsg.NameForKey(r.Key), name).Inc()
+	m.requests.WithLabelValues(wire.Name(r.Key), name).Inc()
 }
 
 // produced counts what was appended, and gives the first error of a partition.
@@ -133,8 +150,12 @@ func (m *metrics) produced(r *wire.Request, resp *kmsg.ProduceResponse) (code in
 }
 
 // fetched counts what was read, and gives the first error of a partition.
-func (m *metrics) fetched(resp *kmsg.FetchResponse) (code int16) {
+func (m *metrics) fetched(r *wire.Request, resp *kmsg.FetchResponse) (code int16) {
 	code = resp.ErrorCode
+	to := "consumer"
+	if r.Body.(*kmsg.FetchRequest).ReplicaState.ID >= 0 {
+		to = "follower"
+	}
 	for i := range resp.Topics {
 		bytes := 0
 		for j := range resp.Topics[i].Partitions {
@@ -145,7 +166,7 @@ func (m *metrics) fetched(resp *kmsg.FetchResponse) (code int16) {
 			}
 		}
 		if bytes > 0 {
-			m.bytesOut.WithLabelValues(resp.Topics[i].Topic, "consumer").Add(float64(bytes))
+			m.bytesOut.WithLabelValues(resp.Topics[i].Topic, to).Add(float64(bytes))
 		}
 	}
 	return code

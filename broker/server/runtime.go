@@ -15,14 +15,15 @@ type runtime struct {
 	sessions sync.Map // actor.Address -> *inbox
 	// work counts the goroutines of actors and of syncs.
 	work    sync.WaitGroup
+	peers   *peers
 	metrics *metrics
 	emit    func(event.Event)
 	// fatal is called, once at most from each actor, when the node cannot go on.
 	fatal func(error)
 }
 
-func newRuntime(m *metrics, emit func(event.Event), fatal func(error)) *runtime {
-	return &runtime{lasting: map[actor.Address]*inbox{}, metrics: m, emit: emit, fatal: fatal}
+func newRuntime(p *peers, m *metrics, emit func(event.Event), fatal func(error)) *runtime {
+	return &runtime{lasting: map[actor.Address]*inbox{}, peers: p, metrics: m, emit: emit, fatal: fatal}
 }
 
 // send puts a message where it belongs. One for a session that has ended is dropped: the session
@@ -84,13 +85,17 @@ func (rt *runtime) perform(self *inbox, fx *actor.Effects) {
 			self.put(actor.SyncDone{Token: s.Token, Err: err})
 		})
 	}
+	for _, c := range fx.Calls {
+		rt.peers.call(self, c)
+	}
 	fx.Reset()
 }
 
-// stop ends the lasting actors and waits for them and for the syncs under way.
+// stop ends the lasting actors and the calls under way, and waits for them and for the syncs.
 func (rt *runtime) stop() {
 	for _, box := range rt.lasting {
 		box.close()
 	}
+	rt.peers.stop()
 	rt.work.Wait()
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/logproof/logproof/broker/actor"
@@ -16,14 +17,18 @@ import (
 	"github.com/logproof/logproof/broker/env"
 	"github.com/logproof/logproof/broker/event"
 	"github.com/logproof/logproof/broker/node"
+	"github.com/logproof/logproof/broker/wire"
 )
 
 // Config of a running node.
 type Config struct {
 	Node node.Config
 	FS   env.FS
-	// Clients is where Kafka clients connect, Metrics where /metrics is served; Metrics may be nil.
-	Clients, Metrics net.Listener
+	// Clients is where Kafka clients connect, Peers where other nodes do; a node without one of the two
+	// has nil. Metrics is where /metrics is served; it may be nil.
+	Clients, Peers, Metrics net.Listener
+	// Dial connects to other nodes; nil for TCP.
+	Dial Dial
 	// Events receives events.jsonl; nil for nobody.
 	Events io.Writer
 	Log    *slog.Logger
@@ -31,14 +36,15 @@ type Config struct {
 
 // Server is a running node.
 type Server struct {
-	node    *node.Node
-	runtime *runtime
-	metrics *metrics
-	events  *events
-	buffers buffers
-	log     *slog.Logger
-	clients net.Listener
-	http    *http.Server
+	node      *node.Node
+	runtime   *runtime
+	metrics   *metrics
+	events    *events
+	buffers   buffers
+	log       *slog.Logger
+	listeners map[wire.Listener]net.Listener
+	ids       atomic.Int64 // of sessions
+	http      *http.Server
 	// done is closed when the node has stopped by itself; err says why.
 	done chan struct{}
 	once sync.Once
@@ -55,14 +61,20 @@ type Server struct {
 // Start recovers the node and serves it. It returns when the node takes connections; requests are
 // answered as soon as its partitions are recovered.
 func Start(cfg Config) (*Server, error) {
-	s := &Server{metrics: newMetrics(), log: cfg.Log, clients: cfg.Clients, done: make(chan struct{})}
+	s := &Server{metrics: newMetrics(), log: cfg.Log, listeners: map[wire.Listener]net.Listener{}, done: make(chan struct{})}
+	if cfg.Clients != nil {
+		s.listeners[wire.Clients] = cfg.Clients
+	}
+	if cfg.Peers != nil {
+		s.listeners[wire.Peers] = cfg.Peers
+	}
 	s.mu.connections = map[*connection]bool{}
 	s.events = newEvents(cfg.Node.Sessions.NodeID, cfg.Events, cfg.Log, s.metrics)
 	var err error
 	if s.node, err = node.Open(cfg.FS, cfg.Node); err != nil {
 		return nil, err
 	}
-	s.runtime = newRuntime(s.metrics, s.events.emit, s.fail)
+	s.runtime = newRuntime(newPeers(cfg.Node.Sessions.NodeID, cfg.Dial, s.metrics), s.metrics, s.events.emit, s.fail)
 	actors := s.node.Actors()
 	for address := range actors {
 		s.runtime.add(address)
@@ -77,14 +89,16 @@ func Start(cfg Config) (*Server, error) {
 	if cfg.Metrics != nil {
 		s.http = s.metrics.serve(cfg.Metrics)
 	}
-	s.accepting.Go(s.accept)
+	for l, listener := range s.listeners {
+		s.accepting.Go(func() { s.accept(l, listener) })
+	}
 	return s, nil
 }
 
 // accept takes connections until the listener is closed.
-func (s *Server) accept() {
-	for id := int64(1); ; id++ {
-		conn, err := s.clients.Accept()
+func (s *Server) accept(l wire.Listener, listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -94,16 +108,13 @@ func (s *Server) accept() {
 			time.Sleep(50 * time.Millisecond)
 			continue
 		}
-		c := newConnection(conn, s.node, id, s)
+		c := newConnection(conn, l, s.node, s.ids.Add(1), s)
 		if !s.track(c) {
 			conn.Close()
 			return
 		}
 		s.serving.Go(func() {
-			s.metrics.opened.Inc()
-			s.metrics.connections.Inc()
 			c.serve()
-			s.metrics.connections.Dec()
 			s.mu.Lock()
 			delete(s.mu.connections, c)
 			s.mu.Unlock()
@@ -143,6 +154,14 @@ func (s *Server) watermarks() (all []node.Replica) {
 	return all
 }
 
+// address is where the node is found by those whom it serves first of all.
+func (s *Server) address() string {
+	if l, ok := s.listeners[wire.Clients]; ok {
+		return l.Addr().String()
+	}
+	return s.listeners[wire.Peers].Addr().String()
+}
+
 // Ready returns when the node answers requests. It is called once, after Start.
 func (s *Server) Ready(ctx context.Context) error {
 	ready := make(chan struct{})
@@ -160,7 +179,7 @@ func (s *Server) Ready(ctx context.Context) error {
 	defer s.runtime.send(api.Metadata, api.Unsubscribe{Session: self})
 	select {
 	case <-ready:
-		s.events.emit(event.NodeStarted{Address: s.clients.Addr().String()})
+		s.events.emit(event.NodeStarted{Address: s.address()})
 		return nil
 	case <-s.done:
 		return s.Err()
@@ -206,7 +225,9 @@ func (s *Server) Stop() error {
 
 // Kill closes connections and leaves the files as they are: nothing is synced, nothing marked clean.
 func (s *Server) Kill() {
-	s.clients.Close()
+	for _, l := range s.listeners {
+		l.Close()
+	}
 	s.mu.Lock()
 	s.mu.stopping = true
 	for c := range s.mu.connections {

@@ -3,5 +3,7 @@
 //	bytes ── ReadFrame ──> frame ── ParseRequest ──> Request (kmsg body, aliases the frame)
 //	bytes <── AppendResponse ── kmsg response
 //
+// and for a node that asks another: AppendRequest, ReadResponse, ParseResponse.
+//
 // It knows no topics and keeps no state; every connection has its own order and buffers above it.
 package wire

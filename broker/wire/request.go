@@ -82,18 +82,18 @@ func (r *Request) clientID(b []byte) ([]byte, error) {
 func skipTags(b []byte) ([]byte, error) {
 	count, n := binary.Uvarint(b)
 	if n <= 0 {
-		return nil, errors.New("request header is cut short in its tags")
+		return nil, errors.New("header is cut short in its tags")
 	}
 	b = b[n:]
 	for ; count > 0; count-- {
 		_, n := binary.Uvarint(b)
 		if n <= 0 {
-			return nil, errors.New("request header is cut short in a tag")
+			return nil, errors.New("header is cut short in a tag")
 		}
 		b = b[n:]
 		size, n := binary.Uvarint(b)
 		if n <= 0 || size > uint64(len(b)-n) {
-			return nil, errors.New("request header is cut short in a tag's bytes")
+			return nil, errors.New("header is cut short in a tag's bytes")
 		}
 		b = b[n+int(size):]
 	}

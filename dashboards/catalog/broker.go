@@ -21,11 +21,19 @@ var (
 	}
 	BrokerConnections = Metric{
 		Name: "logproof_broker_connections", Type: Gauge, Unit: Connections, Labels: []string{"listener"},
-		Help: "Client connections open now.",
+		Help: "Connections open now, of clients and of other nodes.",
 	}
 	BrokerConnectionsOpened = Metric{
 		Name: "logproof_broker_connections_opened_total", Type: Counter, Unit: Connections, Labels: []string{"listener"},
-		Help: "Client connections accepted since the start.",
+		Help: "Connections accepted since the start, of clients and of other nodes.",
+	}
+	BrokerPeerRequests = Metric{
+		Name: "logproof_broker_peer_requests_total", Type: Counter, Unit: Requests, Labels: []string{"api", "outcome"},
+		Help: "Requests to other nodes that ended, by API; ok if there was an answer, failed if none came in time or the connection broke.",
+	}
+	BrokerPeerRequestDuration = Metric{
+		Name: "logproof_broker_peer_request_duration_seconds", Type: Histogram, Unit: Seconds, Labels: []string{"api"},
+		Help: "Time from a request to another node until its answer is decoded, with connecting, and with the wait of a long poll.",
 	}
 	BrokerRecordsIn = Metric{
 		Name: "logproof_broker_records_in_total", Type: Counter, Unit: Records, Labels: []string{"topic"},
@@ -85,7 +93,7 @@ var (
 func Broker() []Metric {
 	return sorted(
 		BrokerRequests, BrokerRequestDuration, BrokerRequestBytes, BrokerResponseBytes,
-		BrokerConnections, BrokerConnectionsOpened, BrokerRecordsIn, BrokerBytesIn, BrokerBytesOut,
+		BrokerConnections, BrokerConnectionsOpened, BrokerPeerRequests, BrokerPeerRequestDuration, BrokerRecordsIn, BrokerBytesIn, BrokerBytesOut,
 		BrokerPartitionLogStart, BrokerPartitionHighWatermark, BrokerPartitionLogEnd, BrokerPartitionSize,
 		BrokerTopics, BrokerFsyncDuration, BrokerRecoveryDuration, BrokerRecoveryTruncated,
 		BrokerCorruptBatches, BrokerStartTime,
