@@ -12,6 +12,7 @@ import (
 	"github.com/logproof/logproof/broker/env"
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/quorum"
+	"github.com/logproof/logproof/broker/wire"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -91,7 +92,8 @@ func (u *uplink) ask(body kmsg.Request, fx *actor.Effects, done func(time.Time, 
 		fx.Send(api.Controller, api.ControllerRequest{From: api.Uplink, Call: u.next, Body: body})
 		return
 	}
-	body.SetVersion(body.MaxVersion())
+	versions, _ := wire.Served(wire.Peers, body.Key()) // the library may know newer ones
+	body.SetVersion(versions.Max)
 	fx.Call(actor.Call{
 		Node: v.ID, Host: v.Host, Port: v.Port, Request: body, Timeout: u.cfg.Timing.CallTimeout, Token: u.next,
 	})
