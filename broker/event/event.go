@@ -16,8 +16,10 @@ type Event interface {
 
 // NodeStarted is the first event of a process that serves.
 type NodeStarted struct {
-	// Address of its client listener, host:port.
-	Address string `json:"address"`
+	// Address of its client listener, host:port; "" for a node that is a controller only.
+	Address string `json:"address,omitempty"`
+	// Peers is where other nodes connect, host:port; "" for a node that is a cluster by itself.
+	Peers string `json:"peers,omitempty"`
 }
 
 // NodeStopped is the last event of a process that was asked to stop.
@@ -75,7 +77,15 @@ func (TopicCreated) Name() string { return "topic-created" }
 func (TopicDeleted) Name() string { return "topic-deleted" }
 
 // String implements Event.
-func (e NodeStarted) String() string { return "serves clients on " + e.Address }
+func (e NodeStarted) String() string {
+	switch {
+	case e.Address == "":
+		return "serves peers on " + e.Peers
+	case e.Peers == "":
+		return "serves clients on " + e.Address
+	}
+	return "serves clients on " + e.Address + ", peers on " + e.Peers
+}
 
 // String implements Event.
 func (NodeStopped) String() string { return "stopped cleanly" }

@@ -14,7 +14,9 @@ func TestLine(t *testing.T) {
 		line  string
 		text  string
 	}{
-		{NodeStarted{"127.0.0.1:9092"}, `"event":"node-started","address":"127.0.0.1:9092"}`, "serves clients on 127.0.0.1:9092"},
+		{NodeStarted{Address: "127.0.0.1:9092"}, `"event":"node-started","address":"127.0.0.1:9092"}`, "serves clients on 127.0.0.1:9092"},
+		{NodeStarted{"127.0.0.1:9092", "127.0.0.1:9102"}, `"event":"node-started","address":"127.0.0.1:9092","peers":"127.0.0.1:9102"}`, "serves clients on 127.0.0.1:9092, peers on 127.0.0.1:9102"},
+		{NodeStarted{Peers: "127.0.0.1:9100"}, `"event":"node-started","peers":"127.0.0.1:9100"}`, "serves peers on 127.0.0.1:9100"},
 		{NodeStopped{}, `"event":"node-stopped"}`, "stopped cleanly"},
 		{NodeFailed{"no space"}, `"event":"node-failed","reason":"no space"}`, "stops: no space"},
 		{LogRecovered{Topic: "orders", Partition: 1, EndOffset: 7, Segments: 2, TruncatedBytes: 9, Reason: "cut short"},
