@@ -40,6 +40,14 @@ func (s *events) emit(e event.Event) {
 		}
 	case event.NodeFailed:
 		level = slog.LevelError
+	case event.BrokerFenced, event.LogTruncated:
+		level = slog.LevelWarn
+	case event.LeaderElected:
+		if e.Leader < 0 || e.Unclean {
+			level = slog.LevelWarn
+		}
+	case event.BecameLeader, event.BecameFollower: // one for each partition
+		level = slog.LevelDebug
 	}
 	s.log.Log(context.Background(), level, e.String(), "event", e.Name())
 	s.write(e)

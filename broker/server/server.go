@@ -154,16 +154,26 @@ func (s *Server) watermarks() (all []node.Replica) {
 	return all
 }
 
-// address is where the node is found by those whom it serves first of all.
-func (s *Server) address() string {
-	if l, ok := s.listeners[wire.Clients]; ok {
-		return l.Addr().String()
+// started says that the node serves, and where.
+func (s *Server) started() {
+	var e event.NodeStarted
+	for l, listener := range s.listeners {
+		if l == wire.Peers {
+			e.Peers = listener.Addr().String()
+		} else {
+			e.Address = listener.Addr().String()
+		}
 	}
-	return s.listeners[wire.Peers].Addr().String()
+	s.events.emit(e)
 }
 
-// Ready returns when the node answers requests. It is called once, after Start.
+// Ready returns when the node answers requests of clients; one that serves no clients answers at once. It
+// is called once, after Start.
 func (s *Server) Ready(ctx context.Context) error {
+	if s.listeners[wire.Clients] == nil {
+		s.started()
+		return nil
+	}
 	ready := make(chan struct{})
 	box := newInbox()
 	self := actor.Address{Role: actor.Session, ID: 0}
@@ -179,7 +189,7 @@ func (s *Server) Ready(ctx context.Context) error {
 	defer s.runtime.send(api.Metadata, api.Unsubscribe{Session: self})
 	select {
 	case <-ready:
-		s.events.emit(event.NodeStarted{Address: s.address()})
+		s.started()
 		return nil
 	case <-s.done:
 		return s.Err()
@@ -209,9 +219,11 @@ func (s *Server) Err() error {
 	return s.mu.err
 }
 
-// Stop closes connections and, unless the node failed, syncs and closes the logs and marks them
-// clean. One of Stop and Kill must be called, once.
-func (s *Server) Stop() error {
+// Stop hands over what the node's broker leads, for as long as ctx lasts, closes connections and, unless
+// the node failed, syncs and closes the logs and marks them clean. One of Stop and Kill must be called,
+// once.
+func (s *Server) Stop(ctx context.Context) error {
+	s.retire(ctx)
 	s.Kill()
 	if s.Err() != nil {
 		return s.Err()
@@ -221,6 +233,22 @@ func (s *Server) Stop() error {
 	}
 	s.events.emit(event.NodeStopped{})
 	return nil
+}
+
+// retire asks the controller to release the broker. One that is not released in time is found dead by
+// the others a session timeout later, and loses nothing.
+func (s *Server) retire(ctx context.Context) {
+	if _, ok := s.runtime.lasting[api.Uplink]; !ok || ctx.Err() != nil {
+		return
+	}
+	released := make(chan struct{})
+	s.runtime.send(api.Uplink, node.Retire{Done: func() { close(released) }})
+	select {
+	case <-released:
+	case <-s.done:
+	case <-ctx.Done():
+		s.log.Warn("stopping without the controller's leave", "reason", ctx.Err())
+	}
 }
 
 // Kill closes connections and leaves the files as they are: nothing is synced, nothing marked clean.

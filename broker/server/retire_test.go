@@ -1,0 +1,56 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/api"
+	"github.com/logproof/logproof/broker/node"
+)
+
+// A broker that stops waits for the controller's leave: no longer than it may, not if it is too late
+// already, and not if it is a controller only.
+func TestRetire(t *testing.T) {
+	soon, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, c := range map[string]struct {
+		ctx    context.Context
+		uplink actor.Actor
+		asked  bool
+	}{
+		"released":        {ctx: t.Context(), uplink: &controllersLeave{answers: true}, asked: true},
+		"no answer":       {ctx: soon, uplink: &controllersLeave{}, asked: true},
+		"too late":        {ctx: gone, uplink: &controllersLeave{}},
+		"controller only": {ctx: t.Context()},
+	} {
+		s := &Server{metrics: newMetrics(), log: slog.New(slog.DiscardHandler), done: make(chan struct{})}
+		s.runtime = newRuntime(newPeers(1, nil, s.metrics), s.metrics, nil, nil)
+		if c.uplink != nil {
+			s.runtime.add(api.Uplink)
+			s.runtime.run(api.Uplink, c.uplink)
+		}
+		s.retire(c.ctx)
+		s.runtime.stop()
+		if leave, ok := c.uplink.(*controllersLeave); ok && leave.asked != c.asked {
+			t.Errorf("%s: the controller was asked: %v", name, leave.asked)
+		}
+	}
+}
+
+// controllersLeave stands for the uplink.
+type controllersLeave struct{ answers, asked bool }
+
+// Step implements actor.Actor.
+func (l *controllersLeave) Step(_ time.Time, message any, _ *actor.Effects) {
+	if r, ok := message.(node.Retire); ok {
+		l.asked = true
+		if l.answers {
+			r.Done()
+		}
+	}
+}
