@@ -9,39 +9,41 @@ import (
 	"io"
 	"net"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/controller"
-	"github.com/logproof/logproof/broker/env"
 	"github.com/logproof/logproof/broker/env/disk"
 	"github.com/logproof/logproof/broker/env/real"
 	"github.com/logproof/logproof/broker/log"
-	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/node"
 	"github.com/logproof/logproof/broker/server"
 )
 
-// Broker is a running broker.
+// Broker is a running node: a broker, a controller, or both.
 type Broker struct {
-	server  *server.Server
-	clients net.Listener
-	metrics net.Listener
-	lock    *lock
-	events  *os.File
+	server   *server.Server
+	clients  net.Listener
+	peers    net.Listener
+	metrics  net.Listener
+	lock     *lock
+	events   *os.File
+	shutdown time.Duration
 }
 
-// Start recovers a broker and serves it; it returns once requests are answered. Errors say what is
-// in the way: a port or a data directory in use, files that are damaged.
+// Start recovers a broker and serves it; it returns once requests of clients are answered, and in a
+// cluster that takes most of the controllers. A node that is a controller only returns once it takes
+// part. Errors say what is in the way: a port or a data directory in use, files that are damaged.
 func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	b := &Broker{}
 	if err := b.start(ctx, cfg.withDefaults()); err != nil {
-		_ = b.release() // the first error is the one to show
+		done, cancel := context.WithCancel(ctx)
+		cancel()
+		_ = b.release(done) // the first error is the one to show
 		return nil, err
 	}
 	return b, nil
@@ -49,12 +51,11 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 
 func (b *Broker) start(ctx context.Context, cfg Config) (err error) {
 	files := cfg.FS
-	clusterID := "logproof"
 	if files == nil {
 		if b.lock, err = lockDir(cfg.DataDir); err != nil {
 			return err
 		}
-		if clusterID, err = identify(cfg.DataDir, cfg.NodeID); err != nil {
+		if err = identify(cfg.DataDir, cfg.ClusterID, cfg.NodeID); err != nil {
 			return err
 		}
 		if files, err = real.New(cfg.DataDir); err != nil {
@@ -64,79 +65,127 @@ func (b *Broker) start(ctx context.Context, cfg Config) (err error) {
 	if cfg.Disk.String() != "" {
 		files = disk.New(files, cfg.Disk, time.Sleep)
 	}
-	if b.clients = cfg.Listener; b.clients == nil {
-		if b.clients, err = listen(cfg.Listen, "--listen"); err != nil {
-			return err
-		}
+	if err := b.listen(cfg); err != nil {
+		return err
 	}
-	if cfg.Metrics != "" {
-		if b.metrics, err = listen(cfg.Metrics, "--metrics"); err != nil {
-			return err
-		}
-	}
+	var events io.Writer // not a nil *os.File in an interface
 	if cfg.Events != "" {
 		if b.events, err = os.OpenFile(cfg.Events, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
 			return fmt.Errorf("--events: %w", err)
 		}
-	}
-	return b.serve(ctx, cfg, files, clusterID)
-}
-
-func (b *Broker) serve(ctx context.Context, cfg Config, files env.FS, clusterID string) error {
-	host, port, err := net.SplitHostPort(b.clients.Addr().String())
-	if err != nil {
-		return err
-	}
-	portNumber, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return err
-	}
-	var seed [8]byte
-	if _, err := crand.Read(seed[:]); err != nil {
-		return fmt.Errorf("draw a seed: %w", err)
-	}
-	var incarnation metadata.Incarnation
-	if _, err := crand.Read(incarnation[:]); err != nil {
-		return fmt.Errorf("draw an incarnation: %w", err)
-	}
-	var events io.Writer // not a nil *os.File in an interface
-	if b.events != nil {
 		events = b.events
 	}
+	n, err := b.node(cfg)
+	if err != nil {
+		return err
+	}
 	b.server, err = server.Start(server.Config{
-		Node: node.Config{
-			Sessions: api.Config{
-				NodeID: cfg.NodeID, Shards: cfg.Shards, AutoCreate: !cfg.NoAutoCreate,
-				MaxBatch: cfg.MaxMessageBytes, MaxFetch: 55 << 20, MaxWait: 5 * time.Minute,
-			},
-			Controller: controller.Config{
-				Seed: binary.LittleEndian.Uint64(seed[:]), DefaultPartitions: cfg.DefaultPartitions,
-				DefaultReplication: 1, MaxPartitions: 100_000, SessionTimeout: 9 * time.Second,
-				LastKnownLeader: true,
-			},
-			ClusterID: clusterID,
-			Roles:     node.Roles{Controller: true, Broker: true}, Voters: []node.Voter{{ID: cfg.NodeID}},
-			Endpoints: node.Endpoints{Host: host, Port: int32(portNumber)}, Incarnation: incarnation,
-			Log:   log.Config{SegmentBytes: cfg.SegmentBytes, Bugs: cfg.Bugs},
-			Flush: cfg.Flush, FlushInterval: cfg.FlushInterval, Bugs: cfg.Bugs,
-		},
-		FS: files, Clients: b.clients, Metrics: b.metrics, Events: events, Log: cfg.Log,
+		Node: n, FS: files, Clients: b.clients, Peers: b.peers, Metrics: b.metrics, Dial: cfg.Dial,
+		Events: events, Log: cfg.Log,
 	})
 	if err != nil {
 		return err
 	}
+	b.shutdown = cfg.ShutdownTimeout
 	return b.server.Ready(ctx)
 }
 
-// Address is where clients connect, host:port.
-func (b *Broker) Address() string { return b.clients.Addr().String() }
+// listen opens the listeners that the node has by its roles.
+func (b *Broker) listen(cfg Config) (err error) {
+	if b.clients = cfg.Listener; b.clients == nil && cfg.Listen != "" {
+		if b.clients, err = listen(cfg.Listen, "--listen"); err != nil {
+			return err
+		}
+	}
+	if b.peers = cfg.PeerListener; b.peers == nil && cfg.PeerListen != "" {
+		if b.peers, err = listen(cfg.PeerListen, "--peers"); err != nil {
+			return err
+		}
+	}
+	if cfg.Metrics != "" {
+		b.metrics, err = listen(cfg.Metrics, "--metrics")
+	}
+	return err
+}
+
+// node is the configuration of the node that this process runs.
+func (b *Broker) node(cfg Config) (n node.Config, err error) {
+	n = node.Config{
+		Sessions: api.Config{
+			NodeID: cfg.NodeID, Shards: cfg.Shards, AutoCreate: !cfg.NoAutoCreate,
+			MaxBatch: cfg.MaxMessageBytes, MaxFetch: 55 << 20, MaxWait: 5 * time.Minute,
+		},
+		Controller: controller.Config{
+			DefaultPartitions: cfg.DefaultPartitions, DefaultReplication: cfg.DefaultReplication,
+			DefaultMinISR: cfg.MinISR, MaxPartitions: 100_000, SessionTimeout: cfg.SessionTimeout,
+			LastKnownLeader: true,
+			PreferredEvery:  preferredEvery, PreferredImbalance: preferredImbalance,
+		},
+		ClusterID: cfg.ClusterID,
+		Roles:     node.Roles{Controller: cfg.Roles.Controller, Broker: cfg.Roles.Broker},
+		Rack:      cfg.Rack,
+		Timing: node.Timing{
+			QuorumTick: cfg.QuorumTick, Heartbeat: cfg.Heartbeat, ReplicaLagMax: cfg.ReplicaLagMax,
+		},
+		Log:   log.Config{SegmentBytes: cfg.SegmentBytes, Bugs: cfg.Bugs},
+		Flush: cfg.Flush, FlushInterval: cfg.FlushInterval, Bugs: cfg.Bugs,
+	}
+	for _, v := range cfg.Voters {
+		host, port, err := splitAddress(v.Address)
+		if err != nil {
+			return n, err
+		}
+		n.Voters = append(n.Voters, node.Voter{ID: v.ID, Host: host, Port: port})
+	}
+	if cfg.alone() {
+		n.Voters = []node.Voter{{ID: cfg.NodeID}}
+	}
+	if b.clients != nil {
+		if n.Endpoints.Host, n.Endpoints.Port, err = splitAddress(b.clients.Addr().String()); err != nil {
+			return n, err
+		}
+	}
+	if b.peers != nil {
+		if n.Endpoints.PeerHost, n.Endpoints.PeerPort, err = splitAddress(b.peers.Addr().String()); err != nil {
+			return n, err
+		}
+	}
+	return n, draw(&n)
+}
+
+// Kafka's leader.imbalance.check.interval.seconds and leader.imbalance.per.broker.percentage.
+const (
+	preferredEvery     = 5 * time.Minute
+	preferredImbalance = 10
+)
+
+// draw chooses what must be another for each process.
+func draw(n *node.Config) error {
+	var seed [8]byte
+	if _, err := crand.Read(seed[:]); err != nil {
+		return fmt.Errorf("draw a seed: %w", err)
+	}
+	if _, err := crand.Read(n.Incarnation[:]); err != nil {
+		return fmt.Errorf("draw an incarnation: %w", err)
+	}
+	n.Controller.Seed = binary.LittleEndian.Uint64(seed[:])
+	return nil
+}
+
+// Address is where clients connect, host:port; "" for a node that is a controller only.
+func (b *Broker) Address() string { return address(b.clients) }
+
+// PeerAddress is where the other nodes of the cluster connect, host:port; "" if there are none.
+func (b *Broker) PeerAddress() string { return address(b.peers) }
 
 // MetricsAddress is where /metrics is, host:port; "" if it is not served.
-func (b *Broker) MetricsAddress() string {
-	if b.metrics == nil {
+func (b *Broker) MetricsAddress() string { return address(b.metrics) }
+
+func address(l net.Listener) string {
+	if l == nil {
 		return ""
 	}
-	return b.metrics.Addr().String()
+	return l.Addr().String()
 }
 
 // Done is closed when the broker stopped by itself, since it could no longer keep its promises.
@@ -145,25 +194,34 @@ func (b *Broker) Done() <-chan struct{} { return b.server.Done() }
 // Err is why the broker stopped by itself.
 func (b *Broker) Err() error { return b.server.Err() }
 
-// Close stops the broker: connections first, then every log is synced and marked clean. One of
-// Close and Kill must be called, once, also after Done.
-func (b *Broker) Close() error { return b.release() }
+// Close stops the broker: the others take over what it leads, connections are closed, every log is
+// synced and marked clean. It waits for the others for Config.ShutdownTimeout at most. One of Close,
+// Shutdown and Kill must be called, once, also after Done.
+func (b *Broker) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), b.shutdown)
+	defer cancel()
+	return b.Shutdown(ctx)
+}
+
+// Shutdown is Close that waits for the others until ctx is done: not at all if it is done already, as
+// when the whole cluster stops and nobody is there to take over. The rest is done in any case.
+func (b *Broker) Shutdown(ctx context.Context) error { return b.release(ctx) }
 
 // Kill ends the broker as the end of its process would: connections break, and the next Start on
 // its files recovers them.
 func (b *Broker) Kill() {
 	b.server.Kill()
 	b.server = nil
-	_ = b.release() // nothing that is left can fail in a way that matters to a killed broker
+	_ = b.release(context.Background()) // nothing that is left can fail in a way that matters to a killed broker
 }
 
 // release gives up whatever Start has got so far.
-func (b *Broker) release() error {
+func (b *Broker) release(ctx context.Context) error {
 	var err error
 	if b.server != nil {
-		err = b.server.Stop()
+		err = b.server.Stop(ctx)
 	}
-	for _, l := range []net.Listener{b.clients, b.metrics} {
+	for _, l := range []net.Listener{b.clients, b.peers, b.metrics} {
 		if l != nil {
 			l.Close()
 		}

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,15 +15,43 @@ import (
 	"github.com/logproof/logproof/broker/partition"
 )
 
-// Config of a broker; the zero value of each field is its default.
+// Config of a node; the zero value of each field is its default, and that of all of them but the data
+// directory a cluster of one broker.
 type Config struct {
-	// NodeID of this broker in its cluster, 0 or more.
+	// NodeID of this node in its cluster, 0 or more.
 	NodeID int32
+	// ClusterID is what the nodes of a cluster and their data directories agree on; "logproof" if empty.
+	ClusterID string
+	// Roles of the node; both if none.
+	Roles Roles
+	// Voters are all controllers of the cluster, the same on every node of it; only this node if none.
+	Voters []Voter
 	// Listen is where clients connect, host:port; 127.0.0.1:9092 if empty, port 0 for any free one.
 	// It is also what clients are told to connect to.
 	Listen string
 	// Listener takes clients in place of Listen, as from who owns ports for longer than a broker lives.
 	Listener net.Listener
+	// PeerListen is where the other nodes of the cluster connect, host:port, and where they are told to
+	// find this one; needed if there are Voters.
+	PeerListen string
+	// PeerListener takes the other nodes in place of PeerListen.
+	PeerListener net.Listener
+	// Dial connects to other nodes; TCP if nil.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Rack where the broker stands; replicas of a partition are spread over racks.
+	Rack string
+	// SessionTimeout is how long a broker stays in the cluster without a heartbeat; 9 s if 0, as in
+	// Kafka. It is the active controller's that counts.
+	SessionTimeout time.Duration
+	// Heartbeat is how often the broker tells the active controller that it lives; 2 s if 0, as in Kafka.
+	Heartbeat time.Duration
+	// ReplicaLagMax is how long a follower may be behind before it leaves the ISR; 30 s if 0, as in Kafka.
+	ReplicaLagMax time.Duration
+	// QuorumTick is how often the leader of the metadata quorum is heard; without it an election begins
+	// after 10 to 20 ticks. 100 ms if 0.
+	QuorumTick time.Duration
+	// ShutdownTimeout is how long Close waits for the others to take over what this broker leads; 5 s if 0.
+	ShutdownTimeout time.Duration
 	// Metrics is where /metrics is served, host:port; not at all if empty.
 	Metrics string
 	// DataDir holds everything that outlives the process. It is made if it is missing, and one
@@ -43,6 +72,10 @@ type Config struct {
 	MaxMessageBytes int
 	// DefaultPartitions of topics created without a number; 1 if 0.
 	DefaultPartitions int32
+	// DefaultReplication of topics created without a number, and MinISR, without which no record is
+	// committed, of those created without min.insync.replicas; 1 if 0.
+	DefaultReplication int16
+	MinISR             int
 	// NoAutoCreate stops Metadata requests from creating topics.
 	NoAutoCreate bool
 	// Shards is how many goroutines share the partitions; GOMAXPROCS if 0.
@@ -70,25 +103,40 @@ func (c Config) Validate() error {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, c.withDefaults().validateCluster()...)
 	if c.SegmentBytes < 0 || c.SegmentBytes > 1<<31-1 {
 		bad("segment size %d: want 1 to %d bytes, as positions in its index are 32 bits", c.SegmentBytes, 1<<31-1)
 	}
-	if c.MaxMessageBytes < 0 || c.Shards < 0 || c.DefaultPartitions < 0 || c.FlushInterval < 0 {
-		bad("sizes, numbers and times must not be negative")
+	if c.MaxMessageBytes < 0 || c.Shards < 0 || c.DefaultPartitions < 0 {
+		bad("sizes and numbers must not be negative")
 	}
 	return errors.Join(errs...)
 }
 
 // withDefaults fills in what is left open.
 func (c Config) withDefaults() Config {
-	if c.Listen == "" {
+	if c.ClusterID == "" {
+		c.ClusterID = "logproof"
+	}
+	if c.Roles == (Roles{}) {
+		c.Roles = Roles{Broker: true, Controller: true}
+	}
+	if c.Listen == "" && c.Roles.Broker {
 		c.Listen = "127.0.0.1:9092"
+	}
+	for _, t := range c.timings() {
+		if *t.field == 0 {
+			*t.field = t.value
+		}
+	}
+	if c.DefaultReplication == 0 {
+		c.DefaultReplication = 1
+	}
+	if c.MinISR == 0 {
+		c.MinISR = 1
 	}
 	if c.Flush == "" {
 		c.Flush = partition.FlushCommit
-	}
-	if c.FlushInterval == 0 {
-		c.FlushInterval = time.Second
 	}
 	if c.SegmentBytes == 0 {
 		c.SegmentBytes = 1 << 30

@@ -1,8 +1,6 @@
 package broker
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -38,15 +36,15 @@ func lockDir(dir string) (*lock, error) {
 func (l *lock) release() error { return l.file.Close() }
 
 // identify reads whose directory it is, in Kafka's meta.properties, and makes it this node's if it
-// is new. It returns the cluster id.
-func identify(dir string, nodeID int32) (clusterID string, err error) {
+// is new. A directory of another node or of another cluster is refused: its logs say other things.
+func identify(dir, clusterID string, nodeID int32) error {
 	path := filepath.Join(dir, "meta.properties")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return format(path, nodeID)
+		return format(path, clusterID, nodeID)
 	}
 	if err != nil {
-		return "", fmt.Errorf("read the identity of the data directory: %w", err)
+		return fmt.Errorf("read the identity of the data directory: %w", err)
 	}
 	properties := map[string]string{}
 	for line := range strings.Lines(string(text)) {
@@ -54,26 +52,24 @@ func identify(dir string, nodeID int32) (clusterID string, err error) {
 			properties[key] = value
 		}
 	}
+	cluster := properties["cluster.id"]
 	switch owner, err := strconv.ParseInt(properties["node.id"], 10, 32); {
-	case err != nil || properties["cluster.id"] == "":
-		return "", fmt.Errorf("%s is damaged: want cluster.id and node.id", path)
+	case err != nil || cluster == "":
+		return fmt.Errorf("%s is damaged: want cluster.id and node.id", path)
 	case int32(owner) != nodeID:
-		return "", fmt.Errorf("data directory %s belongs to node %d, not to node %d; give the right --node-id or another --data", dir, owner, nodeID)
+		return fmt.Errorf("data directory %s belongs to node %d, not to node %d; give the right --node-id or another --data", dir, owner, nodeID)
+	case cluster != clusterID:
+		return fmt.Errorf("data directory %s belongs to cluster %q, not to cluster %q; give --cluster-id %s or another --data", dir, cluster, clusterID, cluster)
 	}
-	return properties["cluster.id"], nil
+	return nil
 }
 
 // format writes meta.properties whole or not at all.
-func format(path string, nodeID int32) (string, error) {
-	var id [16]byte
-	if _, err := rand.Read(id[:]); err != nil {
-		return "", fmt.Errorf("draw a cluster id: %w", err)
-	}
-	clusterID := base64.RawURLEncoding.EncodeToString(id[:])
+func format(path, clusterID string, nodeID int32) error {
 	text := fmt.Sprintf("version=1\ncluster.id=%s\nnode.id=%d\n", clusterID, nodeID)
 	f, err := os.CreateTemp(filepath.Dir(path), ".meta.properties-*")
 	if err != nil {
-		return "", fmt.Errorf("format the data directory: %w", err)
+		return fmt.Errorf("format the data directory: %w", err)
 	}
 	_, err = f.WriteString(text)
 	if err == nil {
@@ -87,7 +83,7 @@ func format(path string, nodeID int32) (string, error) {
 	}
 	if err != nil {
 		os.Remove(f.Name())
-		return "", fmt.Errorf("format the data directory: %w", err)
+		return fmt.Errorf("format the data directory: %w", err)
 	}
-	return clusterID, nil
+	return nil
 }
