@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
 
 	"github.com/logproof/logproof/broker"
@@ -20,6 +21,7 @@ import (
 // brokerFlags are the flags of logproof broker as they are typed.
 type brokerFlags struct {
 	cfg                      broker.Config
+	roles, voters            string
 	flush, disk, bugs, pprof string
 	verbose                  bool
 }
@@ -28,15 +30,31 @@ func newBroker(stdout, stderr io.Writer) *cobra.Command {
 	var f brokerFlags
 	cmd := &cobra.Command{
 		Use:   "broker",
-		Short: "Run one reference broker in the foreground",
-		Long: `Run one broker that speaks the Kafka protocol. It stores what it acknowledges: with the
-default --flush commit, records are synced to disk before they are acknowledged or read.
-Ctrl-C or SIGTERM stops it cleanly; after SIGKILL it recovers from its files.`,
+		Short: "Run one node of the reference broker in the foreground",
+		Long: `Run one node that speaks the Kafka protocol: a broker, a controller, or both. It stores what it
+acknowledges: with the default --flush commit, records are synced to disk before they are acknowledged
+or read. Ctrl-C or SIGTERM hands over what it leads and stops it cleanly; after SIGKILL it recovers from
+its files.
+
+Without --voters the node is a cluster by itself. With it, every node of the cluster is started with
+the same list: the controllers' ids and peer listeners. A node whose --peers has another port than the
+list says is not found by the others.`,
 		Example: `  logproof broker --data /var/lib/logproof
   logproof broker --listen 127.0.0.1:19092 --metrics 127.0.0.1:19093 --data ./data --flush interval
 
   # the same broker on a slow disk that forgets what was not synced when the process dies:
   logproof broker --data ./data --disk sync-delay=20ms,lose-unsynced
+
+  # a cluster of three, each in its own terminal; topics get 3 replicas, of which 2 must have a record:
+  V=1@127.0.0.1:9101,2@127.0.0.1:9102,3@127.0.0.1:9103
+  D="--default-replication 3 --min-isr 2"
+  logproof broker --node-id 1 --voters $V $D --listen 127.0.0.1:9091 --peers 127.0.0.1:9101 --data ./data1
+  logproof broker --node-id 2 --voters $V $D --listen 127.0.0.1:9092 --peers 127.0.0.1:9102 --data ./data2
+  logproof broker --node-id 3 --voters $V $D --listen 127.0.0.1:9093 --peers 127.0.0.1:9103 --data ./data3
+
+  # a controller without a broker, and a broker without a vote:
+  logproof broker --node-id 100 --roles controller --voters 100@127.0.0.1:9100 --peers 127.0.0.1:9100 --data ./data100
+  logproof broker --node-id 1 --roles broker --voters 100@127.0.0.1:9100 --peers 127.0.0.1:9101 --data ./data1
 
   # then, in another terminal, with any Kafka client:
   kcat -b 127.0.0.1:9092 -t greetings -P <<< hello
@@ -47,8 +65,11 @@ Ctrl-C or SIGTERM stops it cleanly; after SIGKILL it recovers from its files.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.Int32Var(&f.cfg.NodeID, "node-id", 0, "id of this broker in its cluster")
-	flags.StringVar(&f.cfg.Listen, "listen", "127.0.0.1:9092", "`host:port` for clients, also what they are told to use")
+	flags.Int32Var(&f.cfg.NodeID, "node-id", 0, "id of this node in its cluster")
+	flags.StringVar(&f.roles, "roles", "broker,controller", "`roles` of this node: broker, controller, or both")
+	flags.StringVar(&f.voters, "voters", "", "`id@host:port` of the peer listener of each controller, comma-separated, the same on every node; empty for this node alone")
+	flags.StringVar(&f.cfg.Listen, "listen", "", "`host:port` for clients, also what they are told to use (default 127.0.0.1:9092)")
+	flags.StringVar(&f.cfg.PeerListen, "peers", "", "`host:port` for the other nodes, also what they are told to use; needed with --voters")
 	flags.StringVar(&f.cfg.Metrics, "metrics", "", "`host:port` for Prometheus /metrics; empty for none")
 	flags.StringVar(&f.cfg.DataDir, "data", "", "`directory` of everything that outlives the process (required)")
 	flags.StringVar(&f.flush, "flush", "commit", "when records are synced: none, interval, commit (before they are acknowledged)")
@@ -57,6 +78,15 @@ Ctrl-C or SIGTERM stops it cleanly; after SIGKILL it recovers from its files.`,
 	flags.Int64Var(&f.cfg.SegmentBytes, "segment-bytes", 1<<30, "size at which a log begins a new segment")
 	flags.IntVar(&f.cfg.MaxMessageBytes, "max-message-bytes", 1048588, "largest record batch that is accepted")
 	flags.Int32Var(&f.cfg.DefaultPartitions, "default-partitions", 1, "partitions of topics created without a number")
+	flags.Int16Var(&f.cfg.DefaultReplication, "default-replication", 1, "replicas of each partition of topics created without a number")
+	flags.IntVar(&f.cfg.MinISR, "min-isr", 1, "in-sync replicas without which no record is committed, for topics created without min.insync.replicas")
+	flags.StringVar(&f.cfg.Rack, "rack", "", "`rack` where the broker stands; replicas are spread over racks")
+	flags.StringVar(&f.cfg.ClusterID, "cluster-id", "logproof", "`id` that the nodes and their data directories agree on")
+	flags.DurationVar(&f.cfg.SessionTimeout, "session-timeout", 9*time.Second, "how long a broker stays in the cluster without a heartbeat; the active controller's counts")
+	flags.DurationVar(&f.cfg.Heartbeat, "heartbeat", 2*time.Second, "how often the broker says that it lives")
+	flags.DurationVar(&f.cfg.ReplicaLagMax, "replica-lag-max", 30*time.Second, "how long a follower may be behind before it leaves the ISR")
+	flags.DurationVar(&f.cfg.QuorumTick, "quorum-tick", 100*time.Millisecond, "how often the leader of the metadata quorum is heard; an election begins after 10 to 20 without it")
+	flags.DurationVar(&f.cfg.ShutdownTimeout, "shutdown-timeout", 5*time.Second, "how long a broker that stops waits for others to take over what it leads")
 	flags.BoolVar(&f.cfg.NoAutoCreate, "no-auto-create", false, "do not create topics that clients ask for by name")
 	flags.IntVar(&f.cfg.Shards, "shards", 0, "goroutines that share the partitions (default: one per CPU)")
 	flags.StringVar(&f.bugs, "bug", "", "`names` of planted bugs, comma-separated: "+bugNames())
@@ -78,6 +108,12 @@ func bugNames() string {
 }
 
 func (f *brokerFlags) parse(stderr io.Writer) (err error) {
+	if f.cfg.Roles, err = broker.ParseRoles(f.roles); err != nil {
+		return usage("--roles: %w", err)
+	}
+	if f.cfg.Voters, err = broker.ParseVoters(f.voters); err != nil {
+		return usage("--voters: %w", err)
+	}
 	if f.cfg.Flush, err = partition.ParseFlush(f.flush); err != nil {
 		return usage("--flush: %w", err)
 	}
@@ -113,11 +149,7 @@ func runBroker(ctx context.Context, f brokerFlags, stdout, stderr io.Writer) err
 	if err != nil {
 		return environment(err)
 	}
-	fmt.Fprintf(stdout, "broker %d serves Kafka clients on %s", f.cfg.NodeID, b.Address())
-	if m := b.MetricsAddress(); m != "" {
-		fmt.Fprintf(stdout, ", metrics on http://%s/metrics", m)
-	}
-	fmt.Fprintln(stdout)
+	fmt.Fprintln(stdout, greeting(f.cfg.NodeID, b))
 	select {
 	case <-ctx.Done():
 	case <-b.Done():
@@ -125,8 +157,23 @@ func runBroker(ctx context.Context, f brokerFlags, stdout, stderr io.Writer) err
 	if err := b.Close(); err != nil {
 		return environment(err)
 	}
-	fmt.Fprintf(stdout, "broker %d stopped cleanly\n", f.cfg.NodeID)
+	fmt.Fprintf(stdout, "node %d stopped cleanly\n", f.cfg.NodeID)
 	return nil
+}
+
+// greeting says what serves where.
+func greeting(id int32, b *broker.Broker) string {
+	name, places := "controller", []string{}
+	if a := b.Address(); a != "" {
+		name, places = "broker", append(places, "Kafka clients on "+a)
+	}
+	if a := b.PeerAddress(); a != "" {
+		places = append(places, "peers on "+a)
+	}
+	if a := b.MetricsAddress(); a != "" {
+		places = append(places, "metrics on http://"+a+"/metrics")
+	}
+	return fmt.Sprintf("%s %d serves %s", name, id, strings.Join(places, ", "))
 }
 
 func servePprof(address string) (stop func(), err error) {

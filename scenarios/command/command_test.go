@@ -225,6 +225,10 @@ func TestUsage(t *testing.T) {
 		{[]string{"broker", "--data", t.TempDir(), "--flush", "never"}, "none, interval, commit"},
 		{[]string{"broker", "--data", t.TempDir(), "--disk", "slow"}, "sync-delay"},
 		{[]string{"broker", "--data", t.TempDir(), "--bug", "all"}, "unknown bug"},
+		{[]string{"broker", "--data", t.TempDir(), "--roles", "leader"}, "broker, controller or broker,controller"},
+		{[]string{"broker", "--data", t.TempDir(), "--roles", "broker"}, "name the controllers"},
+		{[]string{"broker", "--data", t.TempDir(), "--voters", "127.0.0.1:9100"}, "id@host:port"},
+		{[]string{"broker", "--data", t.TempDir(), "--voters", "0@127.0.0.1:9100"}, "--peers host:port"},
 		{[]string{"known-bugs", "--only", "everything"}, "unknown bug"},
 	} {
 		want(t, ExitUsage, c.says, c.args...)
