@@ -104,7 +104,11 @@ func (n *Nemesis) aim(ctx context.Context, f *firing, inForce []*firing) error {
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.ProveWithin)
 	defer cancel()
 	target := n.cfg.Timeline[f.index].Target
-	nodes, err := timeline.Locate(ctx, target, n.cfg.Cluster.Nodes(), n.draw(f.index), n.locator)
+	s, err := target.Selector()
+	if err != nil {
+		return err
+	}
+	nodes, err := timeline.Locate(ctx, target, n.candidates(s), n.draw(f.index), n.locator)
 	if err != nil {
 		return err
 	}

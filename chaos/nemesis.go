@@ -106,11 +106,20 @@ func (n *Nemesis) check(i int) error {
 		}
 		return err
 	}
-	node, err := timeline.Resolve(planned.Target, n.cfg.Cluster.Nodes(), n.draw(i))
+	node, err := timeline.Resolve(planned.Target, n.candidates(s), n.draw(i))
 	if err == nil {
 		_, err = n.prepare(planned.Kind, n.cfg.Cluster, node)
 	}
 	return err
+}
+
+// candidates are the nodes that a target may mean: any draws a broker, as the N-1 that may fail are
+// brokers; a node that is a controller only is named by its id or its role.
+func (n *Nemesis) candidates(s timeline.Selector) []int32 {
+	if s.Any {
+		return n.cfg.Cluster.Brokers()
+	}
+	return n.cfg.Cluster.Nodes()
 }
 
 // draw is the generator of the i-th fault, seeded by both, so that what one fault draws does not

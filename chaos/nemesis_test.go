@@ -73,7 +73,10 @@ func (s script) ProveHealed(ctx context.Context) (string, error) { return s.stag
 // ids is a cluster that has nodes and nothing else.
 type ids []int32
 
-func (c ids) Nodes() []int32                          { return c }
+func (c ids) Nodes() []int32 { return c }
+func (c ids) Brokers() []int32 {
+	return slices.DeleteFunc(slices.Clone(c), func(id int32) bool { return id >= 100 })
+}
 func (ids) Address(int32) string                      { return "" }
 func (ids) WaitReady(context.Context, int32) error    { return nil }
 func (ids) Kill(context.Context, int32) error         { return nil }
@@ -286,5 +289,23 @@ func TestNewListsEveryFaultThatCannotBeExecuted(t *testing.T) {
 	}
 	if _, err := New(Config{}); err == nil {
 		t.Error("New without a cluster gave no error")
+	}
+}
+
+// any is a broker whatever the seed draws; a controller is struck when it is named.
+func TestAnyIsABroker(t *testing.T) {
+	nodes := ids{0, 1, 100, 101, 102}
+	for seed := range int64(20) {
+		cfg := Config{Cluster: nodes, Seed: seed, Timeline: timeline.Timeline{{Kind: timeline.Kill, Target: timeline.Any}, {Kind: timeline.Kill, Target: "node(101)"}}}
+		n, rec, _ := scripted(t, cfg, script{})
+		if err := n.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if drawn := rec.ops[0].Fault.Target; drawn != "node 0" && drawn != "node 1" {
+			t.Errorf("seed %d: any is %s", seed, drawn)
+		}
+		if named := rec.ops[4].Fault.Target; named != "node 101" {
+			t.Errorf("node(101) is %s", named)
+		}
 	}
 }

@@ -85,7 +85,7 @@ func three(t *testing.T) *processes.Cluster {
 		t.Fatal(err)
 	}
 	c, err := processes.Start(t.Context(), processes.Config{
-		Binary: "/proc/self/exe", Env: []string{roleEnv + "=node"}, Dir: dir, Nodes: []int32{0, 1, 2}, Ledger: l,
+		Binary: "/proc/self/exe", Env: []string{roleEnv + "=node"}, Dir: dir, Brokers: []int32{0, 1, 2}, Controllers: []int32{0}, Ledger: l,
 		Args: func(self processes.Endpoint, _ []processes.Endpoint) []string { return []string{self.Listen} },
 	})
 	if err != nil {

@@ -10,7 +10,10 @@ import (
 type Cluster interface {
 	// Nodes lists the ids of all nodes, up or down, ascending.
 	Nodes() []int32
-	// Address is where clients reach a node, host:port; it does not change during a run.
+	// Brokers lists those of them that serve clients; the others are controllers only.
+	Brokers() []int32
+	// Address is where clients reach a node, or its peers one that serves no clients, host:port; it
+	// does not change during a run.
 	Address(node int32) string
 	// WaitReady returns when the node answers an ApiVersions request on a new connection, or with
 	// an error that says what it last saw when ctx ends.

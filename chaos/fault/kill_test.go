@@ -63,7 +63,7 @@ func node(t *testing.T) *process.Cluster {
 		t.Fatal(err)
 	}
 	c, err := process.Start(t.Context(), process.Config{
-		Binary: "/proc/self/exe", Env: []string{roleEnv + "=node"}, Dir: dir, Nodes: []int32{0}, Ledger: l,
+		Binary: "/proc/self/exe", Env: []string{roleEnv + "=node"}, Dir: dir, Brokers: []int32{0}, Ledger: l,
 		Args: func(self process.Endpoint, _ []process.Endpoint) []string { return []string{self.Listen} },
 	})
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 // Target is symbolic: it is resolved when the fault fires, and the resolution is recorded. Forms:
 //
 //	node(0)               one node by its id
-//	any                   a node drawn from the seed
+//	any                   a broker drawn from the seed
 //	leader(orders,0)      the leader of a partition
 //	follower(orders,0)    one replica of it that is not the leader, drawn from the seed
 //	followers(orders,0)   all of them at once
 //	controller            the active controller
 type Target string
 
-// Any is the target that draws one of all nodes.
+// Any is the target that draws one of all brokers: nodes that are controllers only are not among them.
 const Any Target = "any"
 
 // Role that a node may have when the fault fires; who has it is asked of the cluster.
@@ -44,13 +44,13 @@ func RoleTarget(role Role, topic string, partition int32) Target {
 }
 
 // targetForms is what an error offers.
-const targetForms = `write node(0) for a node by its id, any for one drawn from the seed, leader(orders,0), ` +
+const targetForms = `write node(0) for a node by its id, any for a broker drawn from the seed, leader(orders,0), ` +
 	`follower(orders,0) or followers(orders,0) for the replicas of a partition (in quotes between braces), or controller`
 
 // Selector is a Target that was read. Invariant: exactly one of Any, Role and Node counts; Topic and
 // Partition are set for the roles in a partition only.
 type Selector struct {
-	// Any of all nodes.
+	// Any of all brokers.
 	Any bool
 	// Role that the node has in Partition of Topic, or in the cluster (Controller); "" for none.
 	Role      Role
@@ -113,7 +113,7 @@ type Locator interface {
 }
 
 // Resolve names the node that a target means which needs no look at the cluster: node(0) and any.
-// nodes are the ids of all nodes, ascending; draw returns a number in [0,n) and is called only by
+// nodes are the ids of all nodes that the target may mean, ascending: for any those of the brokers; draw returns a number in [0,n) and is called only by
 // forms that choose, once, so that one seed makes the same choices in every run.
 func Resolve(t Target, nodes []int32, draw func(n int) int) (int32, error) {
 	s, err := t.Selector()

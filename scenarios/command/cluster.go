@@ -196,7 +196,7 @@ func startCluster(ctx context.Context, f clusterFlags, dir string, book *ledger.
 		Args: process.Broker{Flush: f.flush, Disk: f.disk, Bugs: f.bugs}.Args,
 	}
 	for id := range f.nodes {
-		cfg.Nodes = append(cfg.Nodes, int32(id))
+		cfg.Brokers = append(cfg.Brokers, int32(id))
 	}
 	return process.Start(ctx, cfg)
 }

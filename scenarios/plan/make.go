@@ -19,13 +19,17 @@ type Overrides struct {
 	Rate pace.Rate
 }
 
-// MaxNodes that a system can run; a system that is not here has no limit.
+// MaxNodes that a system can run on one machine; a system that is not here has no limit.
 func MaxNodes(system string) int {
 	if system == spec.SystemReference {
-		return 1 // one voter, no replication
+		return 16
 	}
 	return math.MaxInt
 }
+
+// maxCombined is how many brokers are controllers too where no node is one only: more voters make the
+// quorum slower and save it from failures that no scenario asks for.
+const maxCombined = 3
 
 // Make builds the plan of a scenario. The error is a spec.Errors: everything that cannot be done,
 // each with the place in the file that asks for it.
@@ -33,18 +37,23 @@ func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
 	p := Plan{
 		Schema: Schema, Scenario: s.Name, Description: s.Description, Seed: seed,
 		System: s.System, Placement: s.Placement,
-		Nodes:    nodes(s, over.Bugs),
+		Nodes: nodes(s, over.Bugs),
+		Timing: Timing{
+			SessionTimeout: s.Timing.SessionTimeout, Heartbeat: s.Timing.Heartbeat,
+			ReplicaLagMax: s.Timing.ReplicaLagMax, QuorumTick: s.Timing.QuorumTick,
+		},
 		Timeline: timeline.Timeline{},
 		Checks:   slices.Clone(s.Checks),
 		Load: Load{
 			RecordSize: s.Load.RecordSize, Producers: s.Load.Producers, Readers: s.Load.Readers,
 			Acks: s.Load.Acks, Idempotent: s.Load.Idempotent, Linger: s.Load.Linger,
 			MaxInFlight: s.Load.MaxInFlight, BatchSize: s.Load.BatchSize, DeliveryTimeout: s.Load.DeliveryTimeout,
+			MetadataMinAge: s.Load.MetadataMinAge, RetryBackoff: s.Load.RetryBackoff,
 		},
 		Limits: Limits{Converge: s.Limits.Converge, Total: s.Limits.Total},
 	}
 	for _, t := range s.Topics {
-		p.Topics = append(p.Topics, Topic{t.Name, int32(t.Partitions), int16(t.ReplicationFactor)})
+		p.Topics = append(p.Topics, Topic{t.Name, int32(t.Partitions), int16(t.ReplicationFactor), int16(t.MinISR), t.Unclean})
 	}
 	for _, f := range s.Timeline {
 		for range f.Times() {
@@ -69,17 +78,38 @@ func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
 	return p, nil
 }
 
-// nodes lists the nodes of a scenario with ids from 0.
+// nodes lists the nodes of a scenario: brokers with ids from 0, and nodes that are controllers only
+// with ids from spec.FirstController. Without those, as many brokers vote as make an odd number.
 func nodes(s spec.Spec, bugs []string) []Node {
 	bugs = slices.Compact(slices.Sorted(slices.Values(bugs)))
 	if bugs == nil {
 		bugs = []string{} // [] in JSON, not null
 	}
-	all := make([]Node, s.Nodes)
-	for i := range all {
-		all[i] = Node{ID: int32(i), Flush: s.Flush, Disk: s.Disk, Bugs: bugs}
+	var all []Node
+	voters := Combined(s.Brokers, s.Controllers)
+	for i := range s.Brokers {
+		n := Node{ID: int32(i), Roles: []Role{Broker}, Flush: s.Flush, Disk: s.Disk, Bugs: bugs}
+		if i < voters {
+			n.Roles = append(n.Roles, Controller)
+		}
+		if len(s.Racks) > 0 {
+			n.Rack = s.Racks[i%len(s.Racks)]
+		}
+		all = append(all, n)
+	}
+	for i := range s.Controllers {
+		all = append(all, Node{ID: int32(spec.FirstController + i), Roles: []Role{Controller}, Flush: s.Flush, Bugs: bugs})
 	}
 	return all
+}
+
+// Combined is how many of the brokers are controllers too, those with the lowest ids: none where other
+// nodes are controllers only, else an odd number of at most three, as an even one survives no more.
+func Combined(brokers, controllers int) int {
+	if controllers > 0 {
+		return 0
+	}
+	return min(brokers-1|1, maxCombined)
 }
 
 // phases of the load: one rate, three gates.
@@ -125,8 +155,9 @@ func entryOf(s spec.Spec, fault int) (entry int, first bool) {
 func problems(s spec.Spec, p Plan, over Overrides) spec.Errors {
 	var errs spec.Errors
 	add := func(path, format string, args ...any) { errs = append(errs, s.Errorf(path, format, args...)) }
-	if most := MaxNodes(s.System); s.Nodes > most {
-		add("nodes", "system %s runs on %d node, not on %d: write nodes: %d", s.System, most, s.Nodes, most)
+	if most := MaxNodes(s.System); len(p.Nodes) > most {
+		add("brokers", "%d brokers and %d controllers are %d nodes, and system %s runs on at most %d of one machine: write fewer",
+			s.Brokers, s.Controllers, len(p.Nodes), s.System, most)
 	}
 	ids := make([]int32, len(p.Nodes))
 	for i, n := range p.Nodes {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/logproof/logproof/chaos/timeline"
@@ -24,9 +25,11 @@ type Plan struct {
 	Seed      int64              `json:"seed"`
 	System    string             `json:"system"`
 	Placement timeline.Placement `json:"placement"`
-	Nodes     []Node             `json:"nodes"`
-	Topics    []Topic            `json:"topics"`
-	Load      Load               `json:"load"`
+	// Nodes are ascending by their ids.
+	Nodes  []Node  `json:"nodes"`
+	Timing Timing  `json:"timing"`
+	Topics []Topic `json:"topics"`
+	Load   Load    `json:"load"`
 	// Phases of the load, in order.
 	Phases   []Phase           `json:"phases"`
 	Timeline timeline.Timeline `json:"timeline"`
@@ -41,7 +44,11 @@ type Plan struct {
 
 // Node of the cluster and how it is started.
 type Node struct {
-	ID    int32  `json:"id"`
+	ID int32 `json:"id"`
+	// Roles are Broker, Controller or both, in this order.
+	Roles []Role `json:"roles"`
+	// Rack that a broker is in; "" is none.
+	Rack  string `json:"rack"`
 	Flush string `json:"flush"`
 	// Disk rules of the broker's --disk; "" is a plain disk.
 	Disk string `json:"disk"`
@@ -49,11 +56,36 @@ type Node struct {
 	Bugs []string `json:"bugs"`
 }
 
+// Role of a node in its cluster, as the broker's --roles takes it.
+type Role string
+
+const (
+	// Broker serves clients and holds replicas.
+	Broker Role = "broker"
+	// Controller votes in the metadata quorum; one of them decides about the cluster.
+	Controller Role = "controller"
+)
+
+// Is reports whether the node has a role.
+func (n Node) Is(r Role) bool { return slices.Contains(n.Roles, r) }
+
+// Timing of the cluster; one node alone does not use it.
+type Timing struct {
+	SessionTimeout spec.Duration `json:"session_timeout"`
+	Heartbeat      spec.Duration `json:"heartbeat"`
+	ReplicaLagMax  spec.Duration `json:"replica_lag_max"`
+	QuorumTick     spec.Duration `json:"quorum_tick"`
+}
+
 // Topic that is created for the run.
 type Topic struct {
 	Name              string `json:"name"`
 	Partitions        int32  `json:"partitions"`
 	ReplicationFactor int16  `json:"replication_factor"`
+	// MinISR is how many replicas must be in sync for a write to be acknowledged.
+	MinISR int16 `json:"min_isr"`
+	// Unclean lets a replica lead that may lack committed records.
+	Unclean bool `json:"unclean"`
 }
 
 // Load is who produces and reads, and how; the rate is that of each Phase.
@@ -70,6 +102,9 @@ type Load struct {
 	BatchSize   spec.Size `json:"batch_size"`
 	// DeliveryTimeout of a record; 0 is for ever.
 	DeliveryTimeout spec.Duration `json:"delivery_timeout"`
+	// MetadataMinAge and RetryBackoff of every client.
+	MetadataMinAge spec.Duration `json:"metadata_min_age"`
+	RetryBackoff   spec.Duration `json:"retry_backoff"`
 }
 
 // Names of phases.
@@ -128,6 +163,17 @@ func (p Plan) Phase(name string) (Phase, bool) {
 		}
 	}
 	return Phase{}, false
+}
+
+// IDs lists the nodes that have a role, ascending.
+func (p Plan) IDs(r Role) []int32 {
+	var ids []int32
+	for _, n := range p.Nodes {
+		if n.Is(r) {
+			ids = append(ids, n.ID)
+		}
+	}
+	return ids
 }
 
 // Rate of the load: it is the same in every phase.

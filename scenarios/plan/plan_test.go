@@ -145,7 +145,7 @@ func TestWhatCannotBeDonePointsIntoTheFile(t *testing.T) {
 		{"timeline: [{fault: pause, target: any, hold: 1s}, {fault: kill, target: any, after: 1s, overlap: true}]", "x.yaml:6:85: 1s is too late to overlap: the fault before it is held for 1s only"},
 		{"timeline: [{fault: pause, target: any, hold: 1s, repeat: 2}, {fault: kill, target: any, overlap: true}]", "x.yaml:6:98: overlap does not go with the repeat"},
 		{"timeline: [{fault: pause, target: any, hold: 1s}, {fault: kill, target: any, repeat: 2, hold: 1s, overlap: true}]", "x.yaml:6:86: repeat does not go with overlap"},
-		{"nodes: 3", "x.yaml:6:8: system reference runs on 1 node, not on 3: write nodes: 1"},
+		{"brokers: 15\ncontrollers: 3", "x.yaml:6:10: 15 brokers and 3 controllers are 18 nodes, and system reference runs on at most 16 of one machine: write fewer"},
 		{"limits: {total: 5s}", "x.yaml:6:17: limits.total is 5s: the phases alone take 5s"},
 	} {
 		t.Run(test.add, func(t *testing.T) {
@@ -175,7 +175,7 @@ func TestAPlacementThatCannotDoTheFault(t *testing.T) {
 }
 
 func TestAllProblemsInTheOrderOfTheFile(t *testing.T) {
-	_, err := Make(parse(t, "limits: {total: 1s}\n"+head+"nodes: 2\ntimeline: [{fault: kil, target: node(2)}]\n"), 1, Overrides{Bugs: []string{""}})
+	_, err := Make(parse(t, "limits: {total: 1s}\n"+head+"brokers: 17\ntimeline: [{fault: kil, target: node(17)}]\n"), 1, Overrides{Bugs: []string{""}})
 	var all spec.Errors
 	if !errors.As(err, &all) || len(all) != 5 {
 		t.Fatalf("error is\n%v\nwant five", err)

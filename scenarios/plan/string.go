@@ -16,14 +16,13 @@ func (p Plan) String() string {
 		line("", "%s", p.Description)
 	}
 	line("cluster", "%s, %s, placement %s", p.System, count(len(p.Nodes), "node"), p.Placement)
-	for _, n := range p.Nodes {
-		line(fmt.Sprintf("  node %d", n.ID), "flush %s, disk %s, bugs %s", n.Flush, orPlain(n.Disk), orNone(n.Bugs))
-	}
+	p.nodeLines(line)
 	for i, t := range p.Topics {
-		line(first(i, "topics"), "%s: %s, replication factor %d", t.Name, count(int(t.Partitions), "partition"), t.ReplicationFactor)
+		line(first(i, "topics"), "%s", t)
 	}
 	line("load", "%v of %v records by %s, %s", p.Rate(), p.Load.RecordSize, count(p.Load.Producers, "producer"), count(p.Load.Readers, "reader"))
 	line("", "%s", p.Load.producer())
+	line("", "clients: metadata min age %v, retry back-off %v", p.Load.MetadataMinAge, p.Load.RetryBackoff)
 	p.phaseLines(line)
 	line("checks", "%s", strings.Join(p.Checks, ", "))
 	line("floors", "%d records/s while the load is held, %d acknowledged and %d read in the run", p.Floor.PerSecond, p.Floor.Acked, p.Floor.Read)
@@ -35,6 +34,48 @@ func (p Plan) String() string {
 		}
 	}
 	return b.String()
+}
+
+// nodeLines prints the nodes, those that differ in their ids only in one line, and their timing.
+func (p Plan) nodeLines(line func(label, format string, args ...any)) {
+	for i := 0; i < len(p.Nodes); {
+		n, end := p.Nodes[i], i+1
+		for end < len(p.Nodes) && p.Nodes[end].String() == n.String() {
+			end++
+		}
+		label := fmt.Sprintf("  node %d", n.ID)
+		if end > i+1 {
+			label = fmt.Sprintf("  %d-%d", n.ID, p.Nodes[end-1].ID)
+		}
+		line(label, "%s", n)
+		i = end
+	}
+	if len(p.Nodes) > 1 {
+		line("timing", "session timeout %v, heartbeat %v, replica lag max %v, quorum tick %v",
+			p.Timing.SessionTimeout, p.Timing.Heartbeat, p.Timing.ReplicaLagMax, p.Timing.QuorumTick)
+	}
+}
+
+// String is the node for people, without its id.
+func (n Node) String() string {
+	roles := make([]string, len(n.Roles))
+	for i, r := range n.Roles {
+		roles[i] = string(r)
+	}
+	text := strings.Join(roles, " and ")
+	if n.Rack != "" {
+		text += ", rack " + n.Rack
+	}
+	return fmt.Sprintf("%s, flush %s, disk %s, bugs %s", text, n.Flush, orPlain(n.Disk), orNone(n.Bugs))
+}
+
+// String is the topic for people.
+func (t Topic) String() string {
+	text := fmt.Sprintf("%s: %s, replication factor %d, min ISR %d", t.Name, count(int(t.Partitions), "partition"), t.ReplicationFactor, t.MinISR)
+	if t.Unclean {
+		text += ", unclean election"
+	}
+	return text
 }
 
 // phaseLines prints the phases and, in their place, the faults.

@@ -3,6 +3,7 @@ package run
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/logproof/logproof/loadgen"
@@ -22,6 +23,7 @@ func loadConfig(p plan.Plan, id uint64, brokers []string, recorder *history.Reco
 	cfg := loadgen.Config{
 		Run: id, Seed: p.Seed, Brokers: brokers, Producers: p.Load.Producers, Rate: p.Rate(),
 		RecordSize: int(p.Load.RecordSize), Readers: p.Load.Readers, Recorder: recorder,
+		Client: client.Options{MetadataMinAge: time.Duration(p.Load.MetadataMinAge), RetryBackoff: time.Duration(p.Load.RetryBackoff)},
 		Producer: client.ProducerSpec{
 			Acks: acks, Idempotent: p.Load.Idempotent, Linger: time.Duration(p.Load.Linger),
 			BatchMaxBytes: int32(p.Load.BatchSize), DeliveryTimeout: time.Duration(p.Load.DeliveryTimeout),
@@ -31,9 +33,24 @@ func loadConfig(p plan.Plan, id uint64, brokers []string, recorder *history.Reco
 		cfg.Producer.MaxInFlight = p.Load.MaxInFlight
 	}
 	for _, t := range p.Topics {
-		cfg.Topics = append(cfg.Topics, loadgen.Topic{Name: t.Name, Partitions: t.Partitions, ReplicationFactor: t.ReplicationFactor})
+		cfg.Topics = append(cfg.Topics, loadgen.Topic{
+			Name: t.Name, Partitions: t.Partitions, ReplicationFactor: t.ReplicationFactor, Configs: topicConfigs(t),
+		})
 	}
 	return cfg, nil
+}
+
+// topicConfigs are a topic's settings by Kafka's names. What is Kafka's default is not set: a system
+// need not know it.
+func topicConfigs(t plan.Topic) map[string]string {
+	configs := map[string]string{}
+	if t.MinISR > 1 {
+		configs["min.insync.replicas"] = strconv.Itoa(int(t.MinISR))
+	}
+	if t.Unclean {
+		configs["unclean.leader.election.enable"] = "true"
+	}
+	return configs
 }
 
 // newReport is the part of a report that is in the history.

@@ -142,14 +142,18 @@ var errTotal = errors.New("the run reached its limit of total time")
 func (c *conductor) start(ctx context.Context, book *ledger.Ledger) (err error) {
 	p := c.cfg.Plan
 	c.cfg.Progress.Event("cluster", fmt.Sprintf("%d × %s, each in a process of its own", len(p.Nodes), p.System))
-	var ids []int32
 	nodes := map[int32]process.Broker{}
 	for _, n := range p.Nodes {
-		ids = append(ids, n.ID)
-		nodes[n.ID] = process.Broker{Flush: n.Flush, Disk: n.Disk, Bugs: strings.Join(n.Bugs, ",")}
+		nodes[n.ID] = process.Broker{
+			Flush: n.Flush, Disk: n.Disk, Bugs: strings.Join(n.Bugs, ","), Rack: n.Rack,
+			Timing: process.Timing{
+				SessionTimeout: time.Duration(p.Timing.SessionTimeout), Heartbeat: time.Duration(p.Timing.Heartbeat),
+				ReplicaLagMax: time.Duration(p.Timing.ReplicaLagMax), QuorumTick: time.Duration(p.Timing.QuorumTick),
+			},
+		}
 	}
 	c.cluster, err = process.Start(ctx, process.Config{
-		Binary: c.cfg.Binary, Dir: c.cfg.Dir, Nodes: ids, Ledger: book,
+		Binary: c.cfg.Binary, Dir: c.cfg.Dir, Brokers: p.IDs(plan.Broker), Controllers: p.IDs(plan.Controller), Ledger: book,
 		Args: func(self process.Endpoint, all []process.Endpoint) []string { return nodes[self.Node].Args(self, all) },
 	})
 	if err != nil {
@@ -159,10 +163,22 @@ func (c *conductor) start(ctx context.Context, book *ledger.Ledger) (err error) 
 		c.stop()
 		return fmt.Errorf("start the cluster: %w", err)
 	}
-	for _, id := range ids {
-		c.cfg.Progress.Event("node", fmt.Sprintf("%d serves on %s, pid %d, metrics on http://%s/metrics", id, c.cluster.Address(id), c.cluster.Pid(id), c.cluster.Endpoint(id).Metrics))
+	for _, id := range c.cluster.Nodes() {
+		c.cfg.Progress.Event("node", describe(id, c.cluster))
 	}
 	return nil
+}
+
+// describe says where a node is found.
+func describe(id int32, c *process.Cluster) string {
+	e, serves := c.Endpoint(id), "decides"
+	if e.Broker {
+		serves = "serves on " + e.Listen
+	}
+	if e.Peers != "" {
+		serves += ", peers on " + e.Peers
+	}
+	return fmt.Sprintf("%d %s, pid %d, metrics on http://%s/metrics", id, serves, c.Pid(id), e.Metrics)
 }
 
 // ready waits until every node answers.
@@ -190,7 +206,7 @@ func (c *conductor) stop() {
 // connect makes the load generator.
 func (c *conductor) connect() (err error) {
 	var brokers []string
-	for _, id := range c.cluster.Nodes() {
+	for _, id := range c.cluster.Brokers() {
 		brokers = append(brokers, c.cluster.Address(id))
 	}
 	cfg, err := loadConfig(c.cfg.Plan, c.id, brokers, c.recorder)

@@ -20,7 +20,7 @@ const MinRecordSize = 44
 // Limits that keep a mistyped number from taking the machine down; the load has the same.
 const (
 	maxRecordSize = 64 << 20
-	maxNodes      = 1000
+	maxVoters     = 9
 	maxClients    = 1000
 	maxPartitions = 100_000
 	maxBatchSize  = 1 << 30
@@ -167,7 +167,7 @@ func (c *checker) run() {
 		placements = append(placements, string(p))
 	}
 	c.choice("placement", "placement", string(s.Placement), placements)
-	c.between("nodes", int64(s.Nodes), 1, maxNodes)
+	c.cluster()
 	c.choice("flush", "flush", s.Flush, []string{"none", "interval", "commit"})
 	c.topics()
 	c.load()
@@ -179,6 +179,34 @@ func (c *checker) run() {
 	c.checks()
 	c.positive("limits.converge", s.Limits.Converge)
 	c.positive("limits.total", s.Limits.Total)
+}
+
+// cluster checks the nodes and their timing.
+func (c *checker) cluster() {
+	s := c.spec
+	c.between("brokers", int64(s.Brokers), 1, FirstController)
+	c.between("controllers", int64(s.Controllers), 0, maxVoters)
+	if s.Controllers > 0 && s.Controllers%2 == 0 && s.Controllers <= maxVoters {
+		c.errorf("controllers", "controllers is %d: a majority of %d survives no more failures than one of %d, so write an odd number",
+			s.Controllers, s.Controllers, s.Controllers-1)
+	}
+	for i, rack := range s.Racks {
+		if !plainName.MatchString(rack) {
+			c.errorf(fmt.Sprintf("racks[%d]", i), "rack %q: write small letters, digits and dashes, such as rack-1", rack)
+		}
+	}
+	t := s.Timing
+	c.positive("timing.session_timeout", t.SessionTimeout)
+	c.positive("timing.heartbeat", t.Heartbeat)
+	c.positive("timing.replica_lag_max", t.ReplicaLagMax)
+	c.positive("timing.quorum_tick", t.QuorumTick)
+	if t.Heartbeat > 0 && t.SessionTimeout > 0 && t.Heartbeat >= t.SessionTimeout {
+		at := "timing.heartbeat"
+		if _, written := s.source.places[at]; !written {
+			at = "timing.session_timeout"
+		}
+		c.errorf(at, "a heartbeat every %v does not keep a session of %v alive: write a shorter heartbeat", t.Heartbeat, t.SessionTimeout)
+	}
 }
 
 func (c *checker) topics() {
@@ -198,10 +226,25 @@ func (c *checker) topics() {
 		seen[t.Name] = true
 		c.between(at+".partitions", int64(t.Partitions), 1, maxPartitions)
 		c.atLeast(at+".replication_factor", int64(t.ReplicationFactor), 1)
-		if t.ReplicationFactor > s.Nodes && s.Nodes >= 1 {
-			c.errorf(at+".replication_factor", "replication factor %d needs as many nodes, there are %d", t.ReplicationFactor, s.Nodes)
+		if t.ReplicationFactor > s.Brokers && s.Brokers >= 1 {
+			c.errorf(at+".replication_factor", "replication factor %d needs as many brokers, there %s", t.ReplicationFactor, amount(s.Brokers, ""))
+		}
+		c.atLeast(at+".min_isr", int64(t.MinISR), 1)
+		if t.MinISR > t.ReplicationFactor && t.ReplicationFactor >= 1 {
+			c.errorf(at+".min_isr", "min_isr is %d and there %s of a partition: no write would ever be acknowledged", t.MinISR, amount(t.ReplicationFactor, " replica"))
 		}
 	}
+}
+
+// amount is "is 1 replica" and "are 3 replicas"; without a noun "is 1" and "are 3".
+func amount(n int, noun string) string {
+	switch {
+	case n == 1:
+		return "is 1" + noun
+	case noun == "":
+		return fmt.Sprintf("are %d", n)
+	}
+	return fmt.Sprintf("are %d%ss", n, noun)
 }
 
 func (c *checker) load() {
@@ -217,6 +260,8 @@ func (c *checker) load() {
 		c.errorf("load.acks", "acks %s does not go with idempotent: write acks: all, or idempotent: false", l.Acks)
 	}
 	c.notNegative("load.linger", l.Linger)
+	c.positive("load.metadata_min_age", l.MetadataMinAge)
+	c.positive("load.retry_backoff", l.RetryBackoff)
 	c.atLeast("load.max_in_flight", int64(l.MaxInFlight), 0)
 	if l.Idempotent && l.MaxInFlight > 0 {
 		c.errorf("load.max_in_flight", "max_in_flight does not go with idempotent, whose client decides it: remove it, or write idempotent: false")

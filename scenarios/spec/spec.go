@@ -15,12 +15,19 @@ type Spec struct {
 	System string `yaml:"system"`
 	// Placement of the nodes: "process".
 	Placement timeline.Placement `yaml:"placement"`
-	// Nodes is their number; their ids are 0 to Nodes-1.
-	Nodes int `yaml:"nodes"`
+	// Brokers is the number of nodes that serve clients; their ids are 0 to Brokers-1.
+	Brokers int `yaml:"brokers"`
+	// Controllers is the number of nodes that only decide about the cluster; their ids begin at
+	// FirstController. 0 lets brokers be controllers too.
+	Controllers int `yaml:"controllers"`
+	// Racks that the brokers are in, by turns; empty for none.
+	Racks []string `yaml:"racks"`
+	// Timing of the cluster. One node alone does not use it.
+	Timing Timing `yaml:"timing"`
 	// Flush is when the broker syncs: none, interval or commit (before it acknowledges).
 	Flush string `yaml:"flush"`
-	// Disk rules as the broker's --disk takes them; "" is a plain disk. The broker reads them: here
-	// they are text.
+	// Disk rules of every broker as its --disk takes them; "" is a plain disk, as that of nodes that
+	// are controllers only. The broker reads the rules: here they are text.
 	Disk     string   `yaml:"disk"`
 	Topics   []Topic  `yaml:"topics"`
 	Load     Workload `yaml:"load"`
@@ -42,9 +49,29 @@ type Topic struct {
 	Name              string `yaml:"name"`
 	Partitions        int    `yaml:"partitions"`
 	ReplicationFactor int    `yaml:"replication_factor"`
+	// MinISR is how many replicas must be in sync for a write to be acknowledged (min.insync.replicas).
+	MinISR int `yaml:"min_isr"`
+	// Unclean lets a replica lead that may lack committed records (unclean.leader.election.enable).
+	Unclean bool `yaml:"unclean"`
 }
 
-func (t *Topic) setDefaults() { t.Partitions, t.ReplicationFactor = 1, 1 }
+func (t *Topic) setDefaults() { t.Partitions, t.ReplicationFactor, t.MinISR = 1, 1, 1 }
+
+// FirstController is the id of the first node that is a controller only.
+const FirstController = 100
+
+// Timing says how fast a cluster notices that something is missing. The defaults are Kafka's, and
+// QuorumTick's is that of the reference broker.
+type Timing struct {
+	// SessionTimeout is how long a broker may be silent before the controller fences it.
+	SessionTimeout Duration `yaml:"session_timeout"`
+	// Heartbeat is how often a broker says that it lives.
+	Heartbeat Duration `yaml:"heartbeat"`
+	// ReplicaLagMax is how long a follower may lag behind before it leaves the ISR.
+	ReplicaLagMax Duration `yaml:"replica_lag_max"`
+	// QuorumTick is the unit of the controllers' own elections, which take about ten of it.
+	QuorumTick Duration `yaml:"quorum_tick"`
+}
 
 // Workload is a load of one constant rate, open loop: it goes on whatever the brokers do.
 type Workload struct {
@@ -66,6 +93,10 @@ type Workload struct {
 	BatchSize Size `yaml:"batch_size"`
 	// DeliveryTimeout is how long a producer tries to deliver a record before it gives up; 0 is for ever.
 	DeliveryTimeout Duration `yaml:"delivery_timeout"`
+	// MetadataMinAge is the shortest time between two questions of a client for who leads what, and
+	// RetryBackoff how long it waits before it tries again: both are part of every outage it sees.
+	MetadataMinAge Duration `yaml:"metadata_min_age"`
+	RetryBackoff   Duration `yaml:"retry_backoff"`
 }
 
 // WarmUp ends when the load has held its floor without a break.
@@ -127,8 +158,12 @@ func (s *Spec) setDefaults() {
 	*s = Spec{
 		System:    SystemReference,
 		Placement: timeline.Process,
-		Nodes:     1,
-		Flush:     "commit",
+		Brokers:   1,
+		Timing: Timing{
+			SessionTimeout: Duration(9 * second), Heartbeat: Duration(2 * second),
+			ReplicaLagMax: Duration(30 * second), QuorumTick: Duration(100 * millisecond),
+		},
+		Flush: "commit",
 		Load: Workload{
 			RecordSize:      256,
 			Producers:       1,
@@ -138,6 +173,8 @@ func (s *Spec) setDefaults() {
 			Linger:          Duration(2 * millisecond),
 			BatchSize:       1 << 20,
 			DeliveryTimeout: Duration(30 * second),
+			MetadataMinAge:  Duration(100 * millisecond),
+			RetryBackoff:    Duration(50 * millisecond),
 		},
 		WarmUp:   WarmUp{Hold: Duration(second), Within: Duration(20 * second)},
 		CoolDown: Duration(second),

@@ -31,11 +31,13 @@ func TestDefaultsMakeASmallScenarioWhole(t *testing.T) {
 	}
 	s.source = nil
 	want := Spec{
-		Name: "small", System: "reference", Placement: timeline.Process, Nodes: 1, Flush: "commit",
-		Topics: []Topic{{"orders", 1, 1}},
+		Name: "small", System: "reference", Placement: timeline.Process, Brokers: 1, Flush: "commit",
+		Timing: Timing{Duration(9 * time.Second), Duration(2 * time.Second), Duration(30 * time.Second), Duration(100 * time.Millisecond)},
+		Topics: []Topic{{Name: "orders", Partitions: 1, ReplicationFactor: 1, MinISR: 1}},
 		Load: Workload{
 			Rate: pace.PerSecond(10), RecordSize: 256, Producers: 1, Readers: 1, Acks: AcksAll, Idempotent: true,
 			Linger: Duration(2 * time.Millisecond), BatchSize: 1 << 20, DeliveryTimeout: Duration(30 * time.Second),
+			MetadataMinAge: Duration(100 * time.Millisecond), RetryBackoff: Duration(50 * time.Millisecond),
 		},
 		WarmUp: WarmUp{Hold: Duration(time.Second), Within: Duration(20 * time.Second)}, CoolDown: Duration(time.Second),
 		Floor:  Floor{Rate: 0.5},
@@ -55,13 +57,18 @@ description: >
   become one.
 system: reference
 placement: process
-nodes: 3
+brokers: 3
+controllers: 5
+racks: [a, b]
+timing: {session_timeout: 600ms, heartbeat: 150ms, replica_lag_max: 1s, quorum_tick: 30ms}
 flush: none
 disk: sync-delay=5ms,lose-unsynced
 topics:
   - name: orders
     partitions: 6
     replication_factor: 3
+    min_isr: 2
+    unclean: true
   - {name: clicks}
 load:
   rate: 50/100ms
@@ -74,6 +81,8 @@ load:
   max_in_flight: 9
   batch_size: 64KiB
   delivery_timeout: 1m
+  metadata_min_age: 1s
+  retry_backoff: 10ms
 warm_up: {hold: 2s, within: 5s}
 cool_down: 3s
 floor: {rate: 1, acked: 20000, read: 100}
@@ -88,12 +97,13 @@ limits: {converge: 4s, total: 2m}
 	}
 	s.source = nil
 	want := Spec{
-		Name: "full", Description: "Two lines become one.", System: "reference", Placement: timeline.Process, Nodes: 3, Flush: "none",
+		Name: "full", Description: "Two lines become one.", System: "reference", Placement: timeline.Process, Brokers: 3, Controllers: 5, Racks: []string{"a", "b"}, Flush: "none",
+		Timing: Timing{Duration(600 * time.Millisecond), Duration(150 * time.Millisecond), Duration(time.Second), Duration(30 * time.Millisecond)},
 		Disk:   "sync-delay=5ms,lose-unsynced",
-		Topics: []Topic{{"orders", 6, 3}, {"clicks", 1, 1}},
+		Topics: []Topic{{"orders", 6, 3, 2, true}, {"clicks", 1, 1, 1, false}},
 		Load: Workload{
 			Rate: pace.Rate{Records: 50, Per: 100 * time.Millisecond}, RecordSize: 1024, Producers: 2, Readers: 3, Acks: AcksLeader,
-			MaxInFlight: 9, BatchSize: 64 << 10, DeliveryTimeout: Duration(time.Minute),
+			MaxInFlight: 9, BatchSize: 64 << 10, DeliveryTimeout: Duration(time.Minute), MetadataMinAge: Duration(time.Second), RetryBackoff: Duration(10 * time.Millisecond),
 		},
 		WarmUp: WarmUp{Hold: Duration(2 * time.Second), Within: Duration(5 * time.Second)}, CoolDown: Duration(3 * time.Second),
 		Floor:    Floor{Rate: 1, Acked: 20000, Read: 100},
@@ -125,7 +135,7 @@ func TestOneErrorInFull(t *testing.T) {
 
 func TestAllErrorsAtOnceInTheOrderOfTheFile(t *testing.T) {
 	_, err := Parse("bad.yaml", []byte(`nmae: demo
-nodes: 0
+brokers: 0
 topics:
   - {name: orders, partitons: 6}
   - name: 5
@@ -151,7 +161,7 @@ timeline:
 	}
 	want := []string{
 		`1:1 unknown key "nmae": did you mean "name"?`,
-		`2:8 nodes is 0: it must be at least 1`,
+		`2:10 brokers is 0: it must be at least 1`,
 		`4:20 unknown key "partitons" in topics[0]: did you mean "partitions"?`,
 		`5:11 topics[1].name needs text, found "5"`,
 		`6:17 topics[1].partitions needs a whole number, found "six"`,
@@ -179,13 +189,23 @@ func TestBadValues(t *testing.T) {
 		{"system: kafka", `unknown system "kafka": known are reference`},
 		{"placement: proces", `unknown placement "proces": did you mean "process"?`},
 		{"flush: comit", `unknown flush "comit": did you mean "commit"?`},
-		{"nodes: -1", "nodes is -1"},
-		{"nodes: 1000000000", "nodes is 1000000000: it must be at most 1000"},
-		{"nodes: 1.5", `nodes needs a whole number, found "1.5"`},
-		{"nodes: 99999999999999999999", "nodes needs a whole number"},
-		{"nodes: [1]", "nodes needs a whole number, found a list"},
-		{"nodes: {a: 1}", "nodes needs a whole number, found keys with values"},
-		{"nodes:", "nodes has no value"},
+		{"brokers: -1", "brokers is -1"},
+		{"controllers: -1", "controllers is -1"},
+		{"controllers: 11", "controllers is 11: it must be at most 9"},
+		{"controllers: 4", "x.yaml:5:14: controllers is 4: a majority of 4 survives no more failures than one of 3, so write an odd number"},
+		{"racks: [a, B]", `x.yaml:5:12: rack "B"`},
+		{"timing: {quorum_tick: 0s}", "timing.quorum_tick is 0s: it must be above 0"},
+		{"timing: {replica_lag_max: -1s}", "timing.replica_lag_max is -1s"},
+		{"timing: {session_timeout: 0s}", "timing.session_timeout is 0s"},
+		{"timing: {heartbeat: 10s}", "x.yaml:5:21: a heartbeat every 10s does not keep a session of 9s alive"},
+		{"timing: {session_timeout: 1s}", "x.yaml:5:27: a heartbeat every 2s does not keep a session of 1s alive"},
+		{"timing: {session: 1s}", `unknown key "session" in timing`},
+		{"brokers: 1000000000", "brokers is 1000000000: it must be at most 100"},
+		{"brokers: 1.5", `brokers needs a whole number, found "1.5"`},
+		{"brokers: 99999999999999999999", "brokers needs a whole number"},
+		{"brokers: [1]", "brokers needs a whole number, found a list"},
+		{"brokers: {a: 1}", "brokers needs a whole number, found keys with values"},
+		{"brokers:", "brokers has no value"},
 		{"disk: 5", `disk needs text, found "5"`},
 		{"description: true", "description needs text"},
 		{"name: twice", `key "name" stands already in line 1`},
@@ -211,9 +231,9 @@ func TestBadValues(t *testing.T) {
 		{"checks: [corruption]\nexpect: {bug: x, rule: loss, class: lost-write}", "not among the checks"},
 		{"limits: {total: 0s}", "limits.total is 0s"},
 		{"limits: {converge: soon}", `"soon" is not a duration`},
-		{"nodes: &a 1", "anchors, aliases and tags are not used"},
-		{"nodes: *a", "anchors, aliases and tags are not used"},
-		{"nodes: !!int 1", "anchors, aliases and tags are not used"},
+		{"brokers: &a 1", "anchors, aliases and tags are not used"},
+		{"brokers: *a", "anchors, aliases and tags are not used"},
+		{"brokers: !!int 1", "anchors, aliases and tags are not used"},
 		{"zzzzzz: 1", `unknown key "zzzzzz": known are name, description, system`},
 		{"1: 2", `unknown key "1"`},
 		{"---\nname: b", "a second document begins here"},
@@ -238,7 +258,11 @@ func TestBadTopicsAndLoads(t *testing.T) {
 		{"[{name: ..}]", "{rate: 1/s}", `topic name ".."`},
 		{"[{name: a}, {name: a}]", "{rate: 1/s}", `topic "a" stands there twice`},
 		{"[{name: a, partitions: 0}]", "{rate: 1/s}", "topics[0].partitions is 0"},
-		{"[{name: a, replication_factor: 2}]", "{rate: 1/s}", "replication factor 2 needs as many nodes, there are 1"},
+		{"[{name: a, min_isr: 0}]", "{rate: 1/s}", "topics[0].min_isr is 0: it must be at least 1"},
+		{"[{name: a, min_isr: 2}]", "{rate: 1/s}", "x.yaml:2:29: min_isr is 2 and there is 1 replica of a partition: no write would ever be acknowledged"},
+		{"[{name: a}]", "{rate: 1/s, metadata_min_age: 0s}", "load.metadata_min_age is 0s: it must be above 0"},
+		{"[{name: a}]", "{rate: 1/s, retry_backoff: -1s}", "load.retry_backoff is -1s: it must be above 0"},
+		{"[{name: a, replication_factor: 2}]", "{rate: 1/s}", "replication factor 2 needs as many brokers, there is 1"},
 		{"[{name: a}]", "{}", "rate has no records"},
 		{"[{name: a}]", "{rate: 0/s}", "load.rate"},
 		{"[{name: a}]", "{rate: 1/s, record_size: 43B}", "load.record_size is 43: it must be at least 44"},
@@ -293,8 +317,8 @@ func TestWindowsLineEnds(t *testing.T) {
 	if _, err := Parse("x.yaml", []byte(strings.ReplaceAll(small, "\n", "\r\n"))); err != nil {
 		t.Error(err)
 	}
-	_, err := Parse("x.yaml", []byte(strings.ReplaceAll(small+"nodes: x\n", "\n", "\r\n")))
-	if err == nil || strings.Contains(err.Error(), "\r") || !strings.Contains(err.Error(), "x.yaml:5:8:") {
+	_, err := Parse("x.yaml", []byte(strings.ReplaceAll(small+"brokers: x\n", "\n", "\r\n")))
+	if err == nil || strings.Contains(err.Error(), "\r") || !strings.Contains(err.Error(), "x.yaml:5:10:") {
 		t.Errorf("error is %q", err)
 	}
 }

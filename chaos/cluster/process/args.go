@@ -3,9 +3,11 @@ package process
 import (
 	"path/filepath"
 	"strconv"
+	"strings"
+	"time"
 )
 
-// Broker is how the reference broker is started: `logproof broker ...`.
+// Broker is how a node of the reference system is started: `logproof broker ...`.
 type Broker struct {
 	// Flush is none, interval or commit.
 	Flush string
@@ -13,24 +15,80 @@ type Broker struct {
 	Disk string
 	// Bugs to plant, comma-separated; "" is none.
 	Bugs string
+	// Rack of a broker; "" is none.
+	Rack string
+	// Timing of the cluster: the same on all nodes. One node alone does not get it.
+	Timing Timing
+}
+
+// Timing is how fast a cluster notices that something is missing; 0 is the node's own default.
+type Timing struct {
+	SessionTimeout, Heartbeat, ReplicaLagMax, QuorumTick time.Duration
 }
 
 // Args are the command-line arguments of a node; it fits Config.Args.
-func (b Broker) Args(self Endpoint, _ []Endpoint) []string {
-	args := []string{
-		"broker",
-		"--node-id", strconv.Itoa(int(self.Node)),
-		"--listen", self.Listen,
+func (b Broker) Args(self Endpoint, all []Endpoint) []string {
+	args := []string{"broker", "--node-id", strconv.Itoa(int(self.Node))}
+	if self.Broker {
+		args = append(args, "--listen", self.Listen)
+	}
+	args = append(args,
 		"--metrics", self.Metrics,
 		"--data", self.Data,
 		"--flush", b.Flush,
-		"--events", filepath.Join(self.Dir, "events.jsonl"),
-	}
+		"--events", self.Events(),
+	)
 	if b.Disk != "" {
 		args = append(args, "--disk", b.Disk)
 	}
 	if b.Bugs != "" {
 		args = append(args, "--bug", b.Bugs)
 	}
+	if len(all) > 1 {
+		args = append(args, b.clusterArgs(self, all)...)
+	}
 	return args
 }
+
+// clusterArgs are those that only a node which has others needs.
+func (b Broker) clusterArgs(self Endpoint, all []Endpoint) []string {
+	var voters []string
+	for _, e := range all {
+		if e.Controller {
+			voters = append(voters, strconv.Itoa(int(e.Node))+"@"+e.Peers)
+		}
+	}
+	args := []string{"--roles", self.roles(), "--voters", strings.Join(voters, ","), "--peers", self.Peers}
+	if b.Rack != "" {
+		args = append(args, "--rack", b.Rack)
+	}
+	for _, flag := range []struct {
+		name string
+		time time.Duration
+	}{
+		{"--session-timeout", b.Timing.SessionTimeout}, {"--heartbeat", b.Timing.Heartbeat},
+		{"--replica-lag-max", b.Timing.ReplicaLagMax}, {"--quorum-tick", b.Timing.QuorumTick},
+	} {
+		if flag.time != 0 {
+			args = append(args, flag.name, flag.time.String())
+		}
+	}
+	return args
+}
+
+// roles of the node as --roles takes them.
+func (e Endpoint) roles() string {
+	switch {
+	case e.Broker && e.Controller:
+		return "broker,controller"
+	case e.Controller:
+		return "controller"
+	}
+	return "broker"
+}
+
+// Events is the file in which the node notes what happens to it, a line of JSON each.
+func (e Endpoint) Events() string { return filepath.Join(e.Dir, EventsFile) }
+
+// EventsFile is the name of the file of events in a node's directory.
+const EventsFile = "events.jsonl"

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -19,8 +20,7 @@ const (
 	largestAnswer = 16 << 20
 )
 
-// ask sends one request on a new connection and reads the response. The version must be one before
-// the flexible ones (KIP-482), whose header is longer.
+// ask sends one request on a new connection and reads the response.
 func ask(ctx context.Context, address string, request kmsg.Request, response kmsg.Response) error {
 	name := kmsg.NameForKey(request.Key())
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
@@ -40,8 +40,11 @@ func ask(ctx context.Context, address string, request kmsg.Request, response kms
 		return fmt.Errorf("ask for %s: %w", name, err)
 	}
 	body, err := readBody(conn, correlation)
+	response.SetVersion(request.GetVersion())
+	if err == nil && response.IsFlexible() && response.Key() != kmsg.ApiVersions.Int16() {
+		body, err = afterTags(body) // of the header; that of ApiVersions has none, whatever the version
+	}
 	if err == nil {
-		response.SetVersion(request.GetVersion())
 		err = response.ReadFrom(body)
 	}
 	switch {
@@ -69,4 +72,33 @@ func readBody(from io.Reader, correlation int32) ([]byte, error) {
 	body := make([]byte, size-4)
 	_, err := io.ReadFull(from, body)
 	return body, err
+}
+
+// afterTags is what follows the tagged fields that end a flexible header (KIP-482): their number, and of
+// each its tag, its size and as many bytes.
+func afterTags(body []byte) ([]byte, error) {
+	short := errors.New("its header is cut short")
+	number := func() (uint64, bool) {
+		n, size := binary.Uvarint(body)
+		if size <= 0 {
+			return 0, false
+		}
+		body = body[size:]
+		return n, true
+	}
+	tags, ok := number()
+	for ; ok && tags > 0; tags-- {
+		if _, ok = number(); !ok {
+			break
+		}
+		var size uint64
+		if size, ok = number(); !ok || size > uint64(len(body)) {
+			return nil, short
+		}
+		body = body[size:]
+	}
+	if !ok {
+		return nil, short
+	}
+	return body, nil
 }

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,8 +21,11 @@ import (
 type Endpoint struct {
 	// Node id.
 	Node int32
-	// Listen is where clients reach the node, Metrics where its metrics are scraped: host:port.
-	Listen, Metrics string
+	// Broker says that it serves clients, Controller that it votes about the cluster: one or both.
+	Broker, Controller bool
+	// Listen is where clients reach a broker; "" of a node that is none. Peers is where the other nodes
+	// reach it; "" of a node that is alone. Metrics is where its metrics are scraped. All host:port.
+	Listen, Peers, Metrics string
 	// Dir is the node's directory in the run directory, Data the part of it that is the node's disk.
 	Dir, Data string
 }
@@ -37,9 +41,10 @@ type Config struct {
 	Env []string
 	// Dir is the run directory; a node lives in Dir/nodes/<id>.
 	Dir string
-	// Nodes are the ids, ascending and distinct.
-	Nodes []int32
-	// FirstPort of the consecutive ones that the nodes use (two per node); 0 picks free ones.
+	// Brokers are the ids of the nodes that serve clients, Controllers those of the nodes that vote about
+	// the cluster, each ascending and distinct; a node may be both. A broker alone needs no controllers.
+	Brokers, Controllers []int32
+	// FirstPort of the consecutive ones that the nodes use (PortsPerNode each); 0 picks free ones.
 	FirstPort int
 	// Ledger notes every process before anyone is told of it. Closing it is the caller's, after Stop.
 	Ledger *ledger.Ledger
@@ -65,20 +70,32 @@ func (c Config) validate() error {
 	if c.Ledger == nil {
 		errs = append(errs, errors.New("no ledger"))
 	}
-	if len(c.Nodes) == 0 {
-		errs = append(errs, errors.New("no nodes"))
+	if len(c.Brokers) == 0 {
+		errs = append(errs, errors.New("no brokers"))
 	}
-	if !slices.IsSorted(c.Nodes) || len(slices.Compact(slices.Clone(c.Nodes))) != len(c.Nodes) {
-		errs = append(errs, fmt.Errorf("node ids %v are not ascending and distinct", c.Nodes))
+	if len(c.nodes()) > 1 && len(c.Controllers) == 0 {
+		errs = append(errs, errors.New("no controllers"))
+	}
+	for _, ids := range [][]int32{c.Brokers, c.Controllers} {
+		if !slices.IsSorted(ids) || len(slices.Compact(slices.Clone(ids))) != len(ids) {
+			errs = append(errs, fmt.Errorf("node ids %v are not ascending and distinct", ids))
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// nodes are the ids of all nodes, ascending.
+func (c Config) nodes() []int32 {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(c.Brokers, c.Controllers))))
 }
 
 // Cluster of processes. It implements cluster.Cluster and every capability of package cluster; its
 // methods may be called from several goroutines.
 type Cluster struct {
 	nodes      map[int32]*node
-	ids        []int32
+	ids        []int32 // of all nodes
+	brokers    []int32
+	voters     []int32
 	spawner    *spawner
 	stopWithin time.Duration
 	grace      time.Duration // see defaultGrace
@@ -104,7 +121,7 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 		return nil, fmt.Errorf("start the cluster: %w", err)
 	}
 	c := &Cluster{
-		nodes: make(map[int32]*node), ids: slices.Clone(cfg.Nodes),
+		nodes: make(map[int32]*node), ids: cfg.nodes(), brokers: slices.Clone(cfg.Brokers), voters: slices.Clone(cfg.Controllers),
 		spawner: newSpawner(), stopWithin: cfg.StopWithin, grace: defaultGrace,
 	}
 	if c.stopWithin == 0 {
@@ -125,9 +142,14 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	return c, nil
 }
 
+// PortsPerNode is how many ports each node uses: for clients, for its peers, for metrics. A node that
+// needs fewer leaves a gap.
+const PortsPerNode = 3
+
 // layout makes the directories of all nodes and picks their ports.
 func layout(cfg Config) ([]Endpoint, error) {
-	ports, err := pickPorts(cfg.FirstPort, 2*len(cfg.Nodes))
+	nodes := cfg.nodes()
+	ports, err := pickPorts(cfg.FirstPort, PortsPerNode*len(nodes))
 	if err != nil {
 		return nil, err
 	}
@@ -135,22 +157,32 @@ func layout(cfg Config) ([]Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	endpoints := make([]Endpoint, len(cfg.Nodes))
-	for i, id := range cfg.Nodes {
-		nodeDir := filepath.Join(dir, "nodes", strconv.Itoa(int(id)))
-		endpoints[i] = Endpoint{
-			Node: id, Listen: address(ports[2*i]), Metrics: address(ports[2*i+1]),
-			Dir: nodeDir, Data: filepath.Join(nodeDir, "data"),
+	endpoints := make([]Endpoint, len(nodes))
+	for i, id := range nodes {
+		nodeDir, port := filepath.Join(dir, "nodes", strconv.Itoa(int(id))), ports[PortsPerNode*i:]
+		e := Endpoint{
+			Node: id, Broker: slices.Contains(cfg.Brokers, id), Controller: slices.Contains(cfg.Controllers, id),
+			Metrics: address(port[1]), Dir: nodeDir, Data: filepath.Join(nodeDir, "data"),
 		}
-		if err := os.MkdirAll(endpoints[i].Data, 0o755); err != nil {
+		if e.Broker {
+			e.Listen = address(port[0])
+		}
+		if len(nodes) > 1 {
+			e.Peers = address(port[2])
+		}
+		if err := os.MkdirAll(e.Data, 0o755); err != nil {
 			return nil, err
 		}
+		endpoints[i] = e
 	}
 	return endpoints, nil
 }
 
 // Nodes lists the ids of all nodes, up or down, ascending.
 func (c *Cluster) Nodes() []int32 { return slices.Clone(c.ids) }
+
+// Brokers lists the ids of the nodes that serve clients, up or down, ascending.
+func (c *Cluster) Brokers() []int32 { return slices.Clone(c.brokers) }
 
 // Endpoint of a node; the zero Endpoint when there is no such node.
 func (c *Cluster) Endpoint(id int32) Endpoint {
@@ -160,8 +192,11 @@ func (c *Cluster) Endpoint(id int32) Endpoint {
 	return Endpoint{}
 }
 
-// Address is where clients reach a node, host:port; "" when there is no such node.
-func (c *Cluster) Address(id int32) string { return c.Endpoint(id).Listen }
+// Address is where clients reach a node, or its peers one that serves none, host:port; "" when there
+// is no such node.
+func (c *Cluster) Address(id int32) string { return c.Endpoint(id).address() }
+
+func (e Endpoint) address() string { return cmp.Or(e.Listen, e.Peers) }
 
 // Pid of the node's newest process, alive or dead; 0 when there is no such node.
 func (c *Cluster) Pid(id int32) int {

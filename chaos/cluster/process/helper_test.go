@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -21,8 +22,8 @@ import (
 
 // The test binary plays the node and the harness: roleEnv says which. A node's first argument is
 // what it does: "serve", "silent" (accepts, never answers), "deaf" (serves, ignores SIGTERM),
-// "garbage" (answers with what is not Kafka), "fail" (ends at once with status 2), or "told LEADER
-// EPOCH CONTROLLER" (serves, and tells that of orders/0 to who asks for Metadata).
+// "garbage" (answers with what is not Kafka), "fail" (ends at once with status 2), or a telling (serves,
+// and tells what it is told to who asks for Metadata or DescribeQuorum). It listens at all other arguments.
 const roleEnv = "LOGPROOF_TEST_ROLE"
 
 // pauseEnv makes the harness pause its node.
@@ -31,7 +32,7 @@ const pauseEnv = "LOGPROOF_TEST_PAUSE"
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleEnv) {
 	case "node":
-		os.Exit(playNode(os.Args[1], os.Args[2]))
+		os.Exit(playNode(os.Args[1], os.Args[2:]))
 	case "harness":
 		playHarness(os.Args[1])
 	default:
@@ -39,28 +40,30 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func playNode(mode, listen string) int {
+func playNode(mode string, listen []string) int {
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
 	if mode == "fail" {
 		fmt.Fprintln(os.Stderr, "the disk rules make no sense")
 		return 2
 	}
-	ln, err := net.Listen("tcp", listen)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	fmt.Println("listening on", listen)
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go serve(conn, mode)
+	for _, address := range slices.DeleteFunc(listen, func(address string) bool { return address == "" }) {
+		ln, err := net.Listen("tcp", address)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
 		}
-	}()
+		fmt.Println("listening on", address)
+		go func() {
+			for {
+				conn, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				go serve(conn, mode)
+			}
+		}()
+	}
 	for range term {
 		if mode != "deaf" {
 			return 0
@@ -90,7 +93,7 @@ func serve(conn net.Conn, mode string) {
 			io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n")
 			return
 		}
-		if key := binary.BigEndian.Uint16(frame); key == 3 {
+		if key := binary.BigEndian.Uint16(frame); key == 3 || key == 55 {
 			body := tell(frame, mode)
 			conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...))
 			continue
@@ -100,37 +103,6 @@ func serve(conn net.Conn, mode string) {
 		body := response.AppendTo(frame[4:8:8]) // the correlation id stands there
 		conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...))
 	}
-}
-
-// tell answers Metadata: orders/0 has the replicas 2, 0 and 1, and orders is the only topic.
-func tell(frame []byte, mode string) []byte {
-	request := kmsg.NewPtrMetadataRequest()
-	request.Version = int16(binary.BigEndian.Uint16(frame[2:]))
-	client := int(binary.BigEndian.Uint16(frame[8:]))
-	if err := request.ReadFrom(frame[10+client:]); err != nil {
-		panic(err)
-	}
-	response := kmsg.NewPtrMetadataResponse()
-	response.Version = request.Version
-	p := kmsg.NewMetadataResponseTopicPartition()
-	p.Replicas = []int32{2, 0, 1}
-	if _, err := fmt.Sscanf(mode, "told %d %d %d", &p.Leader, &p.LeaderEpoch, &response.ControllerID); err != nil {
-		panic(err)
-	}
-	for _, asked := range request.Topics {
-		topic := kmsg.NewMetadataResponseTopic()
-		topic.Topic = asked.Topic
-		switch *asked.Topic {
-		case "orders":
-			topic.Partitions = []kmsg.MetadataResponseTopicPartition{p}
-		case "odd":
-			topic.ErrorCode = 29
-		default:
-			topic.ErrorCode = 3
-		}
-		response.Topics = append(response.Topics, topic)
-	}
-	return response.AppendTo(frame[4:8:8])
 }
 
 // playHarness starts a cluster in dir, says its node's pid and address, and waits to be killed.
@@ -161,14 +133,15 @@ func startIn(dir, mode string, nodes int, change ...func(*Config)) (*Cluster, er
 	}
 	cfg := Config{
 		Binary: "/proc/self/exe",
-		Args:   func(self Endpoint, _ []Endpoint) []string { return []string{mode, self.Listen} },
+		Args:   func(self Endpoint, _ []Endpoint) []string { return []string{mode, self.Listen, self.Peers} },
 		Env:    []string{roleEnv + "=node"},
 		Dir:    dir,
 		Ledger: l,
 	}
 	for id := range nodes {
-		cfg.Nodes = append(cfg.Nodes, int32(id))
+		cfg.Brokers = append(cfg.Brokers, int32(id))
 	}
+	cfg.Controllers = cfg.Brokers
 	for _, f := range change {
 		f(&cfg)
 	}

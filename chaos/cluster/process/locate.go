@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,20 +41,47 @@ func (c *Cluster) Replicas(ctx context.Context, topic string, partition int32) (
 	return p.Replicas, err
 }
 
-// Controller that is active, as the first node tells which knows one.
+// Controller that is active: the leader of the metadata quorum, as the controller tells that knows of the
+// newest term. Metadata would not do: there Kafka names any broker that passes requests on (KIP-590).
 func (c *Cluster) Controller(ctx context.Context) (int32, error) {
-	request := kmsg.NewPtrMetadataRequest()
-	request.Topics = []kmsg.MetadataRequestTopic{} // none: missing would be all
-	answers, err := c.metadata(ctx, request)
+	if len(c.ids) == 1 {
+		return c.ids[0], nil // it has nobody to tell of it
+	}
+	answers, err := gather(ctx, c.grace, c.voters, c.quorum)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("no controller answers DescribeQuorum: %w", err)
 	}
-	for _, a := range answers {
-		if a.ControllerID >= 0 {
-			return a.ControllerID, nil
-		}
+	newest := slices.MaxFunc(answers, func(a, b quorum) int { return cmp.Compare(a.term, b.term) })
+	if newest.leader < 0 {
+		return 0, fmt.Errorf("the metadata quorum has no leader now (term %d)", newest.term)
 	}
-	return 0, fmt.Errorf("none of %d nodes that answer knows an active controller", len(answers))
+	return newest.leader, nil
+}
+
+// quorum is the metadata quorum as one of its voters sees it; leader -1 is nobody.
+type quorum struct{ leader, term int32 }
+
+// describeQuorumVersion that controllers answer.
+const describeQuorumVersion = 2
+
+// quorum asks one voter, where its peers reach it.
+func (c *Cluster) quorum(ctx context.Context, id int32) (quorum, error) {
+	request, response := kmsg.NewPtrDescribeQuorumRequest(), kmsg.NewPtrDescribeQuorumResponse()
+	request.Version = describeQuorumVersion
+	topic := kmsg.NewDescribeQuorumRequestTopic()
+	topic.Topic, topic.Partitions = "__cluster_metadata", []kmsg.DescribeQuorumRequestTopicPartition{{}}
+	request.Topics = append(request.Topics, topic)
+	if err := ask(ctx, c.Endpoint(id).Peers, request, response); err != nil {
+		return quorum{}, err
+	}
+	if response.ErrorCode != 0 || len(response.Topics) == 0 || len(response.Topics[0].Partitions) == 0 {
+		return quorum{}, fmt.Errorf("answer to DescribeQuorum: error code %d and no partition", response.ErrorCode)
+	}
+	p := response.Topics[0].Partitions[0]
+	if p.ErrorCode != 0 {
+		return quorum{}, fmt.Errorf("answer to DescribeQuorum: error code %d", p.ErrorCode)
+	}
+	return quorum{p.LeaderID, p.LeaderEpoch}, nil
 }
 
 // partition asks every node for a partition and returns what is told of it with the newest leader
@@ -108,32 +136,43 @@ func pick(a *kmsg.MetadataResponse, topic string, partition int32) (kmsg.Metadat
 	return kmsg.MetadataResponseTopicPartition{}, fmt.Errorf("the answer to Metadata does not mention topic %s", topic)
 }
 
-// metadata asks all nodes at once and returns the answers that came until all have answered or
-// failed, or until c.grace after the first one: nodes that are paused or cut off do not delay it. At
-// least one answer or an error that says why each node gave none.
+// metadata asks all brokers at once: see gather.
 func (c *Cluster) metadata(ctx context.Context, request *kmsg.MetadataRequest) ([]*kmsg.MetadataResponse, error) {
 	request.Version = metadataVersion
+	answers, err := gather(ctx, c.grace, c.brokers, func(ctx context.Context, id int32) (*kmsg.MetadataResponse, error) {
+		answer := kmsg.NewPtrMetadataResponse()
+		return answer, ask(ctx, c.Address(id), request, answer)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("no node answers Metadata: %w", err)
+	}
+	return answers, nil
+}
+
+// gather asks nodes at once and returns the answers that came until all have answered or failed, or until
+// grace after the first one: nodes that are paused or cut off do not delay it. At least one answer or an
+// error that says why each node gave none.
+func gather[A any](ctx context.Context, grace time.Duration, nodes []int32, ask func(context.Context, int32) (A, error)) ([]A, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the questions that nobody waits for
 	type reply struct {
-		answer *kmsg.MetadataResponse
+		answer A
 		err    error
 	}
-	replies := make(chan reply, len(c.ids)) // room for all: no question waits for a reader
-	for _, id := range c.ids {
+	replies := make(chan reply, len(nodes)) // room for all: no question waits for a reader
+	for _, id := range nodes {
 		go func() {
-			answer := kmsg.NewPtrMetadataResponse()
-			if err := ask(ctx, c.Address(id), request, answer); err != nil {
-				replies <- reply{err: fmt.Errorf("node %d: %w", id, err)}
-				return
+			answer, err := ask(ctx, id)
+			if err != nil {
+				err = fmt.Errorf("node %d: %w", id, err)
 			}
-			replies <- reply{answer: answer}
+			replies <- reply{answer, err}
 		}()
 	}
-	var answers []*kmsg.MetadataResponse
+	var answers []A
 	var errs []error
 	var enough <-chan time.Time
-	for range c.ids {
+	for range nodes {
 		select {
 		case r := <-replies:
 			if r.err != nil {
@@ -142,14 +181,14 @@ func (c *Cluster) metadata(ctx context.Context, request *kmsg.MetadataRequest) (
 			}
 			answers = append(answers, r.answer)
 			if enough == nil {
-				enough = time.After(c.grace)
+				enough = time.After(grace)
 			}
 		case <-enough:
 			return answers, nil
 		}
 	}
 	if len(answers) == 0 {
-		return nil, fmt.Errorf("no node answers Metadata: %w", errors.Join(errs...))
+		return nil, errors.Join(errs...)
 	}
 	return answers, nil
 }

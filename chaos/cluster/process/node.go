@@ -60,8 +60,13 @@ func (n *node) start(ctx context.Context) error {
 	if err := n.awaitLast(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(checkFree(n.endpoint.Listen), checkFree(n.endpoint.Metrics)); err != nil {
-		return fmt.Errorf("start node %d: %w", n.endpoint.Node, err)
+	for _, addr := range []string{n.endpoint.Listen, n.endpoint.Peers, n.endpoint.Metrics} {
+		if addr == "" {
+			continue
+		}
+		if err := checkFree(addr); err != nil {
+			return fmt.Errorf("start node %d: %w", n.endpoint.Node, err)
+		}
 	}
 	log, err := os.OpenFile(n.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -195,13 +194,13 @@ func TestMissingBinaryLeavesNothing(t *testing.T) {
 }
 
 func TestConfigErrorsComeAllAtOnce(t *testing.T) {
-	_, err := Start(t.Context(), Config{Nodes: []int32{1, 1}})
+	_, err := Start(t.Context(), Config{Brokers: []int32{1, 1}})
 	for _, want := range []string{"no binary", "no arguments", "no run directory", "no ledger", "not ascending"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Start error %v does not say %q", err, want)
 		}
 	}
-	if _, err := Start(t.Context(), Config{}); err == nil || !strings.Contains(err.Error(), "no nodes") {
+	if _, err := Start(t.Context(), Config{}); err == nil || !strings.Contains(err.Error(), "no brokers") {
 		t.Errorf("Start of nothing = %v", err)
 	}
 }
@@ -358,17 +357,5 @@ func TestManyCallersAtOnce(t *testing.T) {
 	if err := c.Stop(soon(t)); err != nil {
 		// A node that was killed on its way up is no failure, and Stop says nothing of it.
 		t.Errorf("Stop: %v", err)
-	}
-}
-
-func TestBrokerArgs(t *testing.T) {
-	self := Endpoint{Node: 3, Listen: "127.0.0.1:20000", Metrics: "127.0.0.1:20001", Dir: "/n", Data: "/d"}
-	plain := []string{"broker", "--node-id", "3", "--listen", self.Listen, "--metrics", self.Metrics, "--data", "/d", "--flush", "commit", "--events", "/n/events.jsonl"}
-	if got := (Broker{Flush: "commit"}).Args(self, nil); !slices.Equal(got, plain) {
-		t.Errorf("Args = %q", got)
-	}
-	want := append(plain, "--disk", "sync-delay=5ms", "--bug", "no-dedupe")
-	if got := (Broker{Flush: "commit", Disk: "sync-delay=5ms", Bugs: "no-dedupe"}).Args(self, nil); !slices.Equal(got, want) {
-		t.Errorf("Args = %q", got)
 	}
 }

@@ -18,7 +18,8 @@ const (
 	tailBytes, tailLines = 4 << 10, 10
 )
 
-// WaitReady returns when the node answers an ApiVersions request on a new connection. The error, when
+// WaitReady returns when the node answers an ApiVersions request on a new connection: a broker that of a
+// client, a node that is none that of a peer. The error, when
 // ctx ends or at once when the process has ended, says what was last seen and ends with its log.
 func (c *Cluster) WaitReady(ctx context.Context, id int32) error {
 	n, err := c.node(id)
@@ -32,9 +33,9 @@ func (c *Cluster) WaitReady(ctx context.Context, id int32) error {
 		status, over, done := n.ended()
 		if over {
 			return fmt.Errorf("node %d at %s is not ready: its process has ended: %s%s",
-				id, n.endpoint.Listen, status, n.logTail())
+				id, n.endpoint.address(), status, n.logTail())
 		}
-		err := askVersions(ctx, n.endpoint.Listen)
+		err := askVersions(ctx, n.endpoint.address())
 		if err == nil {
 			return nil
 		}
@@ -46,7 +47,7 @@ func (c *Cluster) WaitReady(ctx context.Context, id int32) error {
 		case <-done:
 		case <-ctx.Done():
 			return fmt.Errorf("node %d at %s is not ready (%w): pid %d runs; last try: %w%s",
-				id, n.endpoint.Listen, ctx.Err(), n.pid(), last, n.logTail())
+				id, n.endpoint.address(), ctx.Err(), n.pid(), last, n.logTail())
 		}
 	}
 }
