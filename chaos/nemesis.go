@@ -28,7 +28,8 @@ type Recorder interface {
 	Operation(history.Operation)
 }
 
-// Gate returns when the load has held its floor for that long without a break, counted from the
+// Gate returns when the cluster is worth breaking and the load has held its floor for that long without a
+// break, counted from the
 // call, or with an error that says what it last saw when ctx ends or the load cannot reach it.
 type Gate func(ctx context.Context, hold time.Duration) error
 
@@ -147,7 +148,7 @@ func (n *Nemesis) Run(ctx context.Context) error {
 	for i := 0; i < len(n.cfg.Timeline); {
 		f, end := n.cfg.Timeline[i], n.cfg.Timeline.Group(i)
 		if err := n.cfg.Gate(ctx, f.After); err != nil {
-			return fmt.Errorf("fault %d, %s: it was not injected, the load did not hold its floor for %v: %w", i+1, f.Kind, f.After, err)
+			return fmt.Errorf("fault %d, %s: it was not injected: %w", i+1, f.Kind, err)
 		}
 		if err := n.group(ctx, i, end); err != nil {
 			return err

@@ -30,7 +30,7 @@ func (c *conductor) phases(ctx context.Context) {
 		{"cool-down", c.coolDown},
 	}
 	after := []phase{
-		{"converge", c.ready},
+		{"converge", c.within(c.settled)},
 		{"drain", c.within(c.load.StopLoad)},
 		{"barriers", c.within(c.load.Barrier)},
 		{"scan", c.within(c.load.Scan)},
@@ -101,6 +101,10 @@ func (c *conductor) faults(ctx context.Context) error {
 		return nil
 	}
 	nemesis, err := c.nemesis(func(ctx context.Context, hold time.Duration) error {
+		// What strikes a cluster that has not got over the fault before shows neither of them.
+		if err := c.within(c.settled)(ctx); err != nil {
+			return err
+		}
 		ctx, cancel := context.WithTimeout(ctx, hold+time.Duration(c.cfg.Plan.Limits.Converge))
 		defer cancel()
 		return c.floorHeld(ctx, hold)
@@ -109,6 +113,19 @@ func (c *conductor) faults(ctx context.Context) error {
 		return err
 	}
 	return nemesis.Run(ctx)
+}
+
+// settled returns when every node answers and the cluster is whole again: all replicas in the ISR, and
+// every broker tells the same.
+func (c *conductor) settled(ctx context.Context) error {
+	if err := c.ready(ctx); err != nil {
+		return err
+	}
+	var topics []string
+	for _, t := range c.cfg.Plan.Topics {
+		topics = append(topics, t.Name)
+	}
+	return c.cluster.WaitSettled(ctx, topics...)
 }
 
 // lookEvery is how often the gates look at the load.
