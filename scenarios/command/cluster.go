@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ func newCluster(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Run a cluster of reference brokers in the foreground, and break it by hand",
 		Long: `Start reference brokers, each in a process of its own, and act on them from another terminal: kill,
 pause, resume, restart. Any Kafka client can use the cluster meanwhile.`,
-		Example: `  logproof cluster up
+		Example: `  logproof cluster up -n 3
   logproof cluster kill 0         # in another terminal
   logproof cluster restart 0`,
 		Args: cobra.NoArgs,
@@ -61,8 +62,10 @@ pause, resume, restart. Any Kafka client can use the cluster meanwhile.`,
 
 // clusterFlags are the flags of logproof cluster up as they are typed.
 type clusterFlags struct {
-	nodes, port       int
-	flush, disk, bugs string
+	brokers, controllers, port int
+	flush, disk, bugs          string
+	replication, minISR        int
+	timing                     process.Timing
 }
 
 func newClusterUp(dir *string, stdout, stderr io.Writer) *cobra.Command {
@@ -70,11 +73,15 @@ func newClusterUp(dir *string, stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start a cluster in the foreground; Ctrl-C stops it",
-		Long: `Start reference brokers, each in a process of its own, and print where clients and Prometheus find
-them. Ctrl-C or SIGTERM stops every node cleanly. With --dir the data stays, and the next "cluster up"
-in that directory goes on with it.`,
-		Example: `  logproof cluster up
-  logproof cluster up -n 1 --dir ./my-cluster --port 20000
+		Long: `Start reference brokers, each in a process of its own, and print where clients, peers and Prometheus
+find them. Up to three brokers are controllers too; with --controllers, nodes of their own are (their
+ids begin at 100), and a broker that dies takes no vote with it. Ctrl-C or SIGTERM stops every node
+cleanly. With --dir the data stays, and the next "cluster up" in that directory goes on with it.`,
+		Example: `  logproof cluster up -n 3
+  logproof cluster up -n 3 --controllers 3 --dir ./my-cluster --port 20000
+
+  # a dead broker is noticed in 600 ms and not in 9 s:
+  logproof cluster up -n 3 --session-timeout 600ms --heartbeat 150ms
 
   # brokers that forget what they had not synced when they are killed:
   logproof cluster up --flush interval --disk lose-unsynced`,
@@ -87,8 +94,15 @@ in that directory goes on with it.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVarP(&f.nodes, "nodes", "n", 1, "how many brokers")
-	flags.IntVar(&f.port, "port", 0, "first of the consecutive `ports` that the nodes use, two each (default: free ones)")
+	flags.IntVarP(&f.brokers, "brokers", "n", 1, "how many brokers")
+	flags.IntVar(&f.controllers, "controllers", 0, "how many nodes that are controllers only, an odd number (default: brokers are controllers too)")
+	flags.IntVar(&f.port, "port", 0, fmt.Sprintf("first of the consecutive `ports` that the nodes use, %d each (default: free ones)", process.PortsPerNode))
+	flags.IntVar(&f.replication, "default-replication", 0, "replicas of topics that are created without a number (default: 3, or as many as there are brokers)")
+	flags.IntVar(&f.minISR, "min-isr", 1, "in-sync replicas that a write needs, of topics that do not say")
+	flags.DurationVar(&f.timing.SessionTimeout, "session-timeout", 9*time.Second, "how long a broker may be silent before it is fenced")
+	flags.DurationVar(&f.timing.Heartbeat, "heartbeat", 2*time.Second, "how often a broker says that it lives")
+	flags.DurationVar(&f.timing.ReplicaLagMax, "replica-lag-max", 30*time.Second, "how long a follower may lag before it leaves the ISR")
+	flags.DurationVar(&f.timing.QuorumTick, "quorum-tick", 100*time.Millisecond, "unit of the controllers' elections")
 	flags.StringVar(&f.flush, "flush", "commit", "when records are synced: none, interval, commit (before they are acknowledged)")
 	flags.StringVar(&f.disk, "disk", "", "`rules` of disks that misbehave: "+disk.Known)
 	flags.StringVar(&f.bugs, "bug", "", "`names` of planted bugs, comma-separated: "+bugNames())
@@ -98,11 +112,22 @@ in that directory goes on with it.`,
 // check finds what is wrong with the flags before anything is started.
 func (f clusterFlags) check() error {
 	most := plan.MaxNodes(spec.SystemReference)
+	t := f.timing
 	switch {
-	case f.nodes < 1:
-		return usage("-n %d: a cluster has at least one node", f.nodes)
-	case f.nodes > most:
-		return usage("-n %d: the reference broker runs on %d node until it replicates: write -n %d", f.nodes, most, most)
+	case f.brokers < 1:
+		return usage("-n %d: a cluster has at least one broker", f.brokers)
+	case f.controllers < 0 || f.controllers > 0 && f.controllers%2 == 0:
+		return usage("--controllers %d: write an odd number, a majority of one more survives no more failures; 0 lets brokers be controllers too", f.controllers)
+	case f.brokers+f.controllers > most:
+		return usage("-n %d and --controllers %d are %d nodes: at most %d run on one machine", f.brokers, f.controllers, f.brokers+f.controllers, most)
+	case f.replication < 0 || f.replication > f.brokers:
+		return usage("--default-replication %d: there may be as many replicas as brokers, which are %d", f.replication, f.brokers)
+	case f.minISR < 1 || f.minISR > f.replicas():
+		return usage("--min-isr %d: write 1 to %d, the default replication", f.minISR, f.replicas())
+	case t.SessionTimeout <= 0 || t.Heartbeat <= 0 || t.ReplicaLagMax <= 0 || t.QuorumTick <= 0:
+		return usage("--session-timeout, --heartbeat, --replica-lag-max and --quorum-tick must be above 0")
+	case t.Heartbeat >= t.SessionTimeout:
+		return usage("--heartbeat %v does not keep a --session-timeout of %v alive: write a shorter heartbeat", t.Heartbeat, t.SessionTimeout)
 	}
 	if _, err := partition.ParseFlush(f.flush); err != nil {
 		return usage("--flush: %w", err)
@@ -114,6 +139,14 @@ func (f clusterFlags) check() error {
 		return usage("--bug: %w", err)
 	}
 	return nil
+}
+
+// replicas of topics that are created without a number.
+func (f clusterFlags) replicas() int {
+	if f.replication > 0 {
+		return f.replication
+	}
+	return min(3, f.brokers)
 }
 
 // clusterUp runs a cluster until ctx ends. When it returns, no node is left.
@@ -193,10 +226,22 @@ func startCluster(ctx context.Context, f clusterFlags, dir string, book *ledger.
 	}
 	cfg := process.Config{
 		Binary: binary, Dir: dir, FirstPort: f.port, Ledger: book,
-		Args: process.Broker{Flush: f.flush, Disk: f.disk, Bugs: f.bugs}.Args,
+		Args: func(self process.Endpoint, all []process.Endpoint) []string {
+			b := process.Broker{
+				Flush: f.flush, Bugs: f.bugs, Timing: f.timing, Replication: f.replicas(), MinISR: f.minISR,
+			}
+			if self.Broker {
+				b.Disk = f.disk
+			}
+			return b.Args(self, all)
+		},
 	}
-	for id := range f.nodes {
+	for id := range f.brokers {
 		cfg.Brokers = append(cfg.Brokers, int32(id))
+	}
+	cfg.Controllers = slices.Clone(cfg.Brokers[:plan.Combined(f.brokers, f.controllers)])
+	for id := range f.controllers {
+		cfg.Controllers = append(cfg.Controllers, int32(spec.FirstController+id))
 	}
 	return process.Start(ctx, cfg)
 }
@@ -209,6 +254,9 @@ func awaitCluster(ctx context.Context, c *process.Cluster) error {
 			return fmt.Errorf("start the cluster: %w", err)
 		}
 	}
+	if err := c.WaitSettled(ctx); err != nil {
+		return fmt.Errorf("start the cluster: %w", err)
+	}
 	return nil
 }
 
@@ -217,8 +265,9 @@ func awaitCluster(ctx context.Context, c *process.Cluster) error {
 func announce(out io.Writer, c *process.Cluster, dir, named string) {
 	var brokers []string
 	for _, id := range c.Nodes() {
-		fmt.Fprintf(out, "node %d serves Kafka clients on %s, metrics on http://%s/metrics, pid %d\n",
-			id, c.Address(id), c.Endpoint(id).Metrics, c.Pid(id))
+		fmt.Fprintf(out, "node %d %s, pid %d\n", id, c.Endpoint(id), c.Pid(id))
+	}
+	for _, id := range c.Brokers() {
 		brokers = append(brokers, c.Address(id))
 	}
 	fmt.Fprintf(out, "bootstrap servers: %s\nfiles: %s\n", strings.Join(brokers, ","), dir)

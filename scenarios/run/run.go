@@ -164,21 +164,9 @@ func (c *conductor) start(ctx context.Context, book *ledger.Ledger) (err error) 
 		return fmt.Errorf("start the cluster: %w", err)
 	}
 	for _, id := range c.cluster.Nodes() {
-		c.cfg.Progress.Event("node", describe(id, c.cluster))
+		c.cfg.Progress.Event("node", fmt.Sprintf("%d, pid %d, %s", id, c.cluster.Pid(id), c.cluster.Endpoint(id)))
 	}
 	return nil
-}
-
-// describe says where a node is found.
-func describe(id int32, c *process.Cluster) string {
-	e, serves := c.Endpoint(id), "decides"
-	if e.Broker {
-		serves = "serves on " + e.Listen
-	}
-	if e.Peers != "" {
-		serves += ", peers on " + e.Peers
-	}
-	return fmt.Sprintf("%d %s, pid %d, metrics on http://%s/metrics", id, serves, c.Pid(id), e.Metrics)
 }
 
 // ready waits until every node answers.

@@ -17,6 +17,9 @@ type Broker struct {
 	Bugs string
 	// Rack of a broker; "" is none.
 	Rack string
+	// Replication of topics that are created without a number, and their min.insync.replicas; 0 is the
+	// node's own default. One node alone does not get them.
+	Replication, MinISR int
 	// Timing of the cluster: the same on all nodes. One node alone does not get it.
 	Timing Timing
 }
@@ -63,6 +66,14 @@ func (b Broker) clusterArgs(self Endpoint, all []Endpoint) []string {
 		args = append(args, "--rack", b.Rack)
 	}
 	for _, flag := range []struct {
+		name  string
+		count int
+	}{{"--default-replication", b.Replication}, {"--min-isr", b.MinISR}} {
+		if flag.count != 0 {
+			args = append(args, flag.name, strconv.Itoa(flag.count))
+		}
+	}
+	for _, flag := range []struct {
 		name string
 		time time.Duration
 	}{
@@ -85,6 +96,19 @@ func (e Endpoint) roles() string {
 		return "controller"
 	}
 	return "broker"
+}
+
+// String is what the node is and where it is found, for people: "serves Kafka clients on 127.0.0.1:20000,
+// peers on 127.0.0.1:20002, metrics on http://127.0.0.1:20001/metrics".
+func (e Endpoint) String() string {
+	text := "is a controller"
+	if e.Broker {
+		text = "serves Kafka clients on " + e.Listen
+	}
+	if e.Peers != "" {
+		text += ", peers on " + e.Peers
+	}
+	return text + ", metrics on http://" + e.Metrics + "/metrics"
 }
 
 // Events is the file in which the node notes what happens to it, a line of JSON each.

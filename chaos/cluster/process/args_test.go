@@ -27,8 +27,8 @@ func TestArgsOfACluster(t *testing.T) {
 		{Node: 1, Broker: true, Listen: "h:4", Metrics: "h:5", Peers: "h:6", Dir: "/1", Data: "/1/d"},
 		{Node: 100, Controller: true, Metrics: "h:8", Peers: "h:9", Dir: "/100", Data: "/100/d"},
 	}
-	b := Broker{Flush: "none", Rack: "east", Timing: Timing{600 * time.Millisecond, 150 * time.Millisecond, time.Second, 30 * time.Millisecond}}
-	tail := " --rack east --session-timeout 600ms --heartbeat 150ms --replica-lag-max 1s --quorum-tick 30ms"
+	b := Broker{Flush: "none", Rack: "east", Replication: 3, MinISR: 2, Timing: Timing{600 * time.Millisecond, 150 * time.Millisecond, time.Second, 30 * time.Millisecond}}
+	tail := " --rack east --default-replication 3 --min-isr 2 --session-timeout 600ms --heartbeat 150ms --replica-lag-max 1s --quorum-tick 30ms"
 	for i, want := range []string{
 		"broker --node-id 0 --listen h:1 --metrics h:2 --data /0/d --flush none --events /0/events.jsonl --roles broker,controller --voters 0@h:3,100@h:9 --peers h:3" + tail,
 		"broker --node-id 1 --listen h:4 --metrics h:5 --data /1/d --flush none --events /1/events.jsonl --roles broker --voters 0@h:3,100@h:9 --peers h:6" + tail,
@@ -36,6 +36,18 @@ func TestArgsOfACluster(t *testing.T) {
 	} {
 		if got := strings.Join(b.Args(all[i], all), " "); got != want {
 			t.Errorf("Args are\n%s\nwant\n%s", got, want)
+		}
+	}
+}
+
+func TestEndpointsForPeople(t *testing.T) {
+	for want, e := range map[string]Endpoint{
+		"serves Kafka clients on h:1, metrics on http://h:2/metrics":               {Broker: true, Listen: "h:1", Metrics: "h:2"},
+		"serves Kafka clients on h:1, peers on h:3, metrics on http://h:2/metrics": {Broker: true, Controller: true, Listen: "h:1", Metrics: "h:2", Peers: "h:3"},
+		"is a controller, peers on h:3, metrics on http://h:2/metrics":             {Controller: true, Metrics: "h:2", Peers: "h:3"},
+	} {
+		if e.String() != want {
+			t.Errorf("%+v is %q; want %q", e, e, want)
 		}
 	}
 }
