@@ -13,12 +13,15 @@ const outageMin = 100 * time.Millisecond
 // pausesMax bounds the pauses kept of one partition, or of all together.
 const pausesMax = 1024
 
+// AllPartitions stands in place of a partition in an Outage of all of them together.
+const AllPartitions = "all"
+
 // Outage is a time in which no record was acknowledged, as clients saw it: from the last success
 // before to the first success after. It is longer than 100 ms, and than three times the 99th
 // percentiles before the first fault of both the duration of produce operations and the time between
 // two successes.
 type Outage struct {
-	// Partition is "all" for a time without success anywhere, else the worst single partition.
+	// Partition is AllPartitions for a time without success anywhere, else the worst of its topic.
 	Partition string       `json:"partition"`
 	From      history.Time `json:"from"`
 	To        history.Time `json:"to"`
@@ -110,19 +113,23 @@ func (p *pulse) pause(n pause) {
 	}
 }
 
-// report lists the times when nothing was acknowledged anywhere, and the longest of any partition.
+// report lists the times when nothing was acknowledged anywhere, and the longest of any partition of
+// each topic: topics may promise different things.
 func (o *outages) report() []Outage {
-	list := o.over("all", o.all, o.limit(&o.betweenAll))
-	var worst *Outage
+	list := o.over(AllPartitions, o.all, o.limit(&o.betweenAll))
+	worst, topic := -1, ""
 	for _, p := range sortedPartitions(o.partitions) {
+		if p.Topic != topic {
+			worst, topic = -1, p.Topic
+		}
 		for _, out := range o.over(p.String(), o.partitions[p], o.limit(&o.between)) {
-			if worst == nil || out.Duration() > worst.Duration() {
-				worst = &out
+			switch {
+			case worst < 0:
+				worst, list = len(list), append(list, out)
+			case out.Duration() > list[worst].Duration():
+				list[worst] = out
 			}
 		}
-	}
-	if worst != nil {
-		list = append(list, *worst)
 	}
 	return list
 }

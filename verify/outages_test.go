@@ -19,6 +19,13 @@ func produceAt(at history.Time, partition int32, outcome history.Outcome) histor
 	}}
 }
 
+// produceTo is a produce operation to the only partition of a topic.
+func produceTo(at history.Time, topic string) history.Entry {
+	entry := produceAt(at, 0, history.OK)
+	entry.Operation.Runs[0].Partition.Topic = topic
+	return entry
+}
+
 func stageAt(at history.Time, stage history.Stage) history.Entry {
 	return history.Entry{Operation: &history.Operation{
 		Process: "nemesis", Kind: history.Fault, Outcome: history.OK, Invoke: at, Return: at,
@@ -52,6 +59,22 @@ func TestOutages(t *testing.T) {
 	}
 	if got[0].Duration() != 400*time.Millisecond {
 		t.Errorf("the first took %v", got[0].Duration())
+	}
+}
+
+// Topics may promise different things: the longest outage of each is told.
+func TestTheWorstOutageOfEachTopic(t *testing.T) {
+	e := New(Expect{})
+	for at := 5 * ms; at <= 3000*ms; at += 5 * ms {
+		for topic, down := range map[string][2]history.Time{"orders": {1000 * ms, 1400 * ms}, "payments": {1000 * ms, 2000 * ms}, "clicks": {}} {
+			if at <= down[0] || at >= down[1] {
+				e.Observe(produceTo(at, topic))
+			}
+		}
+	}
+	want := []Outage{{Partition: "orders/0", From: 1000 * ms, To: 1400 * ms}, {Partition: "payments/0", From: 1000 * ms, To: 2000 * ms}}
+	if got := e.Report().Outages; !slices.Equal(got, want) {
+		t.Errorf("outages are %+v, want %+v", got, want)
 	}
 }
 

@@ -46,7 +46,7 @@ type resultFile struct {
 	Rules       []ruleLine          `json:"rules"`
 	Assumptions []verify.Assumption `json:"assumptions"`
 	Faults      []Fault             `json:"faults"`
-	Outages     []verify.Outage     `json:"outages"`
+	Outages     []Outage            `json:"outages"`
 	Throughput  Throughput          `json:"throughput"`
 	Latency     []Latency           `json:"latency"`
 	Accounting  []Identity          `json:"accounting"`
@@ -76,7 +76,7 @@ func ResultJSON(w io.Writer, r Run) error {
 	file := resultFile{
 		identity: r.identity(ResultSchema), Verdict: r.Verdict(), Headline: r.Headline(),
 		DurationNS: r.Duration, Dir: r.Dir, Rules: []ruleLine{}, Assumptions: some(r.AllAssumptions()),
-		Faults: some(r.Faults), Outages: some(r.Report.Outages), Throughput: r.Throughput,
+		Faults: some(r.Faults), Outages: some(r.Outages), Throughput: r.Throughput,
 		Latency: some(r.Latency), Accounting: some(r.Accounting), Next: some(r.Next),
 	}
 	for _, rule := range r.Report.Rules {

@@ -34,8 +34,12 @@ func Markdown(w io.Writer, r Run) error {
 	for _, fault := range r.Faults {
 		fmt.Fprintf(&out, "- fault: %s at %s, healed at %s\n", cell(fault.Text), moment(fault.From), moment(fault.To))
 	}
-	for _, outage := range r.Report.Outages {
-		fmt.Fprintf(&out, "- outage: %s\n", cell(outageText(outage)))
+	for _, outage := range r.Outages {
+		text := outageText(outage)
+		if split := splitText(outage.Split); split != "" {
+			text += ": " + split
+		}
+		fmt.Fprintf(&out, "- outage: %s\n", cell(text))
 	}
 	if r.Verdict() != verify.Fail {
 		markdownNumbers(&out, r)

@@ -46,7 +46,6 @@ func passing() Run {
 				{Name: "clock", Verdict: verify.Pass, Detail: "no return before its invocation"},
 				{Name: "faults", Verdict: verify.Pass, Detail: "1 of 1 proved in and out"},
 			},
-			Outages: []verify.Outage{{Partition: "all", From: 3214e6, To: 4026e6, Fault: "kill node 0"}},
 			Counters: verify.Counters{
 				Operations: 18204, Attempts: 4310, RecordsAcked: 61234, RecordsUnknown: 12, RecordsRead: 122492, RecordsScanned: 61246,
 			},
@@ -57,8 +56,18 @@ func passing() Run {
 		},
 		Throughput: Throughput{Intended: 61246, Acked: 61234, Received: 122492, AckedBytes: 15675904, Over: 12250 * time.Millisecond, AckedOver: 12400 * time.Millisecond},
 		Latency:    []Latency{latency("response", 61234, time.Microsecond), latency("service", 61234, time.Microsecond/2)},
-		Faults:     []Fault{{Text: "kill node 0", From: 3210 * time.Millisecond, To: 4105 * time.Millisecond}},
-		Next:       []string{"logproof demo --bug ack-before-write", "logproof verify runs/20260102-030405-demo"},
+		Outages: []Outage{
+			{Outage: verify.Outage{Partition: "all", From: 3214e6, To: 4026e6, Fault: "kill node 0"}, Split: []Part{
+				{Name: Detect, Took: 571e6, OK: true}, {Name: Elect, Took: 31e6, OK: true},
+				{Name: Recovery, Took: 214e6, OK: true}, {Name: CatchUp, Took: 1930e6, OK: true},
+			}},
+			{Outage: verify.Outage{Partition: "orders/2", From: 3215e6, To: 3400e6, Fault: "kill node 0"}, Split: []Part{
+				{Name: Detect, Reason: "no election of orders/2"}, {Name: Elect, Reason: "no election of orders/2"},
+				{Name: Recovery, Reason: "no election of orders/2"}, {Name: CatchUp, OK: true, Reason: "the ISR was full all the time"},
+			}},
+		},
+		Faults: []Fault{{Text: "kill node 0", From: 3210 * time.Millisecond, To: 4105 * time.Millisecond, Nodes: []int32{0}}},
+		Next:   []string{"logproof demo --bug ack-before-write", "logproof verify runs/20260102-030405-demo"},
 	}
 }
 
@@ -84,7 +93,7 @@ func inconclusive() Run {
 	r.Report.Rules[1] = verify.RuleResult{Rule: "producer-order", Asked: true, Unit: "record read", Skipped: "the history has no record read to judge"}
 	r.Report.Assumptions[1] = verify.Assumption{Name: "faults", Verdict: verify.Inconclusive, Detail: "kill node 0 was injected, but its effect was not proved: pid 4711 is alive"}
 	r.Accounting[1].Right[1].Records = 3
-	r.Report.Outages = []verify.Outage{{Partition: "orders/2", From: 9e9, To: 12e9, Open: true}}
+	r.Outages = []Outage{{Outage: verify.Outage{Partition: "orders/2", From: 9e9, To: 12e9, Open: true}}}
 	return r
 }
 
@@ -163,13 +172,13 @@ func TestVerdictFirst(t *testing.T) {
 // Many faults and outages are summed up; none is left out of the sum.
 func TestManyFaults(t *testing.T) {
 	run := passing()
-	run.Faults, run.Report.Outages = nil, nil
+	run.Faults, run.Outages = nil, nil
 	for i := range 10 {
 		at := time.Duration(i) * time.Second
 		run.Faults = append(run.Faults, Fault{Text: "kill node 0", From: at, To: at + time.Second})
-		run.Report.Outages = append(run.Report.Outages, verify.Outage{
+		run.Outages = append(run.Outages, Outage{Outage: verify.Outage{
 			Partition: "all", From: history.Time(at), To: history.Time(at + time.Duration(i+1)*time.Millisecond),
-		})
+		}})
 	}
 	var out bytes.Buffer
 	if err := Text(&out, run, Style{}); err != nil {

@@ -33,6 +33,8 @@ type Run struct {
 	Throughput Throughput
 	Latency    []Latency
 	Faults     []Fault
+	// Outages are those of the Report, with what they were spent on.
+	Outages []Outage
 	// Next lists commands to try, the best first.
 	Next []string
 }
@@ -120,6 +122,8 @@ type Fault struct {
 	// From is when it was injected, To when its heal was proved, since the start of the run.
 	From time.Duration `json:"from_ns"`
 	To   time.Duration `json:"to_ns"`
+	// Nodes that it struck, ascending.
+	Nodes []int32 `json:"nodes"`
 }
 
 // accountingName is the assumption that stands for the load generator's books.

@@ -2,12 +2,9 @@ package report
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/logproof/logproof/verify"
 )
@@ -188,50 +185,6 @@ func (p *page) faults() {
 
 // listed is how many faults, and outages, stand in the text; the files have all.
 const listed = 3
-
-// outages writes the longest ones, and what all of them come to.
-func (p *page) outages() {
-	outages := slices.Clone(p.run.Report.Outages)
-	slices.SortStableFunc(outages, func(a, b verify.Outage) int { return cmp.Compare(b.Duration(), a.Duration()) })
-	label := "outage"
-	if len(outages) > listed {
-		var total time.Duration
-		several := 0
-		for _, o := range outages {
-			if o.Partition == "all" {
-				several++
-				total += o.Duration()
-			}
-		}
-		p.line(label, fmt.Sprintf("%d times without a successful write to any partition, %s together; the longest outages:", several, span(total)))
-		label, outages = "", outages[:listed]
-	}
-	for _, outage := range outages {
-		p.line(label, outageText(outage))
-		label = ""
-	}
-	if len(p.run.Report.Outages) == 0 && len(p.run.Faults) > 0 {
-		p.line(label, "none that a client noticed")
-	}
-}
-
-// outageText is an outage for people.
-func outageText(o verify.Outage) string {
-	text := span(o.Duration()) + " without a successful write to "
-	if o.Partition == "all" {
-		text += "any partition"
-	} else {
-		text += o.Partition
-	}
-	text += ", from " + moment(time.Duration(o.From))
-	if o.Open {
-		text += " to the end of the load"
-	}
-	if o.Fault != "" {
-		text += " (" + o.Fault + ")"
-	}
-	return text
-}
 
 // numbers writes what was measured. A run that broke a promise has no throughput worth a line.
 func (p *page) numbers() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/logproof/logproof/loadgen"
@@ -58,7 +59,7 @@ func newReport(dir, program string, p plan.Plan, recorded recording) report.Run 
 	r := report.Run{
 		Scenario: p.Scenario, Seed: p.Seed, RunID: fmt.Sprintf("%016x", recorded.meta.Run), Dir: dir,
 		System: p.System, Placement: string(p.Placement), Started: recorded.meta.Started,
-		Report: recorded.judged, Faults: recorded.faults,
+		Report: recorded.judged, Faults: recorded.faults, Outages: split(dir, p, recorded.judged, recorded.faults),
 	}
 	r.Next = next(r, program, p)
 	return r
@@ -137,10 +138,22 @@ func (f *faults) observe(op *history.Operation) {
 		if op.Outcome == history.Fail {
 			return
 		}
-		*f = append(*f, report.Fault{Text: text, From: time.Duration(op.Invoke)})
+		*f = append(*f, report.Fault{Text: text, From: time.Duration(op.Invoke), Nodes: nodesOf(op.Fault.Target)})
 	case history.ProveHealed:
 		if i := slices.IndexFunc(*f, func(open report.Fault) bool { return open.Text == text && open.To == 0 }); i >= 0 {
 			(*f)[i].To = time.Duration(op.Return)
 		}
 	}
+}
+
+// nodesOf reads the ids of a target as the nemesis writes it: "node 0", "nodes 1, 2".
+func nodesOf(target string) []int32 {
+	var ids []int32
+	_, list, _ := strings.Cut(target, " ")
+	for _, text := range strings.Split(list, ", ") {
+		if id, err := strconv.ParseInt(text, 10, 32); err == nil {
+			ids = append(ids, int32(id))
+		}
+	}
+	return ids
 }

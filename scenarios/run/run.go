@@ -46,6 +46,7 @@ type conductor struct {
 	cfg      Config
 	id       uint64
 	began    time.Time
+	clock    reading // at the beginning
 	recorder *history.Recorder
 	cluster  *process.Cluster
 	load     *loadgen.Generator
@@ -72,6 +73,9 @@ func Run(ctx context.Context, cfg Config) (report.Run, error) {
 	if err != nil {
 		return report.Run{}, err
 	}
+	if err := writeClock(c.cfg.Dir, c.clock, c.read()); err != nil {
+		return report.Run{}, err
+	}
 	return c.judge(ctx, result)
 }
 
@@ -83,7 +87,8 @@ func (c *conductor) prepare() error {
 	if err := os.Mkdir(c.cfg.Dir, 0o755); err != nil {
 		return fmt.Errorf("make the run directory: %w", err)
 	}
-	if err := writePlan(c.cfg.Dir, c.cfg.Plan); err != nil {
+	c.clock = c.read()
+	if err := errors.Join(writePlan(c.cfg.Dir, c.cfg.Plan), writeClock(c.cfg.Dir, c.clock)); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(filepath.Join(c.cfg.Dir, historyFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)

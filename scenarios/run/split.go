@@ -1,0 +1,168 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/logproof/logproof/scenarios/plan"
+	"github.com/logproof/logproof/scenarios/report"
+	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/history"
+)
+
+// split says what the outages of a run were spent on, as its nodes noted it:
+//
+//	inject ──detect──> fenced, or elected ──elect──> leads ──client recovery──> acknowledged ──catch-up──> ISR full
+//	(the fault)        (the controller)              (the new leader)           (the client)               (the controller)
+//
+// What nobody noted is not known, and the reason stands in its place.
+func split(dir string, p plan.Plan, judged verify.Report, faults []report.Fault) []report.Outage {
+	events, err := readEvents(dir)
+	var all []report.Outage
+	for _, o := range judged.Outages {
+		s := splitter{events: events, faults: faults, outage: o, replicas: map[history.Partition]int{}}
+		for _, t := range p.Topics {
+			for i := range t.Partitions {
+				s.replicas[history.Partition{Topic: t.Name, Index: i}] = int(t.ReplicationFactor)
+			}
+		}
+		all = append(all, report.Outage{Outage: o, Split: s.parts(err)})
+	}
+	return all
+}
+
+// splitter looks for the parts of one outage.
+type splitter struct {
+	events   []event // in the order of their times
+	faults   []report.Fault
+	outage   verify.Outage
+	replicas map[history.Partition]int
+}
+
+// parts of the outage; err is why there are no events.
+func (s *splitter) parts(err error) []report.Part {
+	if err == nil && s.outage.Open {
+		err = errors.New("no write was acknowledged again")
+	}
+	if err != nil {
+		return []report.Part{
+			unknown(report.Detect, err), unknown(report.Elect, err), unknown(report.Recovery, err), unknown(report.CatchUp, err),
+		}
+	}
+	fault, detected, led, err := s.election()
+	return []report.Part{
+		part(report.Detect, fault, detected, err), part(report.Elect, detected, led, err), part(report.Recovery, led, s.outage.To, err),
+		s.catchUp(),
+	}
+}
+
+func unknown(name string, why error) report.Part { return report.Part{Name: name, Reason: why.Error()} }
+
+// part is one whose ends are known, unless err says why they are not.
+func part(name string, from, to history.Time, err error) report.Part {
+	if err == nil && to < from {
+		// Nothing waits for what comes after it: the write that ended the outage needed no such step.
+		err = fmt.Errorf("%s ended %v before it could begin", name, time.Duration(from-to).Round(time.Microsecond))
+	}
+	if err != nil {
+		return unknown(name, err)
+	}
+	return report.Part{Name: name, Took: time.Duration(to - from), OK: true}
+}
+
+// about reports whether an event is about what had the outage.
+func (s *splitter) about(e event) bool {
+	if s.outage.Partition == verify.AllPartitions {
+		return e.Topic != ""
+	}
+	return e.Topic != "" && history.Partition{Topic: e.Topic, Index: e.Partition}.String() == s.outage.Partition
+}
+
+// election finds when the fault was injected that took the leader away, when the controller acted on it,
+// and when the new leader had taken over.
+func (s *splitter) election() (fault, detected, led history.Time, err error) {
+	last := -1 // the leader that ended the outage: of all partitions the first that took over
+	for i, e := range s.events {
+		if e.Name == becameLeader && s.about(e) && e.at > s.outage.From && e.at <= s.outage.To {
+			last = i
+			if s.outage.Partition == verify.AllPartitions {
+				break
+			}
+		}
+	}
+	if last < 0 {
+		return 0, 0, 0, fmt.Errorf("no election of %s was noted: who led it kept it", s.outage.Partition)
+	}
+	took := s.events[last]
+	before, ok := s.leaderBefore(took)
+	if !ok {
+		return 0, 0, 0, fmt.Errorf("nobody noted who led %s/%d before", took.Topic, took.Partition)
+	}
+	struck := slices.IndexFunc(s.faults, func(f report.Fault) bool { return slices.Contains(f.Nodes, before) && s.overlaps(f) })
+	if struck < 0 {
+		return 0, 0, 0, fmt.Errorf("no fault struck node %d, which led before", before)
+	}
+	fault = history.Time(s.faults[struck].From)
+	for _, e := range s.events {
+		elected := e.Name == leaderElected && e.in(history.Partition{Topic: took.Topic, Index: took.Partition})
+		if e.at >= fault && (elected || e.Name == brokerFenced && e.Broker == before) {
+			return fault, e.at, took.at, nil
+		}
+	}
+	return 0, 0, 0, fmt.Errorf("no controller noted that it elected node %d", took.Node)
+}
+
+// overlaps reports whether a fault was in force during the outage.
+func (s *splitter) overlaps(f report.Fault) bool {
+	return history.Time(f.From) < s.outage.To && (f.To == 0 || history.Time(f.To) > s.outage.From)
+}
+
+// leaderBefore is who led the partition before the leader that took over: as of the election before the
+// one of its epoch that had a leader.
+func (s *splitter) leaderBefore(took event) (leader int32, ok bool) {
+	for _, e := range s.events {
+		if e.Name == leaderElected && e.Topic == took.Topic && e.Partition == took.Partition && e.LeaderEpoch < took.LeaderEpoch && e.Leader >= 0 {
+			leader, ok = e.Leader, true
+		}
+	}
+	return leader, ok
+}
+
+// catchUp is the part from the end of the outage until the ISR is full again.
+func (s *splitter) catchUp() report.Part {
+	isr := map[history.Partition]int{}
+	short := func() bool {
+		for p, n := range isr {
+			if n < s.replicas[p] {
+				return true
+			}
+		}
+		return false
+	}
+	full, known, shrunk := history.Time(0), false, false
+	for _, e := range s.events {
+		if (e.Name != leaderElected && e.Name != isrChanged) || !s.about(e) {
+			continue
+		}
+		if e.at > s.outage.To && known && !short() {
+			break // it was full then, or became so
+		}
+		isr[history.Partition{Topic: e.Topic, Index: e.Partition}] = len(e.ISR)
+		known = true
+		shrunk = shrunk || e.at > s.outage.From && short()
+		full = max(e.at, s.outage.To)
+	}
+	switch {
+	case !known:
+		return unknown(report.CatchUp, fmt.Errorf("no node noted an ISR of %s", s.outage.Partition))
+	case short():
+		return unknown(report.CatchUp, errors.New("the ISR was not full again"))
+	case !shrunk:
+		return report.Part{Name: report.CatchUp, OK: true, Reason: "all replicas stayed in the ISR"}
+	case full == s.outage.To:
+		return report.Part{Name: report.CatchUp, OK: true, Reason: "the ISR was full before"}
+	}
+	return report.Part{Name: report.CatchUp, Took: time.Duration(full - s.outage.To), OK: true}
+}
