@@ -27,14 +27,24 @@ func New(kind timeline.Kind, c cluster.Cluster, node int32) (Fault, error) {
 	if !ok {
 		return nil, fmt.Errorf("unknown fault %q", string(kind))
 	}
+	replicated, syncs := c.(cluster.Replicated)
 	switch kind {
 	case timeline.Kill:
 		if killer, ok := c.(cluster.Killer); ok {
-			return &kill{cluster: c, killer: killer, node: node}, nil
+			return &kill{mortal{cluster: c, starter: killer, node: node}, killer}, nil
 		}
 	case timeline.Pause:
 		if pauser, ok := c.(cluster.Pauser); ok {
 			return &pause{cluster: c, pauser: pauser, node: node}, nil
+		}
+	case timeline.Restart:
+		if terminator, ok := c.(cluster.Terminator); ok && syncs {
+			return &restart{mortal: mortal{cluster: c, starter: terminator, node: node}, terminator: terminator, replicated: replicated}, nil
+		}
+	case timeline.DiskLoss:
+		if wiper, ok := c.(cluster.Wiper); ok && syncs {
+			k := kill{mortal{cluster: c, starter: wiper, node: node}, wiper}
+			return &diskLoss{kill: k, wiper: wiper, replicated: replicated}, nil
 		}
 	default:
 		return nil, fmt.Errorf("fault %q is in the table of kinds and has no implementation", string(kind))

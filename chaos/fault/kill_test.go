@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,12 +27,24 @@ const roleEnv = "LOGPROOF_TEST_ROLE"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(roleEnv) == "node" {
-		playNode(os.Args[1])
+		playNode(os.Args[1], os.Args[2])
 	}
 	os.Exit(m.Run())
 }
 
-func playNode(listen string) {
+// playNode serves at listen; told to stop, it notes that in events, if it has any, and ends.
+func playNode(listen, events string) {
+	if events != "" {
+		term := make(chan os.Signal, 1)
+		signal.Notify(term, syscall.SIGTERM)
+		go func() {
+			<-term
+			line := fmt.Sprintf(`{"at":%q,"node":0,"event":"node-stopped"}`+"\n", time.Now().UTC().Format(time.RFC3339Nano))
+			if os.WriteFile(events, []byte(line), 0o644) == nil {
+				os.Exit(0)
+			}
+		}()
+	}
 	ln, err := net.Listen("tcp", listen)
 	for err == nil {
 		var conn net.Conn
@@ -64,7 +79,9 @@ func node(t *testing.T) *process.Cluster {
 	}
 	c, err := process.Start(t.Context(), process.Config{
 		Binary: "/proc/self/exe", Env: []string{roleEnv + "=node"}, Dir: dir, Brokers: []int32{0}, Ledger: l,
-		Args: func(self process.Endpoint, _ []process.Endpoint) []string { return []string{self.Listen} },
+		Args: func(self process.Endpoint, _ []process.Endpoint) []string {
+			return []string{self.Listen, self.Events()}
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,12 @@ type Info struct {
 // kinds is the table of all faults, sorted by name. It is read-only.
 var kinds = []Info{
 	{
+		Kind:       DiskLoss,
+		Help:       "end the node's process with SIGKILL and delete its files; heal: start it empty, its replicas come back",
+		Capability: "Wiper",
+		Placements: []Placement{Process},
+	},
+	{
 		Kind:       Kill,
 		Help:       "end the node's process with SIGKILL; heal: start it again on the same files and address",
 		Capability: "Killer",
@@ -28,6 +34,12 @@ var kinds = []Info{
 		Kind:       Pause,
 		Help:       "stop the node's process with SIGSTOP, connections stay; heal: let it go on with SIGCONT",
 		Capability: "Pauser",
+		Placements: []Placement{Process},
+	},
+	{
+		Kind:       Restart,
+		Help:       "stop the node's process cleanly with SIGTERM; heal: start it again, its replicas catch up",
+		Capability: "Terminator",
 		Placements: []Placement{Process},
 	},
 }

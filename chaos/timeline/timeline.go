@@ -14,6 +14,11 @@ const (
 	Kill Kind = "kill"
 	// Pause stops a node's process with SIGSTOP, its connections stay; healing lets it go on.
 	Pause Kind = "pause"
+	// Restart stops a node with SIGTERM, so that it hands over what it leads and closes its files; healing
+	// starts it again.
+	Restart Kind = "restart"
+	// DiskLoss kills a node's process and deletes all its files; healing starts it again, empty.
+	DiskLoss Kind = "disk-loss"
 )
 
 // Placement says where the nodes of a cluster run.

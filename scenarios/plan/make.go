@@ -173,6 +173,9 @@ func problems(s spec.Spec, p Plan, over Overrides) spec.Errors {
 		}
 	}
 	for i, f := range s.Timeline {
+		if text := forgets(f, p); text != "" {
+			add(fmt.Sprintf("timeline[%d].target", i), "%s", text)
+		}
 		if f.Overlap && f.Times() > 1 {
 			add(fmt.Sprintf("timeline[%d].repeat", i), "repeat does not go with overlap: which of them would overlap? Write the entries out")
 		}
@@ -192,6 +195,32 @@ func problems(s spec.Spec, p Plan, over Overrides) spec.Errors {
 		add("", "a bug to plant has no name")
 	}
 	return errs
+}
+
+// forgets says why a fault would make a controller forget how it voted, "" if it does not: a quorum that
+// forgets may elect two leaders, and no promise of the log survives that.
+func forgets(f spec.Fault, p Plan) string {
+	if f.Fault != timeline.DiskLoss {
+		return ""
+	}
+	selector, err := f.Target.Selector()
+	if err != nil {
+		return "" // it is reported as such
+	}
+	named := !selector.Any && selector.Role == ""
+	for _, n := range p.Nodes {
+		strikes := n.Is(Broker)
+		if named {
+			strikes = n.ID == selector.Node
+		} else if selector.Role == timeline.Controller {
+			strikes = true
+		}
+		if strikes && n.Is(Controller) {
+			return fmt.Sprintf("disk-loss of %s may strike node %d, a controller, which would forget its votes: strike brokers, and write controllers: 3 so that they are none",
+				f.Target, n.ID)
+		}
+	}
+	return ""
 }
 
 // timelineProblems lists what keeps the timeline from being executed on the plan's nodes and topics.

@@ -131,8 +131,8 @@ func TestWhatCannotBeDonePointsIntoTheFile(t *testing.T) {
 	for _, test := range []struct{ add, want string }{
 		{"timeline: [{fault: kill, target: node(7)}]", "x.yaml:6:34: target node(7): there is no such node, the cluster has node 0 only"},
 		{"timeline: [{fault: kil, target: any}]", `x.yaml:6:20: unknown fault "kil": did you mean "kill"?`},
-		{"timeline: [{fault: meteor, target: any}]", `x.yaml:6:20: unknown fault "meteor": known are kill, pause`},
-		{"timeline: [{target: any}]", `x.yaml:6:12: unknown fault "": known are kill, pause`},
+		{"timeline: [{fault: meteor, target: any}]", `x.yaml:6:20: unknown fault "meteor": known are disk-loss, kill, pause, restart`},
+		{"timeline: [{target: any}]", `x.yaml:6:12: unknown fault "": known are disk-loss, kill, pause, restart`},
 		{"timeline: [{fault: kill}]", `x.yaml:6:12: unknown target ""`},
 		{"timeline: [{fault: kill, target: leader}]", `x.yaml:6:34: unknown target "leader": write node(0)`},
 		{"timeline: [{fault: kill, target: leader(orders,0)}]", `x.yaml:6:48: unknown key "0)" in timeline[0]: known are fault, target, after, hold, repeat, overlap; is it a part of a value? Between braces one with a comma needs quotes`},

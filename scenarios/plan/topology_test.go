@@ -78,6 +78,22 @@ func TestRacks(t *testing.T) {
 	}
 }
 
+// A controller without its disk has forgotten its votes: that is no fault a log can be asked to survive.
+func TestControllersKeepTheirDisks(t *testing.T) {
+	for _, test := range []struct{ controllers, target, want string }{
+		{"3", "node(1)", ""}, {"3", "any", ""}, {"3", `"leader(orders,0)"`, ""},
+		{"3", "node(101)", "disk-loss of node(101) may strike node 101, a controller, which would forget its votes"},
+		{"3", "controller", "disk-loss of controller may strike node 100, a controller"},
+		{"0", "any", "disk-loss of any may strike node 0, a controller"},
+		{"0", "node(2)", "may strike node 2, a controller"},
+	} {
+		_, err := Make(parse(t, head+fmt.Sprintf("brokers: 3\ncontrollers: %s\ntimeline: [{fault: disk-loss, target: %s}]\n", test.controllers, test.target)), 1, Overrides{})
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("controllers %s, target %s: %v; want %q", test.controllers, test.target, err, test.want)
+		}
+	}
+}
+
 // Nodes that are controllers only can be struck by their ids.
 func TestFaultsOfControllers(t *testing.T) {
 	line := "brokers: 3\ncontrollers: 3\ntimeline: [{fault: kill, target: %s, hold: 1s}]\n"

@@ -104,10 +104,13 @@ type Cluster struct {
 }
 
 var (
-	_ cluster.Cluster = (*Cluster)(nil)
-	_ cluster.Killer  = (*Cluster)(nil)
-	_ cluster.Pauser  = (*Cluster)(nil)
-	_ cluster.Locator = (*Cluster)(nil)
+	_ cluster.Cluster    = (*Cluster)(nil)
+	_ cluster.Killer     = (*Cluster)(nil)
+	_ cluster.Pauser     = (*Cluster)(nil)
+	_ cluster.Terminator = (*Cluster)(nil)
+	_ cluster.Wiper      = (*Cluster)(nil)
+	_ cluster.Replicated = (*Cluster)(nil)
+	_ cluster.Locator    = (*Cluster)(nil)
 )
 
 // Start starts a process for every node. It does not wait until they serve: see WaitReady. When it
@@ -198,6 +201,17 @@ func (c *Cluster) Address(id int32) string { return c.Endpoint(id).address() }
 
 func (e Endpoint) address() string { return cmp.Or(e.Listen, e.Peers) }
 
+// Events is the file in which a node notes what happens to it; "" when there is no such node.
+func (c *Cluster) Events(id int32) string {
+	if c.nodes[id] == nil {
+		return ""
+	}
+	return c.Endpoint(id).Events()
+}
+
+// Data is the directory that is the node's disk; "" when there is no such node.
+func (c *Cluster) Data(id int32) string { return c.Endpoint(id).Data }
+
 // Pid of the node's newest process, alive or dead; 0 when there is no such node.
 func (c *Cluster) Pid(id int32) int {
 	if n := c.nodes[id]; n != nil {
@@ -254,6 +268,16 @@ func (c *Cluster) Restart(ctx context.Context, id int32) error {
 		return err
 	}
 	return n.start(ctx)
+}
+
+// Wipe deletes everything that is in the node's data directory, once its last process has ended. It is an
+// error if the node runs and nobody killed it.
+func (c *Cluster) Wipe(ctx context.Context, id int32) error {
+	n, err := c.node(id)
+	if err != nil {
+		return err
+	}
+	return n.wipe(ctx)
 }
 
 // node finds a node by its id.

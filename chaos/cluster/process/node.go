@@ -58,7 +58,7 @@ func (n *node) start(ctx context.Context) error {
 	n.starting.Lock()
 	defer n.starting.Unlock()
 	if err := n.awaitLast(ctx); err != nil {
-		return err
+		return fmt.Errorf("start node %d: %w", n.endpoint.Node, err)
 	}
 	for _, addr := range []string{n.endpoint.Listen, n.endpoint.Peers, n.endpoint.Metrics} {
 		if addr == "" {
@@ -97,8 +97,26 @@ func (n *node) start(ctx context.Context) error {
 	return nil
 }
 
+// wipe deletes what is in the data directory, and keeps a start from racing with that.
+func (n *node) wipe(ctx context.Context) error {
+	n.starting.Lock()
+	defer n.starting.Unlock()
+	err := n.awaitLast(ctx)
+	var entries []os.DirEntry
+	if err == nil {
+		entries, err = os.ReadDir(n.endpoint.Data)
+	}
+	for _, e := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(n.endpoint.Data, e.Name())))
+	}
+	if err != nil {
+		return fmt.Errorf("wipe node %d: %w", n.endpoint.Node, err)
+	}
+	return nil
+}
+
 // awaitLast returns when the node has no process. One that was not asked to end is an error: a node
-// that runs is not started twice.
+// that runs is not started twice, and its files are its own.
 func (n *node) awaitLast(ctx context.Context) error {
 	n.mu.Lock()
 	p := n.mu.process
@@ -108,13 +126,13 @@ func (n *node) awaitLast(ctx context.Context) error {
 		return nil
 	}
 	if running {
-		return fmt.Errorf("start node %d: it runs already as pid %d", n.endpoint.Node, p.pid)
+		return fmt.Errorf("it runs already as pid %d", p.pid)
 	}
 	select {
 	case <-p.done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("start node %d: its last process, pid %d, has not ended yet: %w", n.endpoint.Node, p.pid, ctx.Err())
+		return fmt.Errorf("its last process, pid %d, has not ended yet: %w", p.pid, ctx.Err())
 	}
 }
 
