@@ -12,6 +12,7 @@ import (
 //
 //	node(0)               one node by its id
 //	any                   a broker drawn from the seed
+//	all                   every node at once, controllers too
 //	leader(orders,0)      the leader of a partition
 //	follower(orders,0)    one replica of it that is not the leader, drawn from the seed
 //	followers(orders,0)   all of them at once
@@ -33,6 +34,8 @@ const (
 	Followers Role = "followers"
 	// Controller is the active controller of the cluster.
 	Controller Role = "controller"
+	// All is the role of every node.
+	All Role = "all"
 )
 
 // NodeTarget is the target that names one node by id.
@@ -44,7 +47,7 @@ func RoleTarget(role Role, topic string, partition int32) Target {
 }
 
 // targetForms is what an error offers.
-const targetForms = `write node(0) for a node by its id, any for a broker drawn from the seed, leader(orders,0), ` +
+const targetForms = `write node(0) for a node by its id, any for a broker drawn from the seed, all for every node at once, leader(orders,0), ` +
 	`follower(orders,0) or followers(orders,0) for the replicas of a partition (in quotes between braces), or controller`
 
 // Selector is a Target that was read. Invariant: exactly one of Any, Role and Node counts; Topic and
@@ -52,7 +55,7 @@ const targetForms = `write node(0) for a node by its id, any for a broker drawn 
 type Selector struct {
 	// Any of all brokers.
 	Any bool
-	// Role that the node has in Partition of Topic, or in the cluster (Controller); "" for none.
+	// Role that the node has in Partition of Topic, or in the cluster (Controller, All); "" for none.
 	Role      Role
 	Topic     string
 	Partition int32
@@ -65,8 +68,8 @@ func (t Target) Selector() (Selector, error) {
 	switch t {
 	case Any:
 		return Selector{Any: true}, nil
-	case Target(Controller):
-		return Selector{Role: Controller}, nil
+	case Target(Controller), Target(All):
+		return Selector{Role: Role(t)}, nil
 	}
 	form, inner, ok := strings.Cut(string(t), "(")
 	inner, closed := strings.CutSuffix(inner, ")")
@@ -93,8 +96,8 @@ func (s Selector) Target() Target {
 	switch {
 	case s.Any:
 		return Any
-	case s.Role == Controller:
-		return Target(Controller)
+	case s.Role == Controller || s.Role == All:
+		return Target(s.Role)
 	case s.Role != "":
 		return RoleTarget(s.Role, s.Topic, s.Partition)
 	}
@@ -135,7 +138,7 @@ func Resolve(t Target, nodes []int32, draw func(n int) int) (int32, error) {
 	return s.Node, nil
 }
 
-// Locate names the nodes that a target means now: several for Followers, ascending, one for every
+// Locate names the nodes that a target means now: several for Followers and All, ascending, one for every
 // other form. nodes and draw are those of Resolve; where is asked by the forms that name a role, and
 // may be nil where the timeline has none of them.
 func Locate(ctx context.Context, t Target, nodes []int32, draw func(n int) int, where Locator) ([]int32, error) {
@@ -149,6 +152,9 @@ func Locate(ctx context.Context, t Target, nodes []int32, draw func(n int) int, 
 			return nil, err
 		}
 		return []int32{node}, nil
+	}
+	if s.Role == All {
+		return slices.Clone(nodes), nil
 	}
 	if where == nil {
 		return nil, fmt.Errorf("target %s: this cluster cannot tell who that is: it lacks the capability Locator", t)

@@ -17,6 +17,7 @@ func TestTargetsPrintAsTheyParse(t *testing.T) {
 		"node(12)":         {Node: 12},
 		"node(2147483647)": {Node: 2147483647},
 		"controller":       {Role: Controller},
+		"all":              {Role: All},
 		"leader(orders,0)": {Role: Leader, Topic: "orders"},
 		"follower(a.b,7)":  {Role: Follower, Topic: "a.b", Partition: 7},
 		"followers(x-1,2)": {Role: Followers, Topic: "x-1", Partition: 2},
@@ -77,6 +78,7 @@ func TestLocate(t *testing.T) {
 		{"node(5)", nil, []int32{5}, ""},
 		{"any", nil, []int32{1}, ""}, // the draw below says 1
 		{"controller", where, []int32{0}, ""},
+		{"all", nil, []int32{0, 1, 2, 5}, ""},
 		{"leader(orders,0)", where, []int32{2}, ""},
 		{"followers(orders,0)", where, []int32{1, 5}, ""},
 		{"follower(orders,0)", where, []int32{5}, ""},
@@ -103,6 +105,7 @@ func TestRolesThatNobodyCanHave(t *testing.T) {
 		"leader(solo,0)":      "",
 		"controller":          "",
 		"any":                 "",
+		"all":                 "",
 		"nonsense":            "",
 		"leader(ordres,0)":    `there is no topic "ordres", the topics are orders, solo`,
 		"leader(orders,2)":    "topic orders has the partitions 0 to 1",

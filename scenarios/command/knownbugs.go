@@ -29,9 +29,9 @@ func newKnownBugs(stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "known-bugs",
 		Short: "Prove the verifier: plant each known bug and see whether it is caught",
-		Long: `Run each scenario that exists to catch a planted bug, with the bug and without it. It fails when a
-bug is missed, when it is caught as another anomaly than expected, or when the broker without a bug
-is accused of anything.`,
+		Long: `Run each scenario that exists to catch a planted bug, with the bug and without it, and hunt the bugs
+that need a rare order of events in the simulator. It fails when a bug is missed, when it is caught as
+another anomaly than expected, or when the broker without a bug is accused of anything.`,
 		Example: `  logproof known-bugs
   logproof known-bugs --only ack-before-write --rounds 20`,
 		Args: cobra.NoArgs,
@@ -67,7 +67,7 @@ func (h *hunt) all(ctx context.Context, only []string) error {
 	if h.rounds < 1 {
 		return usage("--rounds %d: a bug that is not hunted is not caught; write 1 or more", h.rounds)
 	}
-	quarries, err := findQuarries(only)
+	quarries, inSim, err := findQuarries(only)
 	if err != nil {
 		return err
 	}
@@ -79,9 +79,14 @@ func (h *hunt) all(ctx context.Context, only []string) error {
 	if h.keep == "" {
 		h.keep = scratch
 	}
-	fmt.Fprintf(h.stdout, "%-22s %-16s %-18s %-10s %8s  %s\n", "bug", "rule", "anomaly", "caught", "seconds", "first anomaly")
+	fmt.Fprintf(h.stdout, "%-30s %-5s %-16s %-18s %-10s %8s  %s\n", "bug", "where", "rule", "anomaly", "caught", "seconds", "first anomaly")
 	for _, q := range quarries {
 		if err := h.one(ctx, q); err != nil {
+			return err
+		}
+	}
+	for _, name := range inSim {
+		if err := h.sim(ctx, name, simHunts[name]); err != nil {
 			return err
 		}
 	}
@@ -94,36 +99,49 @@ func (h *hunt) conclude() error {
 		fmt.Fprintf(h.stdout, "%d of the runs did not end as they must\n", h.wrong)
 		return verdict(ExitFail)
 	}
-	fmt.Fprintf(h.stdout, "every planted bug was caught as what it is, and the broker without bugs was not accused\n")
+	fmt.Fprintf(h.stdout, "every planted bug that was hunted was caught as what it is, and the broker without bugs was not accused\n")
 	return nil
 }
 
-// findQuarries gives every bug its scenario: a bug without one is a hole in the proof.
-func findQuarries(only []string) ([]quarry, error) {
+// Where a bug is hunted: on real processes, or in the simulator.
+const (
+	onReal = "real"
+	inSim  = "sim"
+)
+
+// findQuarries gives every bug its scenario, or says that it is the simulator's to hunt: a bug without
+// either is a hole in the proof.
+func findQuarries(only []string) (list []quarry, simulated []bug.Name, err error) {
 	wanted, err := bug.Parse(strings.Join(only, ","))
 	if err != nil {
-		return nil, usage("--only: %w", err)
+		return nil, nil, usage("--only: %w", err)
 	}
 	byBug := map[bug.Name]quarry{}
 	for _, name := range scenarios.Names() {
 		s, err := spec.Load(scenarios.Files(), name+".yaml")
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if s.Expect != nil {
 			byBug[bug.Name(s.Expect.Bug)] = quarry{s, *s.Expect}
 		}
 	}
-	var list []quarry
 	for _, name := range bug.Names() {
 		if len(wanted) > 0 && !wanted.Has(name) {
 			continue
 		}
-		if q, ok := byBug[name]; ok { // the others are the simulator's
+		q, real := byBug[name]
+		_, sim := simHunts[name]
+		switch {
+		case real:
 			list = append(list, q)
+		case sim:
+			simulated = append(simulated, name)
+		default:
+			return nil, nil, &exit{ExitInternal, fmt.Errorf("nothing hunts the planted bug %s: no scenario, and not the simulator", name)}
 		}
 	}
-	return list, nil
+	return list, simulated, nil
 }
 
 // one hunts a bug for all rounds, and then runs its scenario once without it.
@@ -141,7 +159,7 @@ func (h *hunt) one(ctx context.Context, q quarry) error {
 			first = firstAnomaly(r, q.expect)
 		}
 	}
-	h.row(q.expect.Bug, q.expect.Rule, q.expect.Class, caught, h.rounds, began, first)
+	h.row(q.expect.Bug, onReal, q.expect.Rule, q.expect.Class, caught, h.rounds, began, first)
 	began = time.Now()
 	r, err := h.run(ctx, q, h.seed, nil, passed)
 	if err != nil {
@@ -151,13 +169,13 @@ func (h *hunt) one(ctx context.Context, q quarry) error {
 	if passed(r) {
 		silent = 1
 	}
-	h.row("  (none)", "", "none", silent, 1, began, r.Headline())
+	h.row("  (none)", onReal, "", "none", silent, 1, began, r.Headline())
 	return nil
 }
 
-func (h *hunt) row(name, rule, class string, good, of int, began time.Time, note string) {
+func (h *hunt) row(name, where, rule, class string, good, of int, began time.Time, note string) {
 	h.wrong += of - good
-	fmt.Fprintf(h.stdout, "%-22s %-16s %-18s %-10s %8.1f  %s\n", name, rule, class,
+	fmt.Fprintf(h.stdout, "%-30s %-5s %-16s %-18s %-10s %8.1f  %s\n", name, where, rule, class,
 		fmt.Sprintf("%d of %d", good, of), time.Since(began).Seconds(), note)
 }
 

@@ -2,10 +2,13 @@ package command
 
 import (
 	"bytes"
+	"context"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/scenarios/report"
 	"github.com/logproof/logproof/scenarios/spec"
 	"github.com/logproof/logproof/verify"
@@ -91,6 +94,65 @@ limits: {converge: 10s, total: 40s}
 	if err := h.conclude(); err == nil || !strings.Contains(stdout.String(), "2 of the runs did not end as they must") {
 		t.Errorf("the hunt ended with %v\n%s", err, stdout.String())
 	}
+}
+
+// A bug that no scenario catches is hunted in the simulator, and its row says whether that was done.
+func TestBugsOfTheSimulator(t *testing.T) {
+	var stdout bytes.Buffer
+	h := hunt{stdout: &stdout, rounds: 2, seed: 5}
+	wanted := simHunts[bug.Unclean]
+	defer func(real func(context.Context, bug.Name, simHunt, int64) (string, error)) { huntInSim = real }(huntInSim)
+
+	huntInSim = nil
+	if err := h.sim(t.Context(), bug.Unclean, wanted); err != nil || !strings.Contains(stdout.String(), "skipped") || h.wrong != 0 {
+		t.Errorf("without a simulator: %v, %d wrong\n%s", err, h.wrong, stdout.String())
+	}
+	var firsts []int64
+	huntInSim = func(_ context.Context, name bug.Name, s simHunt, first int64) (string, error) {
+		if firsts = append(firsts, first); name != bug.Unclean || s != wanted {
+			t.Errorf("asked for %s, %+v", name, s)
+		}
+		return map[int64]string{5: "it is gone"}[first], nil
+	}
+	stdout.Reset()
+	if err := h.sim(t.Context(), bug.Unclean, wanted); err != nil || !strings.Contains(stdout.String(), "1 of 2") || !strings.Contains(stdout.String(), "it is gone") {
+		t.Errorf("caught once: %v\n%s", err, stdout.String())
+	}
+	if h.wrong != 1 || !slices.Equal(firsts, []int64{5, 5 + int64(wanted.Seeds)}) {
+		t.Errorf("%d rounds went wrong, want the second; they began at seeds %v", h.wrong, firsts)
+	}
+}
+
+// Every bug is hunted somewhere, in one place only, and as something that verify knows.
+func TestEveryPlantedBugIsHunted(t *testing.T) {
+	real, sim, err := findQuarries(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(real)+len(sim) != len(bug.Names()) {
+		t.Errorf("%d bugs are hunted on processes and %d in the simulator, of %d", len(real), len(sim), len(bug.Names()))
+	}
+	for _, q := range real {
+		if _, ok := simHunts[bug.Name(q.expect.Bug)]; ok {
+			t.Errorf("%s has a scenario and is the simulator's too: choose one", q.expect.Bug)
+		}
+	}
+	for name, s := range simHunts {
+		if !slices.Contains(bug.Names(), name) || !slices.Contains(verify.Rules(), s.Rule) || s.Class == "" || s.Seeds < 1 {
+			t.Errorf("%s: %+v is no hunt", name, s)
+		}
+	}
+}
+
+// The demo of a bug is the scenario in which it shows.
+func TestDemoOfABug(t *testing.T) {
+	for bugs, want := range map[string]string{"": "demo", "ack-early": "bug-ack-early", "no-dedupe": "bug-no-dedupe"} {
+		if got, err := demoOf(bugs); err != nil || got != want {
+			t.Errorf("the demo of %q is %q, %v; want %q", bugs, got, err, want)
+		}
+	}
+	want(t, ExitUsage, "one bug at a time", "demo", "--bug", "no-dedupe,ack-early")
+	want(t, ExitUsage, "sim --seeds 0..99 --bug unclean", "demo", "--bug", "unclean")
 }
 
 // A hunt of no rounds would catch nothing and call that a success.

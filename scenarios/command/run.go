@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,19 +64,44 @@ func newDemo(stdout, stderr io.Writer) *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "The main job in half a minute: load a broker, kill it, see whether it kept its word",
-		Long: `Start a broker in a process of its own, load it, kill it with SIGKILL in the middle, start it
-again, read everything back and judge what every client saw. It is "logproof run demo": see the
-scenario with "logproof plan demo".`,
+		Short: "The main job in half a minute: load a cluster, kill a leader, see whether it kept its word",
+		Long: `Start three brokers and three controllers, each in a process of its own, load them, kill the leader
+of a partition with SIGKILL in the middle, start it again, read everything back and judge what every
+client saw. It is "logproof run demo": see the scenario with "logproof plan demo". With --bug it is the
+scenario in which that planted bug shows: see it with "logproof plan bug-ack-early".`,
 		Example: `  logproof demo
-  logproof demo --bug ack-before-write; echo $?   # prints 1: acknowledged records were lost`,
+  logproof demo --bug ack-early; echo $?          # prints 1: acknowledged records were lost
+  logproof demo --bug ack-before-write; echo $?   # the same of one broker that loses power`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runScenario(cmd.Context(), "demo", f, stdout, stderr)
+			name, err := demoOf(f.bugs)
+			if err != nil {
+				return err
+			}
+			return runScenario(cmd.Context(), name, f, stdout, stderr)
 		},
 	}
 	f.add(cmd)
 	return cmd
+}
+
+// demoOf is the scenario that shows a planted bug, or the demo where there is none.
+func demoOf(bugs string) (string, error) {
+	planted, err := bug.Parse(bugs)
+	if err != nil {
+		return "", usage("--bug: %w", err)
+	}
+	if len(planted) > 1 {
+		return "", usage("--bug %s: the demo shows one bug at a time; plant several with %s run <scenario> --bug %s", bugs, program(), bugs)
+	}
+	for name := range planted {
+		if scenario := "bug-" + string(name); slices.Contains(scenarios.Names(), scenario) {
+			return scenario, nil
+		}
+		return "", usage("--bug %s: no scenario on processes shows it, as it needs an order of events that only the simulator makes: %s sim --seeds 0..99 --bug %s",
+			name, program(), name)
+	}
+	return "demo", nil
 }
 
 func exactlyOne(what string) cobra.PositionalArgs {

@@ -212,7 +212,7 @@ func forgets(f spec.Fault, p Plan) string {
 		strikes := n.Is(Broker)
 		if named {
 			strikes = n.ID == selector.Node
-		} else if selector.Role == timeline.Controller {
+		} else if selector.Role == timeline.Controller || selector.Role == timeline.All {
 			strikes = true
 		}
 		if strikes && n.Is(Controller) {

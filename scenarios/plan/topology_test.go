@@ -84,6 +84,7 @@ func TestControllersKeepTheirDisks(t *testing.T) {
 		{"3", "node(1)", ""}, {"3", "any", ""}, {"3", `"leader(orders,0)"`, ""},
 		{"3", "node(101)", "disk-loss of node(101) may strike node 101, a controller, which would forget its votes"},
 		{"3", "controller", "disk-loss of controller may strike node 100, a controller"},
+		{"3", "all", "disk-loss of all may strike node 100, a controller"},
 		{"0", "any", "disk-loss of any may strike node 0, a controller"},
 		{"0", "node(2)", "may strike node 2, a controller"},
 	} {

@@ -77,7 +77,7 @@ func next(r report.Run, program string, p plan.Plan) []string {
 	case r.Verdict() == verify.Fail && planted(p):
 		return []string{again + "    # judge the recording again", program + " run " + p.Scenario + "    # the same without the bug"}
 	case !planted(p) && p.Scenario == "demo":
-		return []string{program + " demo --bug ack-before-write    # a broker that lies, and is caught", again + "    # judge the recording again"}
+		return []string{program + " demo --bug ack-early    # a leader that lies, and is caught", again + "    # judge the recording again"}
 	}
 	return []string{again + "    # judge the recording again"}
 }
