@@ -17,9 +17,9 @@ const pausesMax = 1024
 const AllPartitions = "all"
 
 // Outage is a time in which no record was acknowledged, as clients saw it: from the last success
-// before to the first success after. It is longer than 100 ms, and than three times the 99th
-// percentiles before the first fault of both the duration of produce operations and the time between
-// two successes.
+// before to the first success after. It is longer than 100 ms, than the 99th percentile before the first
+// fault of the duration of produce operations, and than three times that of the time between two
+// successes.
 type Outage struct {
 	// Partition is AllPartitions for a time without success anywhere, else the worst of its topic.
 	Partition string       `json:"partition"`
@@ -136,7 +136,7 @@ func (o *outages) report() []Outage {
 
 // limit is how long a pause must be to be an outage.
 func (o *outages) limit(between *quantiles) time.Duration {
-	return max(outageMin, 3*o.durations.p99(), 3*between.p99())
+	return max(outageMin, o.durations.p99(), 3*between.p99())
 }
 
 // over lists the pauses of a pulse that are longer than the limit.

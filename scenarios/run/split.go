@@ -119,12 +119,12 @@ func (s *splitter) overlaps(f report.Fault) bool {
 	return history.Time(f.From) < s.outage.To && (f.To == 0 || history.Time(f.To) > s.outage.From)
 }
 
-// leaderBefore is who led the partition before the leader that took over: as of the election before the
-// one of its epoch that had a leader.
+// leaderBefore is who led the partition before the leader that took over: the last that had, in an epoch
+// before.
 func (s *splitter) leaderBefore(took event) (leader int32, ok bool) {
 	for _, e := range s.events {
-		if e.Name == leaderElected && e.Topic == took.Topic && e.Partition == took.Partition && e.LeaderEpoch < took.LeaderEpoch && e.Leader >= 0 {
-			leader, ok = e.Leader, true
+		if e.Name == becameLeader && e.Topic == took.Topic && e.Partition == took.Partition && e.LeaderEpoch < took.LeaderEpoch {
+			leader, ok = e.Node, true
 		}
 	}
 	return leader, ok
@@ -156,7 +156,7 @@ func (s *splitter) catchUp() report.Part {
 	}
 	switch {
 	case !known:
-		return unknown(report.CatchUp, fmt.Errorf("no node noted an ISR of %s", s.outage.Partition))
+		return report.Part{Name: report.CatchUp, OK: true, Reason: "no change of the ISR was noted"}
 	case short():
 		return unknown(report.CatchUp, errors.New("the ISR was not full again"))
 	case !shrunk:

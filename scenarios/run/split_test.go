@@ -61,7 +61,6 @@ func of(format string, args ...any) string {
 func failover() map[int32][]noted {
 	return map[int32][]noted{
 		100: {
-			{100, "leader-elected", of(`"leader":0,"leader_epoch":0,"isr":[0,1,2]`)},
 			{1600, "broker-fenced", `"broker":0,"epoch":7`},
 			{1610, "leader-elected", of(`"leader":1,"leader_epoch":1,"isr":[1,2]`)},
 			{3500, "isr-changed", of(`"isr":[1,2,0]`)},
@@ -127,9 +126,11 @@ func TestWhatNobodyNotedIsNotKnown(t *testing.T) {
 	early := o
 	early.To = 1635 * ms
 	short := failover()
-	short[100] = short[100][:3]
+	short[100] = short[100][:2]
 	full := failover()
-	full[100][2].fields = of(`"leader":1,"leader_epoch":1,"isr":[0,1,2]`)
+	full[100][1].fields = of(`"leader":1,"leader_epoch":1,"isr":[0,1,2]`)
+	lonely, silent := failover(), failover()
+	lonely[0], silent[100] = nil, nil
 	gone := ran(t, failover())
 	if err := os.Remove(filepath.Join(gone, "clock.json")); err != nil {
 		t.Fatal(err)
@@ -153,7 +154,9 @@ func TestWhatNobodyNotedIsNotKnown(t *testing.T) {
 	}{
 		{"no election of it", ran(t, failover()), other, killed, "detect - (no election of orders/1 was noted: who led it kept it)"},
 		{"no such event", ran(t, without("became-leader")), o, killed, "detect - (no election of orders/0 was noted"},
-		{"no controller told", ran(t, without("leader-elected")), o, killed, "detect - (nobody noted who led orders/0 before)"},
+		{"nobody led before", ran(t, lonely), o, killed, "detect - (nobody noted who led orders/0 before)"},
+		{"no controller told", ran(t, silent), o, killed, "detect - (no controller noted that it elected node 1)"},
+		{"no change of the ISR", ran(t, silent), o, killed, "catch-up 0 s (no change of the ISR was noted)"},
 		{"fenced is not needed", ran(t, without("broker-fenced")), o, killed, "detect 610 ms elect 30.0 ms"},
 		{"another node was struck", ran(t, failover()), o, stray, "detect - (no fault struck node 0, which led before)"},
 		{"never over", ran(t, failover()), open, killed, "detect - (no write was acknowledged again)"},

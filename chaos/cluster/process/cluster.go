@@ -299,18 +299,22 @@ func (c *Cluster) Exits() []string {
 }
 
 // Stop ends every node: SIGTERM, and SIGKILL for those still running after StopWithin or when ctx
-// ends. When it returns no process of the cluster is left. The error names nodes that had to be
+// ends. Brokers go before the nodes that vote: they ask those for their leave. When it returns no process of the cluster is left. The error names nodes that had to be
 // killed or that ended with another status than 0. Later calls return the first one's result.
 func (c *Cluster) Stop(ctx context.Context) error {
 	c.stop.Do(func() {
 		ctx, cancel := context.WithTimeout(ctx, c.stopWithin)
 		defer cancel()
 		errs := make([]error, len(c.ids))
-		var all sync.WaitGroup
-		for i, id := range c.ids {
-			all.Go(func() { errs[i] = c.nodes[id].end(ctx) })
+		for _, votes := range []bool{false, true} {
+			var all sync.WaitGroup
+			for i, id := range c.ids {
+				if slices.Contains(c.voters, id) == votes {
+					all.Go(func() { errs[i] = c.nodes[id].end(ctx) })
+				}
+			}
+			all.Wait()
 		}
-		all.Wait()
 		c.spawner.close()
 		c.stopped = errors.Join(errs...)
 	})
