@@ -58,16 +58,17 @@ func (p *page) outages() {
 	label := "outage"
 	if len(outages) > listed {
 		var total time.Duration
-		several := 0
+		var of []time.Duration // of all partitions, from the longest to the shortest
 		for _, o := range outages {
 			if o.Partition == verify.AllPartitions {
-				several++
+				of = append(of, o.Duration())
 				total += o.Duration()
 			}
 		}
 		text := fmt.Sprintf("%d in all; the longest:", len(outages))
-		if several > 0 {
-			text = fmt.Sprintf("%d times without a successful write to any partition, %s together; the longest outages:", several, span(total))
+		if n := len(of); n > 0 {
+			text = fmt.Sprintf("%d times without a successful write to any partition, median %s, longest %s, %s together; the longest outages:",
+				n, span((of[(n-1)/2]+of[n/2])/2), span(of[0]), span(total))
 		}
 		p.line(label, text)
 		label, outages = "", outages[:listed]
