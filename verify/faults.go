@@ -89,14 +89,15 @@ func (f *faults) first() history.Time {
 	return at
 }
 
-// during names the first fault whose window overlaps from..to, "" if none does.
+// during names the faults whose windows overlap from..to, "" if none does.
 func (f *faults) during(from, to history.Time) string {
+	var names []string
 	for _, run := range f.list {
 		if start, end := run.window(); start < to && from < end {
-			return run.String()
+			names = append(names, run.String())
 		}
 	}
-	return ""
+	return strings.Join(names, ", ")
 }
 
 // calm is since when no fault has been in force, as far as was observed: 0 if none ever was,

@@ -1,7 +1,9 @@
 package verify
 
 import (
+	"cmp"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/logproof/logproof/verify/history"
@@ -21,13 +23,14 @@ const AllPartitions = "all"
 // fault of the duration of produce operations, and than three times that of the time between two
 // successes.
 type Outage struct {
-	// Partition is AllPartitions for a time without success anywhere, else the worst of its topic.
+	// Partition is AllPartitions for a time without success anywhere, else the one of its topic that was
+	// without success for the longest then.
 	Partition string       `json:"partition"`
 	From      history.Time `json:"from"`
 	To        history.Time `json:"to"`
 	// Open says that no success came after; To is then the return of the last failed operation.
 	Open bool `json:"open,omitempty"`
-	// Fault that overlaps it, "" if none: "kill node 0".
+	// Fault that overlaps it, "" if none: "kill node 0"; several are separated by commas.
 	Fault string `json:"fault,omitempty"`
 }
 
@@ -113,25 +116,35 @@ func (p *pulse) pause(n pause) {
 	}
 }
 
-// report lists the times when nothing was acknowledged anywhere, and the longest of any partition of
-// each topic: topics may promise different things.
+// report lists the times when nothing was acknowledged anywhere, and of each topic, as topics may promise
+// different things, those of its partitions: of several that overlap the longest.
 func (o *outages) report() []Outage {
 	list := o.over(AllPartitions, o.all, o.limit(&o.betweenAll))
-	worst, topic := -1, ""
+	byTopic := map[string][]Outage{}
+	var topics []string
 	for _, p := range sortedPartitions(o.partitions) {
-		if p.Topic != topic {
-			worst, topic = -1, p.Topic
+		if !slices.Contains(topics, p.Topic) {
+			topics = append(topics, p.Topic)
 		}
-		for _, out := range o.over(p.String(), o.partitions[p], o.limit(&o.between)) {
-			switch {
-			case worst < 0:
-				worst, list = len(list), append(list, out)
-			case out.Duration() > list[worst].Duration():
-				list[worst] = out
-			}
-		}
+		byTopic[p.Topic] = append(byTopic[p.Topic], o.over(p.String(), o.partitions[p], o.limit(&o.between))...)
+	}
+	for _, topic := range topics {
+		list = append(list, longest(byTopic[topic])...)
 	}
 	return list
+}
+
+// longest leaves out outages that overlap with a longer one, and puts the others in order.
+func longest(all []Outage) []Outage {
+	slices.SortStableFunc(all, func(a, b Outage) int { return cmp.Compare(b.Duration(), a.Duration()) })
+	var kept []Outage
+	for _, o := range all {
+		if !slices.ContainsFunc(kept, func(k Outage) bool { return o.From < k.To && k.From < o.To }) {
+			kept = append(kept, o)
+		}
+	}
+	slices.SortFunc(kept, func(a, b Outage) int { return cmp.Compare(a.From, b.From) })
+	return kept
 }
 
 // limit is how long a pause must be to be an outage.

@@ -57,21 +57,12 @@ func (p *page) outages() {
 	slices.SortStableFunc(outages, func(a, b Outage) int { return cmp.Compare(b.Duration(), a.Duration()) })
 	label := "outage"
 	if len(outages) > listed {
-		var total time.Duration
-		var of []time.Duration // of all partitions, from the longest to the shortest
-		for _, o := range outages {
-			if o.Partition == verify.AllPartitions {
-				of = append(of, o.Duration())
-				total += o.Duration()
-			}
+		for _, text := range outageSums(outages) {
+			p.line(label, text)
+			label = ""
 		}
-		text := fmt.Sprintf("%d in all; the longest:", len(outages))
-		if n := len(of); n > 0 {
-			text = fmt.Sprintf("%d times without a successful write to any partition, median %s, longest %s, %s together; the longest outages:",
-				n, span((of[(n-1)/2]+of[n/2])/2), span(of[0]), span(total))
-		}
-		p.line(label, text)
-		label, outages = "", outages[:listed]
+		p.line(label, "the longest:")
+		outages = outages[:listed]
 	}
 	for _, outage := range outages {
 		p.line(label, outageText(outage))
@@ -83,6 +74,38 @@ func (p *page) outages() {
 	if len(p.run.Outages) == 0 && len(p.run.Faults) > 0 {
 		p.line(label, "none that a client noticed")
 	}
+}
+
+// outageSums says of all partitions together, and of each topic, how often it was out of service and for how
+// long. The outages are sorted, the longest first.
+func outageSums(outages []Outage) []string {
+	groups := map[string][]time.Duration{}
+	var names []string
+	for _, o := range outages {
+		name := "any partition"
+		if o.Partition != verify.AllPartitions {
+			name = "a partition of " + o.Partition[:strings.LastIndexByte(o.Partition, '/')]
+		}
+		if groups[name] == nil {
+			names = append(names, name)
+		}
+		groups[name] = append(groups[name], o.Duration())
+	}
+	slices.Sort(names)
+	var texts []string
+	for _, name := range names {
+		var total time.Duration
+		for _, d := range groups[name] {
+			total += d
+		}
+		n := len(groups[name])
+		text := fmt.Sprintf("%d times without a successful write to %s", n, name)
+		if n == 1 {
+			text = "once without a successful write to " + name
+		}
+		texts = append(texts, fmt.Sprintf("%s: median %s, longest %s, %s together", text, span((groups[name][(n-1)/2]+groups[name][n/2])/2), span(groups[name][0]), span(total)))
+	}
+	return texts
 }
 
 // outageText is an outage for people.

@@ -52,10 +52,45 @@ func (s *splitter) parts(err error) []report.Part {
 		}
 	}
 	fault, detected, led, err := s.election()
+	if errors.Is(err, errNobody) {
+		if fault, detected, ok := s.shrink(); ok {
+			return []report.Part{
+				part(report.Detect, fault, detected, nil), unknown(report.Elect, errors.New("who led went on, when the ISR was without the node that was struck")),
+				part(report.Recovery, detected, s.outage.To, nil), s.catchUp(),
+			}
+		}
+	}
 	return []report.Part{
 		part(report.Detect, fault, detected, err), part(report.Elect, detected, led, err), part(report.Recovery, led, s.outage.To, err),
 		s.catchUp(),
 	}
+}
+
+// errNobody is why an outage has no election.
+var errNobody = errors.New("no leader that took over in that time was noted")
+
+// shrink finds when a fault was injected and when the controller took the node that it struck out of the
+// cluster or of the ISR, in an outage without an election: a leader waits for all of its ISR.
+func (s *splitter) shrink() (fault, detected history.Time, ok bool) {
+	for _, e := range s.events {
+		if e.at <= s.outage.From || e.at > s.outage.To {
+			continue
+		}
+		if e.Name == leaderElected && s.about(e) && s.outage.Partition != verify.AllPartitions {
+			return 0, 0, false // there was an election, of which too little is known
+		}
+		for _, f := range s.faults {
+			if e.at < history.Time(f.From) || !s.overlaps(f) {
+				continue
+			}
+			out := e.Name == isrChanged && s.about(e) && slices.ContainsFunc(f.Nodes, func(id int32) bool { return !slices.Contains(e.ISR, id) })
+			if detected == 0 && (out || e.Name == brokerFenced && slices.Contains(f.Nodes, e.Broker)) {
+				fault, detected = history.Time(f.From), e.at
+			}
+			ok = ok || out
+		}
+	}
+	return fault, detected, ok
 }
 
 func unknown(name string, why error) report.Part { return report.Part{Name: name, Reason: why.Error()} }
@@ -93,7 +128,7 @@ func (s *splitter) election() (fault, detected, led history.Time, err error) {
 		}
 	}
 	if last < 0 {
-		return 0, 0, 0, fmt.Errorf("no election of %s was noted: who led it kept it", s.outage.Partition)
+		return 0, 0, 0, errNobody
 	}
 	took := s.events[last]
 	before, ok := s.leaderBefore(took)
@@ -130,39 +165,33 @@ func (s *splitter) leaderBefore(took event) (leader int32, ok bool) {
 	return leader, ok
 }
 
-// catchUp is the part from the end of the outage until the ISR is full again.
+// catchUp is the part from the end of the outage until the ISR is full again. A partition begins with all
+// its replicas in the ISR: its faults wait for that.
 func (s *splitter) catchUp() report.Part {
-	isr := map[history.Partition]int{}
-	short := func() bool {
-		for p, n := range isr {
-			if n < s.replicas[p] {
-				return true
-			}
-		}
-		return false
-	}
-	full, known, shrunk := history.Time(0), false, false
+	short := map[history.Partition]bool{}
+	missed := false // some ISR was short during the outage
 	for _, e := range s.events {
 		if (e.Name != leaderElected && e.Name != isrChanged) || !s.about(e) {
 			continue
 		}
-		if e.at > s.outage.To && known && !short() {
-			break // it was full then, or became so
+		if e.at > s.outage.To && len(short) == 0 {
+			break // it was full when the outage ended
 		}
-		isr[history.Partition{Topic: e.Topic, Index: e.Partition}] = len(e.ISR)
-		known = true
-		shrunk = shrunk || e.at > s.outage.From && short()
-		full = max(e.at, s.outage.To)
+		missed = missed || e.at > s.outage.From && len(short) > 0
+		p := history.Partition{Topic: e.Topic, Index: e.Partition}
+		if delete(short, p); len(e.ISR) < s.replicas[p] {
+			short[p] = true
+		}
+		missed = missed || e.at > s.outage.From && len(short) > 0
+		if e.at > s.outage.To && len(short) == 0 {
+			return report.Part{Name: report.CatchUp, Took: time.Duration(e.at - s.outage.To), OK: true}
+		}
 	}
 	switch {
-	case !known:
-		return report.Part{Name: report.CatchUp, OK: true, Reason: "no change of the ISR was noted"}
-	case short():
+	case len(short) > 0:
 		return unknown(report.CatchUp, errors.New("the ISR was not full again"))
-	case !shrunk:
-		return report.Part{Name: report.CatchUp, OK: true, Reason: "all replicas stayed in the ISR"}
-	case full == s.outage.To:
+	case missed:
 		return report.Part{Name: report.CatchUp, OK: true, Reason: "the ISR was full before"}
 	}
-	return report.Part{Name: report.CatchUp, Took: time.Duration(full - s.outage.To), OK: true}
+	return report.Part{Name: report.CatchUp, OK: true, Reason: "all replicas stayed in the ISR"}
 }

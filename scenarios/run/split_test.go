@@ -96,6 +96,21 @@ func TestAFailoverIsSplit(t *testing.T) {
 	}
 }
 
+// A leader that lost a follower waits until the ISR is without it; nobody is elected.
+func TestALeaderThatWaitsForADeadFollower(t *testing.T) {
+	nodes := failover()
+	nodes[100] = append(nodes[100], noted{1605, "isr-changed", `"topic":"orders","partition":1,"isr":[1,2]`}, noted{2000, "isr-changed", `"topic":"orders","partition":1,"isr":[1,2,0]`})
+	o := verify.Outage{Partition: "orders/1", From: 1001 * ms, To: 1625 * ms}
+	const want = "detect 600 ms elect - (who led went on, when the ISR was without the node that was struck) client recovery 25.0 ms catch-up 375 ms"
+	if got := splitOf(ran(t, nodes), o, killed); got != want {
+		t.Errorf("split: %s\nwant   %s", got, want)
+	}
+	o.To = 1590 * ms // it ended before anybody acted
+	if got := splitOf(ran(t, nodes), o, killed); !strings.HasPrefix(got, "detect - (no leader that took over") {
+		t.Errorf("split: %s", got)
+	}
+}
+
 // Followers stood still before the leader was killed: what counts is the fault that took the leader away.
 func TestTheFaultThatTookTheLeaderAwayCounts(t *testing.T) {
 	o := verify.Outage{Partition: "orders/0", From: 590 * ms, To: 1700 * ms}
@@ -125,6 +140,8 @@ func TestWhatNobodyNotedIsNotKnown(t *testing.T) {
 	open.Open = true
 	early := o
 	early.To = 1635 * ms
+	calm := o
+	calm.From, calm.To = 100*ms, 300*ms
 	short := failover()
 	short[100] = short[100][:2]
 	full := failover()
@@ -152,15 +169,16 @@ func TestWhatNobodyNotedIsNotKnown(t *testing.T) {
 		fault  report.Fault
 		want   string
 	}{
-		{"no election of it", ran(t, failover()), other, killed, "detect - (no election of orders/1 was noted: who led it kept it)"},
-		{"no such event", ran(t, without("became-leader")), o, killed, "detect - (no election of orders/0 was noted"},
+		{"no election of it", ran(t, failover()), other, killed, "detect - (no leader that took over in that time was noted)"},
+		{"no such event", ran(t, without("became-leader")), o, killed, "detect - (no leader that took over in that time was noted"},
 		{"nobody led before", ran(t, lonely), o, killed, "detect - (nobody noted who led orders/0 before)"},
 		{"no controller told", ran(t, silent), o, killed, "detect - (no controller noted that it elected node 1)"},
-		{"no change of the ISR", ran(t, silent), o, killed, "catch-up 0 s (no change of the ISR was noted)"},
+		{"no change of the ISR", ran(t, silent), o, killed, "catch-up 0 s (all replicas stayed in the ISR)"},
+		{"before the fault", ran(t, failover()), calm, killed, "catch-up 0 s (all replicas stayed in the ISR)"},
 		{"fenced is not needed", ran(t, without("broker-fenced")), o, killed, "detect 610 ms elect 30.0 ms"},
 		{"another node was struck", ran(t, failover()), o, stray, "detect - (no fault struck node 0, which led before)"},
 		{"never over", ran(t, failover()), open, killed, "detect - (no write was acknowledged again)"},
-		{"over before the election", ran(t, failover()), early, killed, "detect - (no election of orders/0 was noted"},
+		{"over before the election", ran(t, failover()), early, killed, "detect - (no leader that took over in that time was noted"},
 		{"ISR stays short", ran(t, short), o, killed, "catch-up - (the ISR was not full again)"},
 		{"ISR stayed full", ran(t, full), o, killed, "catch-up 0 s (all replicas stayed in the ISR)"},
 		{"no clock", gone, o, killed, "detect - (the run did not note its clock)"},
