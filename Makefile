@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: build test race lint demo sim known-bugs bench check help
+.PHONY: build test race lint demo scenarios sim known-bugs bench check help
 
 build: ## build ./logproof
 	go build -o logproof .
@@ -13,8 +13,11 @@ race: ## run the tests of the concurrent packages with the race detector
 lint: ## vet, staticcheck, gofmt, tidy go.mod
 	.ci/run vet staticcheck gofmt tidy
 
-demo: ## one broker, killed under load, judged: half a minute
+demo: ## three brokers, a leader killed under load, judged: ten seconds
 	go run . demo
+
+scenarios: ## kill N-1 of N in every order, lose a disk, restart all, kill all: two minutes
+	.ci/run scenarios
 
 sim: ## forty seeds of a simulated minute, the planted bugs, and determinism
 	go test -count=1 -v ./chaos/sim

@@ -20,11 +20,12 @@ import (
 	"github.com/logproof/logproof/scenarios/spec"
 )
 
-// upped is logproof cluster up in a process of its own, with one node that serves.
+// upped is logproof cluster up in a process of its own, with nodes that serve.
 type upped struct {
 	*exec.Cmd
 	dir    string
-	pid    int // of the node
+	pid    int      // of node 0
+	nodes  []string // ids, as announced
 	stdout *bufio.Scanner
 	stderr strings.Builder
 }
@@ -61,18 +62,23 @@ func up(t *testing.T, args ...string) *upped {
 		}
 	})
 	u.stdout = bufio.NewScanner(out)
-	u.pid, _ = strconv.Atoi(u.await(t, `node 0 serves Kafka clients on \S+, metrics on http://\S+/metrics, pid (\d+)`))
+	u.pid, _ = strconv.Atoi(u.await(t, `node 0 serves Kafka clients on \S+(?:, peers on \S+)?, metrics on http://\S+/metrics, pid (\d+)`))
 	u.await(t, `(bootstrap servers): `)
 	u.dir = u.await(t, `files: (.*)`)
 	u.await(t, `(break it): `)
 	return u
 }
 
+var nodeLine = regexp.MustCompile(`^node (\d+) `)
+
 // await reads the output up to a line that matches, and returns the first group.
 func (u *upped) await(t *testing.T, pattern string) string {
 	t.Helper()
 	re := regexp.MustCompile("^" + pattern)
 	for u.stdout.Scan() {
+		if m := nodeLine.FindStringSubmatch(u.stdout.Text()); m != nil {
+			u.nodes = append(u.nodes, m[1])
+		}
 		if m := re.FindStringSubmatch(u.stdout.Text()); m != nil {
 			return m[1]
 		}
