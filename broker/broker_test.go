@@ -249,6 +249,8 @@ func TestMetricsEndpoint(t *testing.T) {
 		`logproof_broker_partition_high_watermark_offset{partition="0",topic="orders"} 1`,
 		`logproof_broker_connections{listener="client"}`,
 		"logproof_broker_fsync_duration_seconds_count",
+		"logproof_broker_controller_active 1", "logproof_broker_leader_partitions 1", "logproof_broker_under_replicated_partitions 0",
+		`logproof_broker_partition_isr_replicas{partition="0",topic="orders"} 1`, `logproof_broker_leader_elections_total{kind="unclean"} 0`,
 	}
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		text := scrape(t, b)

@@ -50,10 +50,11 @@ type LeaderElected struct {
 	Unclean bool `json:"unclean,omitempty"`
 }
 
-// ISRChanged is a change of the in-sync replicas within a term.
+// ISRChanged is a change of the in-sync replicas within a term; Before is what they were.
 type ISRChanged struct {
 	Topic          string  `json:"topic"`
 	Partition      int32   `json:"partition"`
+	Before         []int32 `json:"before"`
 	ISR            []int32 `json:"isr"`
 	ELR            []int32 `json:"elr,omitempty"`
 	PartitionEpoch int32   `json:"partition_epoch"`
@@ -161,7 +162,7 @@ func (e LeaderElected) String() string {
 
 // String implements Event.
 func (e ISRChanged) String() string {
-	return fmt.Sprintf("%s-%d: ISR %v", e.Topic, e.Partition, e.ISR)
+	return fmt.Sprintf("%s-%d: ISR %v, it was %v", e.Topic, e.Partition, e.ISR, e.Before)
 }
 
 // String implements Event.

@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/logproof/logproof/broker/actor"
@@ -123,14 +124,14 @@ func announce(before, after *metadata.Image, records []metadata.Record, fx *acto
 			if p == nil {
 				continue
 			}
+			_, old := before.Partition(change.TopicID, change.Index)
 			if change.Leader != nil {
-				_, old := before.Partition(change.TopicID, change.Index)
 				fx.Emit(event.LeaderElected{
 					Topic: topic.Name, Partition: p.Index, Leader: p.Leader, LeaderEpoch: p.LeaderEpoch,
 					ISR: p.ISR, ELR: p.ELR, Unclean: p.Recovering && (old == nil || !old.Recovering),
 				})
-			} else if change.ISR != nil {
-				fx.Emit(event.ISRChanged{Topic: topic.Name, Partition: p.Index, ISR: p.ISR, ELR: p.ELR, PartitionEpoch: p.PartitionEpoch})
+			} else if change.ISR != nil && old != nil && !slices.Equal(old.ISR, p.ISR) {
+				fx.Emit(event.ISRChanged{Topic: topic.Name, Partition: p.Index, Before: old.ISR, ISR: p.ISR, ELR: p.ELR, PartitionEpoch: p.PartitionEpoch})
 			}
 		}
 	}

@@ -15,6 +15,8 @@ type Replica struct {
 	// PartitionEpoch, ISR and MaximalISR of a leader: what it goes by. The slices must not be changed.
 	PartitionEpoch  int32
 	ISR, MaximalISR []int32
+	// Replicas and MinISR are how many replicas there are, and how many must be in sync.
+	Replicas, MinISR int
 }
 
 // Role of a replica.
@@ -41,6 +43,7 @@ func (s *shard) report(m Report) {
 		case r.leader != nil:
 			one.Role, one.LeaderEpoch, one.PartitionEpoch = Leading, r.leader.Epoch, r.leader.PartitionEpoch()
 			one.ISR, one.MaximalISR = r.leader.ISR(), r.leader.MaximalISR()
+			one.Replicas, one.MinISR = r.leader.Replicas()
 		case r.follower != nil:
 			one.Role, one.LeaderEpoch = Following, r.follower.Epoch
 		}

@@ -49,6 +49,7 @@ func (s *events) emit(e event.Event) {
 	case event.BecameLeader, event.BecameFollower: // one for each partition
 		level = slog.LevelDebug
 	}
+	s.metrics.replication.count(s.node, e)
 	s.log.Log(context.Background(), level, e.String(), "event", e.Name())
 	s.write(e)
 }

@@ -35,6 +35,7 @@ type metrics struct {
 	recovery      prometheus.Gauge
 	truncated     *prometheus.CounterVec
 	corrupt       prometheus.Counter
+	replication   replicationMetrics
 }
 
 // listenerNames are the labels of the listeners.
@@ -83,6 +84,7 @@ func newMetrics() *metrics {
 	m.recovery = gauge(catalog.BrokerRecoveryDuration).WithLabelValues()
 	m.truncated = counter(catalog.BrokerRecoveryTruncated)
 	m.corrupt = counter(catalog.BrokerCorruptBatches).WithLabelValues()
+	m.replication = newReplicationMetrics(counter, gauge)
 	gauge(catalog.BrokerStartTime).WithLabelValues().SetToCurrentTime()
 	return m
 }
@@ -177,6 +179,7 @@ type partitions struct {
 	ask                    func() []node.Replica
 	start, high, end, size *prometheus.Desc
 	topics                 *prometheus.Desc
+	replication            replication
 }
 
 func newPartitions(ask func() []node.Replica) *partitions {
@@ -185,13 +188,13 @@ func newPartitions(ask func() []node.Replica) *partitions {
 		ask:   ask,
 		start: desc(catalog.BrokerPartitionLogStart), high: desc(catalog.BrokerPartitionHighWatermark),
 		end: desc(catalog.BrokerPartitionLogEnd), size: desc(catalog.BrokerPartitionSize),
-		topics: desc(catalog.BrokerTopics),
+		topics: desc(catalog.BrokerTopics), replication: newReplication(desc),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (p *partitions) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{p.start, p.high, p.end, p.size, p.topics} {
+	for _, d := range append(p.replication.all(), p.start, p.high, p.end, p.size, p.topics) {
 		out <- d
 	}
 }
@@ -199,6 +202,7 @@ func (p *partitions) Describe(out chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (p *partitions) Collect(out chan<- prometheus.Metric) {
 	topics := map[string]bool{}
+	var sums totals
 	for _, w := range p.ask() {
 		topics[w.Topic] = true
 		gauge := func(d *prometheus.Desc, v int64) {
@@ -208,7 +212,9 @@ func (p *partitions) Collect(out chan<- prometheus.Metric) {
 		gauge(p.high, w.HighWatermark)
 		gauge(p.end, w.LogEnd)
 		gauge(p.size, w.Bytes)
+		p.replication.one(w, &sums, gauge)
 	}
+	p.replication.sums(sums, out)
 	out <- prometheus.MustNewConstMetric(p.topics, prometheus.GaugeValue, float64(len(topics)))
 }
 

@@ -16,7 +16,7 @@ import (
 // of values grows with clients, offsets or time.
 var vocabulary = []string{
 	"api", "error", "listener", "topic", "partition", "to", "reason",
-	"run", "scenario", "seed", "fault", "target", "outcome", "check", "status",
+	"change", "kind", "run", "scenario", "seed", "fault", "target", "outcome", "check", "status",
 }
 
 var wellFormed = regexp.MustCompile(`^logproof_[a-z]+(_[a-z]+)*$`)
@@ -52,7 +52,8 @@ func faults(m Metric) []string {
 		if m.Type != Gauge {
 			bad("a state is a gauge")
 		}
-	case Bytes, Records, Requests, Connections, Batches, Topics, Faults, Anomalies:
+	case Number:
+	case Bytes, Records, Requests, Connections, Batches, Topics, Faults, Anomalies, Partitions, Replicas:
 		if !strings.Contains(stem, "_"+m.Unit) {
 			bad("the name does not say that it counts %s", m.Unit)
 		}

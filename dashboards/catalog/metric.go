@@ -28,7 +28,11 @@ const (
 	Topics      = "topics"
 	Faults      = "faults"
 	Anomalies   = "anomalies"
+	Partitions  = "partitions"
+	Replicas    = "replicas"
 	Offset      = "offset"
+	// Number has no unit: an epoch, a term, how often something happened.
+	Number = "number"
 	// State is 0 or 1: one series per possible state, of which one is 1.
 	State = "state"
 	// Info is always 1 and carries its message in labels.
@@ -51,7 +55,7 @@ type Metric struct {
 
 // All lists every declared metric, box by box, each box sorted by name. The slice is the caller's own.
 func All() []Metric {
-	return Broker()
+	return append(Broker(), Replication()...)
 }
 
 // LatencyBuckets are the upper bounds, in seconds, of every latency histogram: 100 µs doubled 17
