@@ -2,6 +2,7 @@ package server
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/logproof/logproof/broker/actor"
@@ -18,6 +19,8 @@ type runtime struct {
 	peers   *peers
 	metrics *metrics
 	emit    func(event.Event)
+	// unsynced is the first sync that failed. Its actor says that it is fatal, unless it has ended by then.
+	unsynced atomic.Pointer[error]
 	// fatal is called, once at most from each actor, when the node cannot go on.
 	fatal func(error)
 }
@@ -82,6 +85,9 @@ func (rt *runtime) perform(self *inbox, fx *actor.Effects) {
 			began := time.Now()
 			err := s.Syncer.Run()
 			rt.metrics.synced(time.Since(began))
+			if err != nil {
+				rt.unsynced.CompareAndSwap(nil, &err)
+			}
 			self.put(actor.SyncDone{Token: s.Token, Err: err})
 		})
 	}

@@ -225,6 +225,9 @@ func (s *Server) Err() error {
 func (s *Server) Stop(ctx context.Context) error {
 	s.retire(ctx)
 	s.Kill()
+	if err := s.runtime.unsynced.Load(); err != nil {
+		s.fail(fmt.Errorf("the last sync failed: %w", *err))
+	}
 	if s.Err() != nil {
 		return s.Err()
 	}

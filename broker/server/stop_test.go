@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	goruntime "runtime"
 	"testing"
 	"time"
 
@@ -39,6 +41,50 @@ func TestRetire(t *testing.T) {
 		if leave, ok := c.uplink.(*controllersLeave); ok && leave.asked != c.asked {
 			t.Errorf("%s: the controller was asked: %v", name, leave.asked)
 		}
+	}
+}
+
+// A sync that fails while its actor is stopped must not be forgotten: the files are not what they seem,
+// and must not be marked clean.
+func TestSyncThatFailsTooLate(t *testing.T) {
+	m := newMetrics()
+	rt := newRuntime(newPeers(1, nil, m), m, nil, nil)
+	self := actor.Address{Role: actor.Shard}
+	rt.add(self)
+	late := &lateSync{box: rt.lasting[self], begun: make(chan struct{})}
+	rt.run(self, late)
+	rt.send(self, api.Start{})
+	<-late.begun
+	rt.stop()
+	if err := rt.unsynced.Load(); err == nil || !errors.Is(*err, errors.ErrUnsupported) {
+		t.Errorf("after the stop the failed sync is %v", err)
+	}
+}
+
+// lateSync asks for a sync that fails once the inbox of its actor is closed.
+type lateSync struct {
+	box   *inbox
+	begun chan struct{}
+}
+
+// Step implements actor.Actor.
+func (l *lateSync) Step(_ time.Time, message any, fx *actor.Effects) {
+	if _, ok := message.(api.Start); ok {
+		fx.Sync(l, nil)
+	}
+}
+
+// Run implements actor.Syncer.
+func (l *lateSync) Run() error {
+	close(l.begun)
+	for {
+		l.box.mu.Lock()
+		closed := l.box.mu.closed
+		l.box.mu.Unlock()
+		if closed {
+			return errors.ErrUnsupported
+		}
+		goruntime.Gosched()
 	}
 }
 
