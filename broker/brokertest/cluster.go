@@ -2,7 +2,9 @@ package brokertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -11,194 +13,203 @@ import (
 	"github.com/logproof/logproof/broker/env/mem"
 )
 
-// startWithin is how long a broker may take to serve: it recovers its logs first.
+// startWithin is how long a broker may take to serve: it recovers its logs first, and in a cluster a
+// controller must be elected.
 const startWithin = 30 * time.Second
 
 // Cluster is the brokers of one test. Its methods may be called from several goroutines; what goes
 // wrong in them fails the test, so they must be called while it runs.
 type Cluster struct {
-	t    testing.TB
-	opts options
-	mu   struct {
-		sync.Mutex
-		nodes []*node
-	}
+	t     testing.TB
+	opts  options
+	label string
+	dir   string // with OnDisk
+	nodes []*node
+	mu    sync.Mutex // what of the nodes says so
 }
 
-// node is one broker, up or down.
+// node is one node, up or down.
 type node struct {
 	id      int32
-	port    *port
+	roles   broker.Roles
+	network *network
+	clients *port  // of brokers
+	peers   *port  // of nodes that have others
 	dir     string // with OnDisk
-	memory  *mem.FS
-	running *broker.Broker // nil while it is down
+	// Under Cluster.mu.
+	memory   *mem.FS
+	running  *broker.Broker // nil while it is down
+	changing bool           // it is on its way up or down
 }
 
-// Option changes what Start starts.
-type Option func(*options)
-
-type options struct {
-	onDisk bool
-	power  bool
-	config func(*broker.Config)
-}
-
-// OnDisk keeps the files in the test's temporary directory in place of memory.
-func OnDisk() Option { return func(o *options) { o.onDisk = true } }
-
-// PowerLoss makes Kill lose everything that was not synced, like a power cut. It is for files in
-// memory. Without it Kill loses nothing that was written, as the end of a process does.
-func PowerLoss() Option { return func(o *options) { o.power = true } }
-
-// Configure changes the configuration of each broker before it starts: its flush policy, the size
-// of its segments. Addresses and files stay those of the cluster.
-func Configure(change func(*broker.Config)) Option { return func(o *options) { o.config = change } }
+// controllers of a cluster of several brokers: it goes on when one of them is down.
+const controllers = 3
 
 // Start starts a cluster that serves when it returns, and stops it when the test ends.
 func Start(t testing.TB, opts ...Option) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t}
+	c := &Cluster{t: t, opts: options{brokers: 1}, label: newLabel()}
 	for _, o := range opts {
 		o(&c.opts)
 	}
 	if c.opts.onDisk && c.opts.power {
 		t.Fatal("brokertest: PowerLoss is for files in memory, it does not go with OnDisk")
 	}
-	p, err := openPort()
-	if err != nil {
-		t.Fatalf("brokertest: %v", err)
+	if c.opts.brokers < 1 {
+		t.Fatalf("brokertest: a cluster of %d brokers: want at least 1", c.opts.brokers)
 	}
-	n := &node{id: 0, port: p}
 	if c.opts.onDisk {
-		n.dir = t.TempDir()
-	} else {
-		n.memory = mem.New()
+		c.dir = t.TempDir() // before stop is set up, and so removed after it
 	}
-	c.mu.nodes = append(c.mu.nodes, n)
 	t.Cleanup(c.stop)
-	if err := c.start(n); err != nil {
+	size := c.opts.brokers
+	if size > 1 {
+		size = max(size, controllers)
+	}
+	for id := range int32(size) {
+		n, err := c.newNode(id, size)
+		if err != nil {
+			t.Fatalf("brokertest: %v", err)
+		}
+		c.nodes = append(c.nodes, n)
+	}
+	if err := c.start(c.nodes...); err != nil {
 		t.Fatalf("brokertest: %v", err)
 	}
 	return c
 }
 
-// start runs a broker on the files and the address of its node.
-func (c *Cluster) start(n *node) error {
-	cfg := broker.Config{NodeID: n.id}
+// newNode opens the ports of a node of a cluster of several, which they are for the whole test.
+func (c *Cluster) newNode(id int32, of int) (n *node, err error) {
+	n = &node{id: id, network: newNetwork()}
+	n.roles = broker.Roles{Broker: int(id) < c.opts.brokers, Controller: id < controllers}
+	if c.opts.onDisk {
+		n.dir = filepath.Join(c.dir, fmt.Sprint(id))
+	} else {
+		n.memory = mem.New()
+	}
+	if n.roles.Broker {
+		if n.clients, err = openPort(n.network); err != nil {
+			return nil, err
+		}
+	}
+	if of > 1 {
+		n.peers, err = openPort(n.network)
+	}
+	return n, err
+}
+
+// config of a node, on the files and the addresses that it has for the whole test.
+func (c *Cluster) config(n *node) broker.Config {
+	cfg := broker.Config{
+		SessionTimeout: 600 * time.Millisecond, Heartbeat: 150 * time.Millisecond,
+		QuorumTick: 30 * time.Millisecond, ReplicaLagMax: time.Second,
+		DefaultReplication: int16(min(c.opts.brokers, 3)), MinISR: 1,
+	}
+	if c.opts.brokers > 2 {
+		cfg.MinISR = 2
+	}
 	if c.opts.config != nil {
 		c.opts.config(&cfg)
 	}
-	cfg.NodeID, cfg.DataDir, cfg.Listener = n.id, n.dir, n.port.open()
+	cfg.NodeID, cfg.Roles, cfg.DataDir, cfg.FS = n.id, n.roles, n.dir, nil
 	if n.memory != nil {
 		cfg.FS = n.memory
 	}
+	cfg.Listen, cfg.PeerListen, cfg.Voters, cfg.Dial = "", "", nil, n.network.dial
+	if n.clients != nil {
+		cfg.Listener = n.clients.open()
+	}
+	if n.peers != nil {
+		cfg.PeerListener = n.peers.open()
+		for _, v := range c.nodes[:controllers] {
+			cfg.Voters = append(cfg.Voters, broker.Voter{ID: v.id, Address: v.peers.address()})
+		}
+	}
+	return cfg
+}
+
+// start runs nodes that are down, at once, and returns when all of them serve, and are seen to.
+func (c *Cluster) start(nodes ...*node) error {
+	// All ports are open before anyone calls: nobody's first words are lost.
+	configs := make([]broker.Config, len(nodes))
+	for i, n := range nodes {
+		configs[i] = c.config(n)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
 	defer cancel()
-	running, err := broker.Start(ctx, cfg)
-	if err != nil {
-		return fmt.Errorf("start broker %d: %w", n.id, err)
+	failed := make([]error, len(nodes))
+	var starting sync.WaitGroup
+	for i, n := range nodes {
+		starting.Go(func() {
+			labelled(ctx, c.label, func(ctx context.Context) {
+				running, err := broker.Start(ctx, configs[i])
+				if err != nil {
+					failed[i] = fmt.Errorf("start broker %d: %w", n.id, err)
+					cancel() // the others may wait for this one
+					return
+				}
+				c.mu.Lock()
+				n.running = running
+				c.mu.Unlock()
+			})
+		})
 	}
-	n.running = running
-	return nil
+	starting.Wait()
+	if err := errors.Join(failed...); err != nil || len(c.nodes) == 1 {
+		return err
+	}
+	deadline, _ := ctx.Deadline()
+	return c.seen(nodes, deadline)
 }
 
 // Addresses of all brokers, up or down, host:port: what clients begin with. They do not change.
 func (c *Cluster) Addresses() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	var all []string
-	for _, n := range c.mu.nodes {
-		all = append(all, n.port.address())
+	for _, n := range c.nodes[:c.opts.brokers] {
+		all = append(all, n.clients.address())
 	}
 	return all
 }
 
-// Kill ends a broker without any goodbye: connections break, nothing is synced or marked clean.
-// Its address refuses connections until Restart.
-func (c *Cluster) Kill(id int32) {
-	c.t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := c.node(id)
-	if n.running == nil {
-		c.t.Fatalf("brokertest: broker %d is down already", id)
-	}
-	n.running.Kill()
-	n.running = nil
-	if c.opts.power {
-		n.memory = n.memory.Crash(nil)
-	}
-}
-
-// Restart starts a broker again that was killed; it serves when Restart returns.
-func (c *Cluster) Restart(id int32) {
-	c.t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := c.node(id)
-	if n.running != nil {
-		c.t.Fatalf("brokertest: broker %d is up", id)
-	}
-	if err := c.start(n); err != nil {
-		c.t.Fatalf("brokertest: %v", err)
-	}
-}
-
-// Pause stops a broker from reading and answering, as a long garbage collection or SIGSTOP would:
-// connections stay, new ones are accepted by the machine, nobody gets an answer until Resume. What
-// the broker had begun goes on inside it.
-func (c *Cluster) Pause(id int32) {
-	c.t.Helper()
-	c.port(id).pause(true)
-}
-
-// Resume ends Pause.
-func (c *Cluster) Resume(id int32) {
-	c.t.Helper()
-	c.port(id).pause(false)
-}
-
-// Cut takes a broker off the network: its connections break and new ones are refused until Mend.
-// It goes on running.
-func (c *Cluster) Cut(id int32) {
-	c.t.Helper()
-	c.port(id).cut(true)
-}
-
-// Mend ends Cut.
-func (c *Cluster) Mend(id int32) {
-	c.t.Helper()
-	c.port(id).cut(false)
-}
-
-func (c *Cluster) port(id int32) *port {
-	c.t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.node(id).port
-}
-
-// node finds a broker; c.mu is held.
+// node finds a broker.
 func (c *Cluster) node(id int32) *node {
 	c.t.Helper()
-	if id < 0 || int(id) >= len(c.mu.nodes) {
-		c.t.Fatalf("brokertest: there is no broker %d: the cluster has %d", id, len(c.mu.nodes))
+	if id < 0 || int(id) >= c.opts.brokers {
+		c.t.Fatalf("brokertest: there is no broker %d: the cluster has %d", id, c.opts.brokers)
 	}
-	return c.mu.nodes[id]
+	return c.nodes[id]
 }
 
-// stop ends the cluster with its test.
+// stop ends the cluster with its test, and fails that if something of the cluster is left.
 func (c *Cluster) stop() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, n := range c.mu.nodes {
-		n.port.pause(false) // a broker that is paused could not be stopped
-		if n.running != nil {
-			if err := n.running.Close(); err != nil {
-				c.t.Errorf("brokertest: stop broker %d: %v", n.id, err)
-			}
+	for _, n := range c.nodes {
+		n.network.pause(false) // a broker that is paused could not be stopped
+	}
+	// Nobody is there to take over from anybody: no node waits for the others.
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var stopping sync.WaitGroup
+	for _, n := range c.nodes {
+		stopping.Go(func() {
+			c.mu.Lock()
+			running := n.running
 			n.running = nil
-		}
-		n.port.close()
+			c.mu.Unlock()
+			if running != nil {
+				if err := running.Shutdown(ctx); err != nil {
+					c.t.Errorf("brokertest: stop broker %d: %v", n.id, err)
+				}
+			}
+			for _, p := range []*port{n.clients, n.peers} {
+				if p != nil {
+					p.close()
+				}
+			}
+		})
+	}
+	stopping.Wait()
+	if left := leaked(c.label); left != "" {
+		c.t.Errorf("brokertest: goroutines of the cluster are left:\n%s", left)
 	}
 }

@@ -23,7 +23,9 @@ func newClient(t testing.TB, c *brokertest.Cluster, opts ...kgo.Opt) *kgo.Client
 	t.Helper()
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(c.Addresses()...), kgo.AllowAutoTopicCreation(), kgo.DefaultProduceTopic("orders"),
-		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
+		// As quick as the cluster: it finds a broker dead after 600 ms, a client by default after 20 s.
+		kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }), kgo.MetadataMinAge(100 * time.Millisecond),
+		kgo.ProduceRequestTimeout(time.Second), kgo.RequestTimeoutOverhead(time.Second),
 	}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -171,29 +173,5 @@ func TestDependencies(t *testing.T) {
 	}
 	if len(modules) > 25 {
 		t.Errorf("depends on %d modules, at most 25 are allowed: %v", len(modules), modules)
-	}
-}
-
-func ExampleStart() {
-	_ = func(t *testing.T) {
-		cluster := brokertest.Start(t)
-		client, err := kgo.NewClient(kgo.SeedBrokers(cluster.Addresses()...), kgo.AllowAutoTopicCreation())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer client.Close()
-		order := &kgo.Record{Topic: "orders", Value: []byte("one coffee")}
-		if err := client.ProduceSync(t.Context(), order).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
-		cluster.Kill(0)
-		cluster.Restart(0) // the order is still there
-	}
-}
-
-// How long a cluster takes until it serves. The clusters are stopped at the end.
-func BenchmarkStart(b *testing.B) {
-	for b.Loop() {
-		brokertest.Start(b)
 	}
 }
