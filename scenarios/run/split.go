@@ -55,7 +55,7 @@ func (s *splitter) parts(err error) []report.Part {
 	if errors.Is(err, errNobody) {
 		if fault, detected, ok := s.shrink(); ok {
 			return []report.Part{
-				part(report.Detect, fault, detected, nil), unknown(report.Elect, errors.New("who led went on, when the ISR was without the node that was struck")),
+				part(report.Detect, fault, detected, nil), unknown(report.Elect, errors.New("the leader stayed, and went on when the ISR was without the struck node")),
 				part(report.Recovery, detected, s.outage.To, nil), s.catchUp(),
 			}
 		}

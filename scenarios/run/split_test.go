@@ -101,7 +101,7 @@ func TestALeaderThatWaitsForADeadFollower(t *testing.T) {
 	nodes := failover()
 	nodes[100] = append(nodes[100], noted{1605, "isr-changed", `"topic":"orders","partition":1,"isr":[1,2]`}, noted{2000, "isr-changed", `"topic":"orders","partition":1,"isr":[1,2,0]`})
 	o := verify.Outage{Partition: "orders/1", From: 1001 * ms, To: 1625 * ms}
-	const want = "detect 600 ms elect - (who led went on, when the ISR was without the node that was struck) client recovery 25.0 ms catch-up 375 ms"
+	const want = "detect 600 ms elect - (the leader stayed, and went on when the ISR was without the struck node) client recovery 25.0 ms catch-up 375 ms"
 	if got := splitOf(ran(t, nodes), o, killed); got != want {
 		t.Errorf("split: %s\nwant   %s", got, want)
 	}
