@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/logproof/logproof/broker/batch"
@@ -14,12 +15,14 @@ type barrier struct {
 	client
 	// offsets of the acknowledged barriers by partition; history.Unset before that.
 	offsets []int64
+	// trying is set for partitions that have an unanswered one.
+	trying []bool
 }
 
 func newBarrier(s *simulation) *barrier {
 	b := &barrier{client: s.newClient("barrier")}
 	for range s.terrain.load.Partitions {
-		b.offsets = append(b.offsets, history.Unset)
+		b.offsets, b.trying = append(b.offsets, history.Unset), append(b.trying, false)
 	}
 	b.ready = b.write
 	return b
@@ -41,14 +44,18 @@ func (b *barrier) missing() (text string) {
 // write sends a barrier to each partition that has none. Each try is a record of its own.
 func (b *barrier) write() {
 	for i, offset := range b.offsets {
-		if offset == history.Unset {
+		if offset == history.Unset && b.leaders[i] != nobody && !b.trying[i] {
 			b.try(i)
 		}
+	}
+	if slices.Contains(b.leaders, nobody) {
+		b.later(b.refresh)
 	}
 }
 
 func (b *barrier) try(index int) {
 	invoked := b.sim.now
+	b.trying[index] = true
 	var records batch.Builder
 	records.Add(nil, payload.Encode(nil, payload.MinSize, payload.Header{
 		Run: b.sim.run, Producer: history.BarrierProducer, Partition: int32(index), Intended: int64(invoked), Barrier: true,
@@ -57,6 +64,7 @@ func (b *barrier) try(index int) {
 		op := history.Operation{Process: b.name, Kind: history.Barrier, Invoke: history.Time(invoked),
 			Runs: []history.Run{{Partition: place(index), FirstOffset: history.Unset, Producer: history.BarrierProducer, Count: 1}}}
 		code := codeNoAnswer
+		b.trying[index] = false
 		if resp != nil {
 			part := &resp.(*kmsg.ProduceResponse).Topics[0].Partitions[0]
 			if code = part.ErrorCode; code == 0 {

@@ -4,27 +4,33 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/logproof/logproof/broker/actor"
-	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/wire"
 	"github.com/logproof/logproof/verify/history"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Kafka's error codes that a client acts on.
+// Kafka's error codes that a client acts on. All others mean: ask again who leads, and try again.
 const (
-	codeOffsetOutOfRange        = 1
-	codeTimedOut                = 7
-	codeTopicExists             = 36
-	codeOutOfOrder              = 45
-	codeDuplicateSequence       = 46
-	codeInvalidEpoch            = 47
-	codeUnknownProducer         = 59
-	backOffLow                  = 20 * time.Millisecond
-	backOffHigh                 = 100 * time.Millisecond
-	codeNoAnswer          int16 = -2 // of no broker: the connection went before the answer
+	codeOffsetOutOfRange           = 1
+	codeTimedOut                   = 7
+	codeNotEnoughReplicas          = 19
+	codeNotEnoughAfterAppend       = 20
+	codeTopicExists                = 36
+	codeOutOfOrder                 = 45
+	codeDuplicateSequence          = 46
+	codeInvalidEpoch               = 47
+	codeUnknownProducer            = 59
+	codeFencedEpoch                = 74
+	codeUnknownEpoch               = 75
+	codeNoAnswer             int16 = -2 // of no broker: the connection went before the answer
+
+	backOffLow  = 20 * time.Millisecond
+	backOffHigh = 100 * time.Millisecond
 )
+
+// nobody leads a partition, or has been asked.
+const nobody int32 = -1
 
 // client is what producers and readers share: connections, requests in order, and where partitions
 // are led.
@@ -32,125 +38,72 @@ type client struct {
 	sim      *simulation
 	name     string
 	endpoint endpoint
-	// conns by node; nil where there is none.
+	// conns by broker; nil where there is none.
 	conns       []*connection
 	correlation int32
-	// topic and leaders as the last Metadata answer said; leaders is empty before that.
+	// topic, leaders and their epochs (KIP-320) as the answers to Metadata said: the newest epoch counts.
+	// A leader is nobody while it is not known.
 	topic   metadata.TopicID
 	leaders []int32
-	epochs  []int32 // of the leaders (KIP-320)
+	epochs  []int32
 	asking  bool
-	// ready is called after every Metadata answer that names all leaders.
+	// ready is called after every answer that told of a leader.
 	ready func()
 }
 
-// request is one request on its way, or waiting for its answer.
-type request struct {
-	correlation int32
-	body        kmsg.Request
-	conn        *connection
-	written     time.Duration
-	over        bool
-	// done is called once: with the answer, or with nil when the connection went before it.
-	done func(*request, kmsg.Response)
-}
-
 func (s *simulation) newClient(name string) client {
-	c := client{sim: s, name: name, endpoint: endpoint{true, s.clients}, conns: make([]*connection, len(s.hosts))}
+	c := client{sim: s, name: name, endpoint: endpoint{true, s.clients}, conns: make([]*connection, s.terrain.cluster.Brokers)}
+	for range s.terrain.load.Partitions {
+		c.leaders, c.epochs = append(c.leaders, nobody), append(c.epochs, -1)
+	}
 	s.clients++
 	return c
 }
 
-// ask sends a request to a node, over the connection that there is or a new one.
-func (c *client) ask(node int32, body kmsg.Request, done func(*request, kmsg.Response)) *request {
-	conn := c.conns[node]
+// ask sends a request to a broker, over the connection that there is or a new one.
+func (c *client) ask(broker int32, body kmsg.Request, done func(*request, kmsg.Response)) *request {
+	return c.askWithin(c.sim.terrain.requestTimeout, broker, body, done)
+}
+
+func (c *client) askWithin(timeout time.Duration, broker int32, body kmsg.Request, done func(*request, kmsg.Response)) *request {
+	conn := c.conns[broker]
 	if conn == nil {
-		conn = c.dial(node)
+		conn = c.sim.dial(c.name, c.endpoint, nil, c.sim.hosts[broker], wire.Clients)
+		conn.ended = func(reason string, waiting int) {
+			c.conns[broker] = nil
+			c.sim.story.lost(conn, reason, waiting)
+		}
+		c.conns[broker] = conn
 	}
 	c.correlation++
 	versions, _ := wire.Served(wire.Clients, body.Key())
 	body.SetVersion(versions.Max)
-	r := &request{correlation: c.correlation, body: body, conn: conn, written: c.sim.now, done: done}
-	conn.waiting = append(conn.waiting, r)
-	conn.toNode(func(h *host) {
-		if r.over {
-			c.sim.marks[ConnectionsOvertook]++
-		}
-		h.deliver(conn.session, api.Arrived{
-			Request: &wire.Request{Key: body.Key(), Version: versions.Max, Correlation: r.correlation, ClientID: c.name, Body: body},
-			At:      startTime.Add(c.sim.now + h.offset),
-		})
-	})
-	c.sim.after(c.sim.terrain.requestTimeout, kindClient, func() {
-		if r.over {
-			return
-		}
-		if conn.host.paused {
-			c.sim.marks[RequestGivenUp]++
-		}
-		conn.toNode(func(h *host) { h.deliver(conn.session, api.Closed{}) })
-		c.lost(conn, "request timed out")
+	r := &request{correlation: c.correlation, body: body, done: done}
+	conn.ask(r, timeout, func() *wire.Request {
+		return &wire.Request{Key: body.Key(), Version: versions.Max, Correlation: r.correlation, ClientID: c.name, Body: body}
 	})
 	return r
 }
 
-func (c *client) dial(node int32) *connection {
-	c.sim.conns++
-	conn := &connection{id: c.sim.conns, client: c, host: c.sim.hosts[node]}
-	c.conns[node] = conn
-	conn.toNode(func(h *host) { h.accept(conn) })
-	return conn
-}
-
-// answered takes the next answer of a connection: answers come in the order of requests.
-func (c *client) answered(conn *connection, r actor.Response) {
-	next := conn.waiting[0]
-	if r.Correlation != next.correlation {
-		c.sim.checker.violated("session-order", "%s was given the answer to request %d, request %d is before it", c.name, r.Correlation, next.correlation)
-	}
-	conn.waiting = conn.waiting[1:]
-	next.over = true
-	c.sim.changed(uint64(c.endpoint.id), uint64(next.correlation), uint64(next.body.Key()))
-	next.done(next, r.Body.(kmsg.Response))
-}
-
-// lost gives a connection up; nobody knows what became of its requests.
-func (c *client) lost(conn *connection, reason string) {
-	if conn.given {
-		return
-	}
-	conn.given = true
-	c.conns[conn.host.id] = nil
-	waiting := conn.waiting
-	conn.waiting = nil
-	c.sim.changed(uint64(c.endpoint.id), uint64(len(waiting)))
-	if len(waiting) > 0 {
-		c.sim.marks[AnswerLost]++
-	}
-	c.sim.story.lost(conn, reason, len(waiting))
-	for _, r := range waiting {
-		r.over = true
-		r.done(r, nil)
-	}
-}
+// any draws a broker: clients know all of them, and which of them lives they find out.
+func (c *client) any() int32 { return int32(c.sim.rng.IntN(len(c.conns))) }
 
 // later calls f after a drawn back-off.
 func (c *client) later(f func()) {
 	c.sim.after(between(c.sim.rng, backOffLow, backOffHigh), kindClient, f)
 }
 
-// refresh asks any node where the partitions are, again and again until it is told; ready follows.
+// refresh asks any broker where the partitions are, again and again until it is told; ready follows.
 func (c *client) refresh() {
 	if c.asking {
 		return
 	}
 	c.asking = true
-	c.leaders = nil
 	req := kmsg.NewPtrMetadataRequest()
 	topic := kmsg.NewMetadataRequestTopic()
 	topic.Topic = kmsg.StringPtr(Topic)
 	req.Topics = append(req.Topics, topic)
-	c.ask(nodeIDs[c.sim.rng.IntN(len(nodeIDs))], req, func(_ *request, resp kmsg.Response) {
+	c.ask(c.any(), req, func(_ *request, resp kmsg.Response) {
 		c.asking = false
 		if resp == nil || !c.learn(resp.(*kmsg.MetadataResponse)) {
 			c.later(c.refresh)
@@ -160,31 +113,39 @@ func (c *client) refresh() {
 	})
 }
 
-// learn reports whether the answer names a leader for every partition.
-func (c *client) learn(resp *kmsg.MetadataResponse) bool {
-	if len(resp.Topics) != 1 || resp.Topics[0].ErrorCode != 0 || len(resp.Topics[0].Partitions) != c.sim.terrain.load.Partitions {
+// learn reports whether the answer tells of a leader that may be asked. A broker that is behind is not
+// believed: the newest epoch counts.
+func (c *client) learn(resp *kmsg.MetadataResponse) (leads bool) {
+	if len(resp.Topics) != 1 || resp.Topics[0].ErrorCode != 0 || len(resp.Topics[0].Partitions) != len(c.leaders) {
 		return false
 	}
 	t := &resp.Topics[0]
-	leaders, epochs := make([]int32, len(t.Partitions)), make([]int32, len(t.Partitions))
+	c.topic = t.TopicID
 	for i := range t.Partitions {
 		p := &t.Partitions[i]
-		if p.ErrorCode != 0 || p.Leader < 0 || int(p.Leader) >= len(c.conns) {
-			return false
+		if p.LeaderEpoch < c.epochs[p.Partition] {
+			continue
 		}
-		leaders[p.Partition], epochs[p.Partition] = p.Leader, p.LeaderEpoch
+		c.leaders[p.Partition], c.epochs[p.Partition] = nobody, p.LeaderEpoch
+		if p.ErrorCode == 0 && p.Leader >= 0 && int(p.Leader) < len(c.conns) {
+			c.leaders[p.Partition], leads = p.Leader, true
+		}
 	}
-	c.topic, c.leaders, c.epochs = t.TopicID, leaders, epochs
-	return true
+	return leads
 }
 
 // createTopic makes the topic, again and again until it is there.
 func (c *client) createTopic(done func()) {
+	cluster := &c.sim.terrain.cluster
 	req := kmsg.NewPtrCreateTopicsRequest()
+	req.TimeoutMillis = int32(c.sim.terrain.requestTimeout.Milliseconds())
 	topic := kmsg.NewCreateTopicsRequestTopic()
-	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = Topic, int32(c.sim.terrain.load.Partitions), 1
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = Topic, int32(c.sim.terrain.load.Partitions), int16(cluster.Replication)
+	minISR := kmsg.NewCreateTopicsRequestTopicConfig()
+	minISR.Name, minISR.Value = metadata.MinISRConfig, kmsg.StringPtr(fmt.Sprint(cluster.MinISR))
+	topic.Configs = append(topic.Configs, minISR)
 	req.Topics = append(req.Topics, topic)
-	c.ask(nodeIDs[0], req, func(_ *request, resp kmsg.Response) {
+	c.ask(c.any(), req, func(_ *request, resp kmsg.Response) {
 		if resp != nil {
 			if code := resp.(*kmsg.CreateTopicsResponse).Topics[0].ErrorCode; code == 0 || code == codeTopicExists {
 				done()

@@ -3,7 +3,6 @@ package sim
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/logproof/logproof/broker/bug"
@@ -33,8 +32,9 @@ type Config struct {
 	Timeline timeline.Timeline
 	// Bugs planted in every node.
 	Bugs bug.Set
-	// Load that is offered; the zero value draws one.
-	Load Load
+	// Load that is offered and Cluster that it is offered to; zero values draw one.
+	Load    Load
+	Cluster Cluster
 	// Story is told of one record and one crash as they happen; nil for nobody. It changes nothing.
 	Story func(Line)
 }
@@ -62,20 +62,17 @@ func (c Config) Validate() error {
 	if least := c.Timeline.Duration(); least > 0 && c.Duration > 0 && least >= c.Duration {
 		errs = append(errs, fmt.Errorf("the timeline takes at least %v, the load only %v", least, c.Duration))
 	}
-	process := 0 // faults of processes in the present group
+	errs = append(errs, c.Cluster.validate())
+	nodes := drawTerrain(terrainOf(c.Seed), c).cluster.ids()
 	for i, f := range c.Timeline {
-		if !f.Overlap {
-			process = 0
-		}
-		if e := effects[f.Kind]; e != nil && e.process {
-			if process++; process > 1 {
-				errs = append(errs, fmt.Errorf("fault %d: %s overlaps another fault of the only node's process", i+1, f.Kind))
-			}
-		}
 		if effects[f.Kind] == nil {
 			errs = append(errs, fmt.Errorf("fault %d: the simulator cannot do %q: it can do %v", i+1, f.Kind, Kinds()))
 		}
-		if _, err := timeline.Resolve(f.Target, nodeIDs, func(int) int { return 0 }); err != nil {
+		sel, err := f.Target.Selector()
+		if err == nil && sel.Role == "" {
+			_, err = timeline.Resolve(f.Target, nodes, func(int) int { return 0 })
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("fault %d: %w", i+1, err))
 		}
 	}
@@ -88,9 +85,6 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// nodeIDs of the cluster: the broker does not replicate, so there is one.
-var nodeIDs = []int32{0}
-
 func (c Config) withDefaults() Config {
 	if c.Duration == 0 {
 		c.Duration = time.Minute
@@ -99,40 +93,4 @@ func (c Config) withDefaults() Config {
 		c.Settle = 30 * time.Second
 	}
 	return c
-}
-
-// terrain is what the seed draws once for a run: sizes and speeds that no fault changes.
-type terrain struct {
-	load         Load
-	shards       int
-	segmentBytes int64
-	// linkDelay and syncDelay are the least time of a packet and of a sync; twice to four times that
-	// is common.
-	linkDelay, syncDelay time.Duration
-	requestTimeout       time.Duration
-	fetchWait            time.Duration
-}
-
-func drawTerrain(rng *rand.Rand, load Load) terrain {
-	t := terrain{
-		load: Load{
-			Partitions: 1 + rng.IntN(4), Producers: 1 + rng.IntN(2), Readers: 1 + rng.IntN(2),
-			Rate: pace.PerSecond(8 + rng.Uint64N(50)), RecordSize: payload.MinSize + rng.IntN(120),
-			Linger: time.Duration(1+rng.IntN(30)) * time.Millisecond,
-		},
-		shards: 1 + rng.IntN(2), segmentBytes: 2<<10 + rng.Int64N(48<<10),
-		linkDelay:      between(rng, 20*time.Microsecond, 2*time.Millisecond),
-		syncDelay:      between(rng, 100*time.Microsecond, 12*time.Millisecond),
-		requestTimeout: between(rng, 500*time.Millisecond, 2*time.Second),
-		fetchWait:      between(rng, 100*time.Millisecond, time.Second),
-	}
-	if load != (Load{}) {
-		t.load = load
-	}
-	return t
-}
-
-// between draws a duration in [low, high).
-func between(rng *rand.Rand, low, high time.Duration) time.Duration {
-	return low + time.Duration(rng.Int64N(int64(high-low)))
 }

@@ -23,6 +23,10 @@
 // clients record is judged by the caller with verify's rules, which this package does not know.
 // Reach marks (mark.go) count rare situations: a campaign in which one never happened proves little.
 //
-// Links, addresses and faults know any number of nodes; the broker is a single node, and so is the
-// cluster here.
+// Requests between nodes (actor.Call) travel over connections of their own, one for each asking actor
+// and node that is asked; what arrives is read from the bytes that were sent, so that nodes share no
+// memory.
+//
+// Links, addresses, calls and faults know any number of nodes; the broker is a single node, and so is
+// the cluster here.
 package sim

@@ -11,6 +11,7 @@ const (
 	RecoveredWhole
 	PowerLostInSync
 	KilledInSync
+	DiskLost
 	DuplicateAnswered
 	DuplicateAfterCrash
 	SequenceRefused
@@ -26,6 +27,9 @@ const (
 	ConnectionRefused
 	PacketHeld
 	ConnectionsOvertook
+	NotEnoughReplicas
+	NotEnoughAfterAppend
+	FetchFenced
 	marks // their number
 )
 
@@ -35,6 +39,7 @@ var markNames = [marks]string{
 	UnsyncedLost:          "unsynced records lost with the power",
 	RecoveredWhole:        "log recovered whole after a crash",
 	PowerLostInSync:       "power lost between sync and answer",
+	DiskLost:              "disk of a broker lost",
 	KilledInSync:          "killed between sync and answer",
 	DuplicateAnswered:     "duplicate answered from producer state",
 	DuplicateAfterCrash:   "produce retried after crash between append and answer",
@@ -50,6 +55,9 @@ var markNames = [marks]string{
 	RequestLost:           "request lost with its node",
 	ConnectionRefused:     "connection refused by a dead process",
 	PacketHeld:            "packet held by a cut link",
+	NotEnoughReplicas:     "produce refused: not enough replicas",
+	NotEnoughAfterAppend:  "produce refused after append: not enough replicas",
+	FetchFenced:           "fetch refused: another leader epoch",
 	ConnectionsOvertook:   "request of a given-up connection arrived late",
 }
 

@@ -1,20 +1,25 @@
 package sim
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
+	"github.com/logproof/logproof/broker/wire"
 	"github.com/logproof/logproof/chaos/timeline"
 	"github.com/logproof/logproof/verify/history"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 const (
 	// proveEvery and proveWithin say how often and how long a stage looks for its proof.
 	proveEvery  = 3 * time.Millisecond
-	proveWithin = 20 * time.Second
+	proveWithin = 40 * time.Second
 	// quietEnd is how long before the end of the load the swarm begins its last fault.
 	quietEnd = 2 * time.Second
+	// pingTimeout of the question whether a node serves.
+	pingTimeout = 500 * time.Millisecond
 )
 
 // nemesis executes the timeline of a plan, or the swarm of the seed.
@@ -27,10 +32,12 @@ type nemesis struct {
 	active, left int
 	// busy is set, by node, while a process fault is in force there.
 	busy []bool
+	// end of the links over which it asks nodes; no fault touches those.
+	end endpoint
 }
 
 func newNemesis(s *simulation, rng *rand.Rand) nemesis {
-	n := nemesis{sim: s, busy: make([]bool, len(nodeIDs))}
+	n := nemesis{sim: s, busy: make([]bool, len(s.hosts)), end: endpoint{true, -1}}
 	drawn := drawSwarm(rng) // also for a timeline: what else the seed draws does not depend on it
 	if s.cfg.Timeline == nil {
 		n.swarm = drawn
@@ -57,44 +64,45 @@ func (n *nemesis) group(i int) {
 	if i == len(line) {
 		return
 	}
-	end, healed := line.Group(i), 0
+	end, open := line.Group(i), 0
 	at := n.sim.now
 	for k := i; k < end; k++ {
 		planned := line[k]
 		at += planned.After
+		open++
 		n.sim.at(at, kindFault, nil, func() {
-			node, err := timeline.Resolve(planned.Target, nodeIDs, n.sim.rng.IntN)
-			if err != nil {
-				panic(fmt.Sprintf("sim: a validated timeline: %v", err))
-			}
-			n.left--
-			n.fire(planned.Kind, n.sim.hosts[node], planned.Hold, func() {
-				if healed++; healed == end-i {
-					n.group(end)
+			n.aim(planned, func(targets []int32) {
+				n.left--
+				open += len(targets) - 1
+				for _, id := range targets {
+					n.fire(planned.Kind, n.sim.hostByID(id), planned.Hold, func() {
+						if open--; open == 0 {
+							n.group(end)
+						}
+					})
 				}
 			})
 		})
 	}
 }
 
-// again fires the i-th kind of the swarm after some time, and so on while the load lasts.
-func (n *nemesis) again(i int) {
-	every := n.swarm.every[i]
-	n.sim.after(between(n.sim.rng, every/5, every*2), kindFault, func() {
-		if n.sim.now-n.sim.begun > n.sim.cfg.Duration-quietEnd {
-			return
+// aim resolves the target of a planned fault, once all of it is there and no other fault of its
+// process is in force.
+func (n *nemesis) aim(planned timeline.Fault, fire func(targets []int32)) {
+	targets, err := timeline.Locate(context.Background(), planned.Target, n.sim.terrain.cluster.ids(), n.sim.rng.IntN, locator{n.sim})
+	for _, id := range targets {
+		if effects[planned.Kind].process && n.busy[n.sim.hostByID(id).slot] {
+			err = fmt.Errorf("node %d has another fault", id)
 		}
-		h := n.sim.hosts[n.sim.rng.IntN(len(n.sim.hosts))]
-		hold := between(n.sim.rng, 300*time.Millisecond, 3*time.Second)
-		if effects[n.swarm.kinds[i]].process && n.busy[h.id] {
-			n.again(i)
-			return
-		}
-		n.fire(n.swarm.kinds[i], h, hold, func() { n.again(i) })
-	})
+	}
+	if err != nil {
+		n.sim.after(50*time.Millisecond, kindFault, func() { n.aim(planned, fire) })
+		return
+	}
+	fire(targets)
 }
 
-// fire injects a fault, proves it, holds it, heals it and proves that; done follows.
+// fire injects a fault, proves it, holds it, heals it and proves that; done is called then.
 func (n *nemesis) fire(k timeline.Kind, h *host, hold time.Duration, done func()) {
 	e := effects[k]
 	f := &firing{sim: n.sim, index: n.fired, kind: k, host: h, size: between(n.sim.rng, 0, 2*time.Second)}
@@ -102,7 +110,7 @@ func (n *nemesis) fire(k timeline.Kind, h *host, hold time.Duration, done func()
 	n.active++
 	f.links = n.drawLinks(e.links, h)
 	if e.process {
-		n.busy[h.id] = true
+		n.busy[h.slot] = true
 	}
 	e.inject(f)
 	n.stage(f, history.Inject, n.sim.now, history.OK, "injected")
@@ -113,7 +121,7 @@ func (n *nemesis) fire(k timeline.Kind, h *host, hold time.Duration, done func()
 			n.await(f, history.ProveHealed, e.healed, func() {
 				n.active--
 				if e.process {
-					n.busy[h.id] = false
+					n.busy[h.slot] = false
 				}
 				done()
 			})
@@ -121,21 +129,53 @@ func (n *nemesis) fire(k timeline.Kind, h *host, hold time.Duration, done func()
 	})
 }
 
-// drawLinks draws links between a node and one of the clients of the load: none, one direction, or
-// both.
-func (n *nemesis) drawLinks(count int, h *host) []*link {
-	if count == 0 {
+// drawLinks draws links of a node: to clients of the load, and more often to other nodes.
+func (n *nemesis) drawLinks(choice linkChoice, h *host) (drawn []*link) {
+	if choice == noLinks {
 		return nil
 	}
-	at := endpoint{true, n.sim.loadClient()}
-	up, down := n.sim.network.link(at, h.endpoint), n.sim.network.link(h.endpoint, at)
-	if count == 2 {
-		return []*link{up, down}
+	var ends []endpoint
+	for _, other := range n.sim.hosts {
+		if other != h {
+			ends = append(ends, other.endpoint)
+		}
 	}
-	if n.sim.rng.IntN(2) == 0 {
-		return []*link{up}
+	if h.broker {
+		for i := range len(n.sim.producers) + len(n.sim.readers) {
+			ends = append(ends, endpoint{true, int32(i)})
+		}
 	}
-	return []*link{down}
+	if choice != nodeLinks {
+		at := n.sim.rng.IntN(len(ends))
+		ends = ends[at : at+1]
+	}
+	for _, end := range ends {
+		drawn = append(drawn, n.sim.network.link(end, h.endpoint), n.sim.network.link(h.endpoint, end))
+	}
+	if choice == oneLink {
+		at := n.sim.rng.IntN(2)
+		return drawn[at : at+1]
+	}
+	return drawn
+}
+
+// ping asks a node whether it serves: clients where it is a broker, its peers where it is not.
+func (n *nemesis) ping(h *host, answered func(ok bool)) {
+	listener := wire.Peers
+	if h.broker {
+		listener = wire.Clients
+	}
+	c := n.sim.dial("nemesis", n.end, nil, h, listener)
+	c.ended = func(string, int) {}
+	req := kmsg.NewPtrApiVersionsRequest()
+	c.ask(&request{body: req, done: func(_ *request, resp kmsg.Response) {
+		answered(resp != nil)
+		if resp != nil {
+			c.giveUp("it answers")
+		}
+	}}, pingTimeout, func() *wire.Request {
+		return &wire.Request{Key: req.Key(), Version: req.GetVersion(), ClientID: c.name, Body: req}
+	})
 }
 
 // await looks for a proof until there is one; a fault that is not proved makes the run inconclusive.

@@ -1,15 +1,21 @@
 package sim
 
 import (
+	"fmt"
 	"time"
-
-	"github.com/logproof/logproof/broker/actor"
 )
 
-// endpoint of a link: a node or a client, each numbered from 0.
+// endpoint of a link: a node by its id, or a client, numbered from 0.
 type endpoint struct {
 	client bool
 	id     int32
+}
+
+func (e endpoint) String() string {
+	if e.client {
+		return fmt.Sprintf("client %d", e.id)
+	}
+	return fmt.Sprintf("node %d", e.id)
 }
 
 // link is one direction between two endpoints.
@@ -39,17 +45,19 @@ type stream struct{ last time.Duration }
 type network struct {
 	sim   *simulation
 	links []*link
+	// byEnd finds a link; it is never ranged over.
+	byEnd map[[2]endpoint]*link
 }
 
-// link finds or makes the link; there are few.
+// link finds or makes the link.
 func (n *network) link(from, to endpoint) *link {
-	for _, l := range n.links {
-		if l.from == from && l.to == to {
-			return l
-		}
+	ends := [2]endpoint{from, to}
+	if l := n.byEnd[ends]; l != nil {
+		return l
 	}
 	l := &link{from: from, to: to}
 	n.links = append(n.links, l)
+	n.byEnd[ends] = l
 	return l
 }
 
@@ -69,6 +77,9 @@ func (n *network) send(from, to endpoint, p packet) {
 	})
 }
 
+// probe sends a packet that does nothing: a fault of a link is proved by what becomes of it.
+func (n *network) probe(l *link) { n.send(l.from, l.to, packet{&stream{}, func() {}}) }
+
 func (n *network) slowness(l *link) time.Duration {
 	if l.slow == 0 {
 		return 0
@@ -87,48 +98,3 @@ func (n *network) heal(l *link) {
 		n.send(l.from, l.to, p)
 	}
 }
-
-// connection is one connection of a client to a node.
-type connection struct {
-	id     int64
-	client *client
-	host   *host
-	// life of the host that accepted it; 0 before that.
-	life     uint64
-	session  actor.Address
-	up, down stream // towards the node, towards the client
-	// waiting holds the requests without an answer, in order.
-	waiting []*request
-	// given is set once the client gave it up or lost it.
-	given bool
-	// serving holds the responses of the session that are not on their way yet, in order.
-	serving []actor.Response
-}
-
-// toNode sends something to the node's end. If no process is there the machine answers with a reset,
-// unless it has no power.
-func (c *connection) toNode(arrive func(h *host)) {
-	h := c.host
-	h.sim.network.send(c.client.endpoint, h.endpoint, packet{&c.up, func() {
-		switch {
-		case h.up && (c.life == h.life || c.life == 0):
-			arrive(h)
-		case h.powered:
-			h.sim.marks[ConnectionRefused]++
-			c.reset()
-		}
-	}})
-}
-
-// toClient sends something to the client's end.
-func (c *connection) toClient(arrive func()) {
-	h := c.host
-	h.sim.network.send(h.endpoint, c.client.endpoint, packet{&c.down, func() {
-		if !c.given {
-			arrive()
-		}
-	}})
-}
-
-// reset tells the client that nobody is there any more.
-func (c *connection) reset() { c.toClient(func() { c.client.lost(c, "connection reset") }) }

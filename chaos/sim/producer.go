@@ -27,10 +27,9 @@ type producer struct {
 	schedule pace.Schedule
 	taken    uint64 // records taken from the schedule
 	// pid is the producer id that the cluster gave; -1 before that.
-	pid   int64
-	lanes []*lane
-	// waking is set while a back-off is under way.
-	waking bool
+	pid         int64
+	identifying bool
+	lanes       []*lane
 }
 
 // lane is what a producer keeps per partition.
@@ -45,6 +44,8 @@ type lane struct {
 	// number of batches made; flight holds the unanswered ones in order.
 	number int64
 	flight []*sending
+	// waiting is set from a failure until the leader is known again.
+	waiting bool
 	// probing sends only the first batch, after it was refused as out of order.
 	probing bool
 	last    string // what the last failure was, for people
@@ -70,21 +71,39 @@ type sending struct {
 
 func newProducer(s *simulation, id uint32) *producer {
 	p := &producer{client: s.newClient(fmt.Sprintf("producer-%d", id)), id: id, pid: -1, schedule: pace.Constant(s.terrain.load.Rate)}
-	p.ready = p.identify
+	p.ready = p.located
 	for i := range s.terrain.load.Partitions {
 		p.lanes = append(p.lanes, &lane{producer: p, index: i})
 	}
 	return p
 }
 
+// located goes on with the partitions whose leader is known, and asks again for the others.
+func (p *producer) located() {
+	missing := false
+	for _, l := range p.lanes {
+		if led := p.leaders[l.index] != nobody; led {
+			l.waiting = false
+		} else {
+			missing = true
+		}
+	}
+	if missing {
+		p.later(p.refresh)
+	}
+	p.identify()
+}
+
 // identify asks for a producer id, once in a life: idempotent producers keep theirs.
 func (p *producer) identify() {
-	if p.pid >= 0 {
+	if p.pid >= 0 || p.identifying {
 		p.pump()
 		return
 	}
+	p.identifying = true
 	req := kmsg.NewPtrInitProducerIDRequest()
-	p.ask(p.leaders[0], req, func(_ *request, resp kmsg.Response) {
+	p.ask(p.any(), req, func(_ *request, resp kmsg.Response) {
+		p.identifying = false
 		if resp != nil {
 			if r := resp.(*kmsg.InitProducerIDResponse); r.ErrorCode == 0 {
 				p.pid = r.ProducerID
@@ -92,7 +111,7 @@ func (p *producer) identify() {
 				return
 			}
 		}
-		p.later(p.refresh)
+		p.later(p.identify)
 	})
 }
 
@@ -115,7 +134,7 @@ func (p *producer) tick() {
 
 // pump sends what may be sent.
 func (p *producer) pump() {
-	if p.pid < 0 || p.leaders == nil || p.waking {
+	if p.pid < 0 {
 		return
 	}
 	for _, l := range p.lanes {
@@ -126,6 +145,9 @@ func (p *producer) pump() {
 func (l *lane) pump() {
 	for len(l.buffered) > 0 && (len(l.flight) == 0 || l.number-l.flight[0].number < windowMax) {
 		l.collect()
+	}
+	if l.waiting || l.producer.leaders[l.index] == nobody {
+		return
 	}
 	for i, b := range l.flight {
 		if l.probing && i > 0 {
@@ -224,14 +246,15 @@ func (l *lane) settle(b *sending, code int16, offset int64) {
 		l.refused(b)
 	case codeTimedOut:
 		p.sim.marks[ProduceTimedOut]++
+	case codeNotEnoughReplicas:
+		p.sim.marks[NotEnoughReplicas]++
+	case codeNotEnoughAfterAppend:
+		p.sim.marks[NotEnoughAfterAppend]++
 	}
 	l.last = failure(code)
-	if !p.waking {
-		p.waking = true
-		p.later(func() {
-			p.waking = false
-			p.refresh()
-		})
+	if !l.waiting {
+		l.waiting = true
+		p.later(p.refresh)
 	}
 }
 

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/logproof/logproof/broker/batch"
@@ -14,18 +15,32 @@ import (
 type reader struct {
 	client
 	kind history.Kind
-	// positions by partition; until is the offset of each barrier, nil before they are known.
-	positions []int64
-	until     []int64
-	runs      history.RunBuilder
-	// busy is set, by node, while a poll is under way there.
-	busy []bool
-	last string // what the last failure was, for people
+	// positions by partition, and the leader epoch of the record before each, -1 for none (KIP-320);
+	// until is the offset of each barrier, nil before they are known.
+	positions  []int64
+	lastEpochs []int32
+	until      []int64
+	runs       history.RunBuilder
+	// asked is set for partitions that are part of a poll under way, polling for brokers that have one.
+	asked, polling []bool
+	// waiting is set from a failure until leaders are known again.
+	waiting bool
+	last    string // what the last failure was, for people
 }
 
 func newReader(s *simulation, name string, kind history.Kind) *reader {
-	r := &reader{client: s.newClient(name), kind: kind, positions: make([]int64, s.terrain.load.Partitions), busy: make([]bool, len(s.hosts))}
-	r.ready = r.poll
+	n := s.terrain.load.Partitions
+	r := &reader{client: s.newClient(name), kind: kind, positions: make([]int64, n), asked: make([]bool, n), polling: make([]bool, s.terrain.cluster.Brokers)}
+	for range n {
+		r.lastEpochs = append(r.lastEpochs, -1)
+	}
+	r.ready = func() {
+		r.waiting = false
+		if slices.Contains(r.leaders, nobody) {
+			r.later(r.refresh)
+		}
+		r.poll()
+	}
 	return r
 }
 
@@ -50,57 +65,75 @@ func (r *reader) unread() (text string) {
 
 // poll asks each leader for what follows the positions.
 func (r *reader) poll() {
-	if r.done() || r.leaders == nil {
+	if r.done() {
 		return
 	}
-	for _, node := range nodeIDs {
-		req := kmsg.NewPtrFetchRequest()
-		req.MinBytes, req.MaxBytes = 1, 1<<20
-		req.MaxWaitMillis = int32(r.sim.terrain.fetchWait.Milliseconds())
-		t := kmsg.NewFetchRequestTopic()
-		t.TopicID = r.topic
-		for i, leader := range r.leaders {
-			if leader != node || r.busy[node] {
-				continue
-			}
-			p := kmsg.NewFetchRequestTopicPartition()
-			p.Partition, p.FetchOffset, p.PartitionMaxBytes, p.CurrentLeaderEpoch = int32(i), r.positions[i], 64<<10, r.epochs[i]
-			t.Partitions = append(t.Partitions, p)
-		}
-		if len(t.Partitions) > 0 {
-			req.Topics = append(req.Topics, t)
-			r.busy[node] = true
-			epochs := r.epochs
-			r.ask(node, req, func(req *request, resp kmsg.Response) { r.fetched(req, resp, epochs) })
+	for broker := range r.polling {
+		if !r.polling[broker] {
+			r.pollOne(int32(broker))
 		}
 	}
 }
 
-// fetched takes one answer to a request that named the given leader epochs, and asks again.
-func (r *reader) fetched(req *request, resp kmsg.Response, epochs []int32) {
-	r.busy[req.conn.host.id] = false
+func (r *reader) pollOne(broker int32) {
+	s := r.sim
+	req := kmsg.NewPtrFetchRequest()
+	req.MinBytes, req.MaxBytes = 1, 1<<20
+	req.MaxWaitMillis = int32(s.terrain.fetchWait.Milliseconds())
+	t := kmsg.NewFetchRequestTopic()
+	t.TopicID = r.topic
+	for i, leader := range r.leaders {
+		if leader != broker || r.asked[i] {
+			continue
+		}
+		p := kmsg.NewFetchRequestTopicPartition()
+		p.Partition, p.FetchOffset, p.PartitionMaxBytes = int32(i), r.positions[i], 64<<10
+		p.CurrentLeaderEpoch, p.LastFetchedEpoch = r.epochs[i], r.lastEpochs[i]
+		t.Partitions = append(t.Partitions, p)
+		r.asked[i] = true
+	}
+	if len(t.Partitions) == 0 {
+		return
+	}
+	req.Topics = append(req.Topics, t)
+	r.polling[broker] = true
+	r.askWithin(s.terrain.requestTimeout+s.terrain.fetchWait, broker, req, func(asked *request, resp kmsg.Response) {
+		r.polling[broker] = false
+		for _, p := range t.Partitions {
+			r.asked[p.Partition] = false
+		}
+		r.fetched(asked, t.Partitions, resp)
+	})
+}
+
+// fetched takes one answer, and asks again.
+func (r *reader) fetched(req *request, asked []kmsg.FetchRequestTopicPartition, resp kmsg.Response) {
 	if resp == nil {
-		r.last = failure(codeNoAnswer)
-		r.later(r.refresh)
+		r.failed(failure(codeNoAnswer))
 		return
 	}
 	op := history.Operation{Process: r.name, Kind: r.kind, Outcome: history.OK, Invoke: history.Time(req.written)}
-	failed := false
+	trouble := ""
 	for _, t := range resp.(*kmsg.FetchResponse).Topics {
 		for i := range t.Partitions {
 			p := &t.Partitions[i]
-			switch p.ErrorCode {
-			case 0:
+			switch {
+			case p.ErrorCode == codeOffsetOutOfRange:
+				// The log ends below what was read: it is read again from its start.
+				r.positions[p.Partition], r.lastEpochs[p.Partition] = 0, -1
+			case p.ErrorCode != 0:
+				trouble = failure(p.ErrorCode)
+				if p.ErrorCode == codeFencedEpoch || p.ErrorCode == codeUnknownEpoch {
+					r.sim.marks[FetchFenced]++
+				}
+			case p.DivergingEpoch.EndOffset >= 0:
+				r.diverged(p)
+			default:
 				next := r.take(int(p.Partition), p.RecordBatches, &op)
 				op.Watermarks = append(op.Watermarks, history.Watermark{
 					Partition: place(int(p.Partition)), HighWatermark: p.HighWatermark, LastStable: p.LastStableOffset,
-					LogStart: p.LogStartOffset, Next: next, LeaderEpoch: epochs[p.Partition],
+					LogStart: p.LogStartOffset, Next: next, LeaderEpoch: asked[i].CurrentLeaderEpoch,
 				})
-			case codeOffsetOutOfRange:
-				// The log ends below what was read: it is read again from its start.
-				r.positions[p.Partition] = 0
-			default:
-				failed, r.last = true, failure(p.ErrorCode)
 			}
 		}
 	}
@@ -108,14 +141,32 @@ func (r *reader) fetched(req *request, resp kmsg.Response, epochs []int32) {
 	if len(op.Runs) > 0 || len(op.Corrupt) > 0 || len(op.Watermarks) > 0 {
 		r.sim.operation(op)
 	}
-	if len(op.Runs) == 0 && !failed {
+	if len(op.Runs) == 0 && trouble == "" {
 		r.sim.marks[FetchExpired]++
 	}
-	if failed {
-		r.later(r.refresh)
+	if trouble != "" {
+		r.failed(trouble)
 		return
 	}
 	r.sim.after(time.Duration(1000+r.sim.rng.IntN(200_000)), kindClient, r.poll)
+}
+
+// failed asks again who leads, after a while.
+func (r *reader) failed(why string) {
+	r.last = why
+	if !r.waiting {
+		r.waiting = true
+		r.later(r.refresh)
+	}
+}
+
+// diverged goes back to where the log of the leader and what was read part: records that were read are
+// lost (KIP-320), and readers are given only what is not.
+func (r *reader) diverged(p *kmsg.FetchResponseTopicPartition) {
+	at := p.Partition
+	r.sim.checker.violated("divergence", "%s has read %s up to offset %d, its leader has another log from offset %d on", r.name, place(int(at)), r.positions[at], p.DivergingEpoch.EndOffset)
+	r.positions[at] = min(r.positions[at], p.DivergingEpoch.EndOffset)
+	r.lastEpochs[at] = p.DivergingEpoch.Epoch
 }
 
 // take reads the batches of one partition; next is the offset after their last record, Unset if there
@@ -140,6 +191,7 @@ func (r *reader) take(index int, data []byte, op *history.Operation) (next int64
 			r.positions[index] = v.LastOffset() + 1
 			continue
 		}
+		r.lastEpochs[index] = v.LeaderEpoch()
 		for _, record := range records {
 			if record.Offset < r.positions[index] {
 				continue

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/verify/history"
 )
 
@@ -23,7 +24,8 @@ type simulation struct {
 	// digest collects what the present event changed.
 	digest uint64
 
-	network   network
+	network network
+	// hosts are the brokers, each at its id, and after them the other controllers.
 	hosts     []*host
 	producers []*producer
 	readers   []*reader
@@ -39,6 +41,8 @@ type simulation struct {
 	// loading is set while producers take records from their schedule.
 	loading bool
 	run     uint64
+	// fx is used by one step at a time.
+	fx actor.Effects
 }
 
 // startTime of every simulated clock: times of records are milliseconds since 1970.
@@ -48,17 +52,37 @@ func newSimulation(cfg Config, rec Recorder) *simulation {
 	s := &simulation{cfg: cfg, rec: rec, rng: rand.New(rand.NewPCG(uint64(cfg.Seed), 1)), hash: fnvOffset}
 	// What is drawn once has its own generator: the terrain of a seed does not depend on what the
 	// run draws.
-	draw := rand.New(rand.NewPCG(uint64(cfg.Seed), 2))
-	s.terrain = drawTerrain(draw, cfg.Load)
+	draw := terrainOf(cfg.Seed)
+	s.terrain = drawTerrain(draw, cfg)
 	s.run = draw.Uint64() >> 1
-	s.network.sim = s
+	s.network = network{sim: s, byEnd: map[[2]endpoint]*link{}}
+	for i, m := range s.terrain.cluster.members() {
+		s.hosts = append(s.hosts, newHost(s, i, m))
+	}
 	s.checker = newChecker(s)
 	s.nemesis = newNemesis(s, draw)
 	s.story = story{sim: s, tell: cfg.Story}
-	for _, id := range nodeIDs {
-		s.hosts = append(s.hosts, newHost(s, id))
-	}
 	return s
+}
+
+// hostByID finds a node; nil if there is none.
+func (s *simulation) hostByID(id int32) *host {
+	for _, h := range s.hosts {
+		if h.id == id {
+			return h
+		}
+	}
+	return nil
+}
+
+// hostAt finds the node whose peer listener has the address; nil if there is none.
+func (s *simulation) hostAt(name string, port int32) *host {
+	for _, h := range s.hosts {
+		if port == peerPort && hostName(h.id) == name {
+			return h
+		}
+	}
+	return nil
 }
 
 // at makes an event; h may be nil.

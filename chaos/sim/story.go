@@ -61,8 +61,6 @@ func (t *story) line(who, why, format string, args ...any) {
 	t.tell(Line{t.sim.now, who, fmt.Sprintf(format, args...), why})
 }
 
-func (h *host) String() string { return fmt.Sprintf("node %d", h.id) }
-
 // on reports whether somebody listens and the story is in one of the chapters.
 func (t *story) on(from, to chapter) bool {
 	return t.tell != nil && t.chapter >= from && t.chapter <= to
@@ -100,7 +98,7 @@ func (t *story) looked(h *host, before *watched, now node.Replica) {
 	}
 }
 
-func (t *story) syncing(b *box, s actor.Sync) {
+func (t *story) syncing(_ *host, b *box, s actor.Sync) {
 	if !t.on(recordAppended, recordAppended) || t.token != nil || t.acked {
 		return
 	}
@@ -124,7 +122,7 @@ func (t *story) answered(h *host, c *connection, r actor.Response) {
 	case t.on(recordSent, recordAppended) && t.request.conn == c && t.request.correlation == r.Correlation:
 		t.line(h.String(), "answers of one connection leave in the order of its requests", "answers the request")
 	case t.on(restarted, restarted) && h.served == 1:
-		t.line(h.String(), "it serves again once every log is recovered", "answers the first client, %s, after the restart", c.client.name)
+		t.line(h.String(), "it serves again once every log is recovered", "answers the first client, %s, after the restart", c.name)
 	}
 }
 
@@ -154,26 +152,22 @@ func (t *story) finish() {
 	}
 }
 
-func (t *story) crashing(h *host, power bool) {
+func (t *story) crashing(h *host, how string) {
 	if !t.on(recordDone, recordDone) {
 		return
 	}
 	t.chapter = crashed
-	if power {
-		t.line(h.String(), "what was not synced may be gone, whole or in sectors; nobody tells the clients", "loses its power, %d syncs under way", h.syncs)
-	} else {
-		t.line(h.String(), "what was written stays, synced or not; every connection is reset", "is killed, %d syncs under way", h.syncs)
-	}
-	for i := range t.sim.checker.parts {
-		w := &t.sim.checker.parts[i]
-		t.line(h.String(), "what lies between is not promised to anybody yet", "%s: log end %d, high watermark %d, acknowledged up to %d", place(i), w.end, w.highWatermark, w.acked)
+	t.line(h.String(), "what was written stays if only the process goes; what was not synced may go with the power", "%s, %d syncs under way", how, h.syncs)
+	for i := range t.sim.checker.parts[h.slot] {
+		w := &t.sim.checker.parts[h.slot][i]
+		t.line(h.String(), "what lies between is not promised to anybody yet", "%s: log end %d, high watermark %d, acknowledged up to %d", place(i), w.end, w.highWatermark, t.sim.checker.acked[i])
 	}
 }
 
 // lost is told of a connection that a client has no more; one that was never accepted asked for nothing.
 func (t *story) lost(conn *connection, reason string, waiting int) {
 	if t.on(crashed, restarted) && waiting > 0 && conn.life != 0 {
-		t.line(conn.client.name, "each of these requests may have been carried out or not", "%s: %d requests have no answer", reason, waiting)
+		t.line(conn.name, "each of these requests may have been carried out or not", "%s: %d requests have no answer", reason, waiting)
 	}
 }
 

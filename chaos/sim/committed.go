@@ -1,0 +1,198 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/metadata"
+	machine "github.com/logproof/logproof/broker/partition"
+)
+
+// partition of the topic as the newest image has it; nil if there is none.
+func (c *checker) partition(index int) *metadata.Partition {
+	if c.image == nil {
+		return nil
+	}
+	topic := c.image.Topic(Topic)
+	if topic == nil || index >= len(topic.Partitions) {
+		return nil
+	}
+	return &topic.Partitions[index]
+}
+
+// whole reports whether every replica is in the ISR of its partition.
+func (c *checker) whole() bool { return c.missing() == "" }
+
+// missing names what keeps the cluster from being whole; "" if nothing.
+func (c *checker) missing() (text string) {
+	for i := range c.parts {
+		switch p := c.partition(i); {
+		case p == nil:
+			text += fmt.Sprintf("; %s does not exist", place(i))
+		case p.Leader < 0:
+			text += fmt.Sprintf("; %s has no leader: ISR %v, ELR %v, last known %v", place(i), p.ISR, p.ELR, p.LastKnownELR)
+		case len(p.ISR) < len(p.Replicas):
+			text += fmt.Sprintf("; %s is led by broker %d, ISR %v of %v", place(i), p.Leader, p.ISR, p.Replicas)
+		}
+	}
+	return text
+}
+
+// published is told of an image that a node has applied.
+func (c *checker) published(h *host, image *metadata.Image) {
+	sum, known := c.sums[image.Offset]
+	if now := sumOfImage(image); !known {
+		c.sums[image.Offset] = now
+	} else if sum != now {
+		c.violated("quorum", "%v has another image at offset %d of the metadata log than a node before", h, image.Offset)
+	}
+	if c.image != nil && image.Offset <= c.image.Offset {
+		return
+	}
+	c.sim.changed(uint64(image.Offset))
+	before := c.image
+	c.image = image
+	for i := range c.parts {
+		c.changed(before, i)
+	}
+}
+
+// changed looks at a partition whose metadata may have changed.
+func (c *checker) changed(before *metadata.Image, index int) {
+	now := c.partition(index)
+	if now == nil {
+		return
+	}
+	if before != nil {
+		if topic := before.Topic(Topic); topic != nil {
+			if topic.Partitions[index].PartitionEpoch == now.PartitionEpoch {
+				return
+			}
+			c.reached(&topic.Partitions[index], now)
+		}
+	}
+	c.held(index, "the change of ISR and ELR")
+	if now.Leader < 0 || c.sim.hosts[now.Leader].node == nil {
+		return
+	}
+	h := c.sim.hosts[now.Leader]
+	if w := &c.replicas[h.slot][index]; w.life == h.life && w.leads && w.epoch == now.LeaderEpoch {
+		c.contained(h, int32(index), w.partitionEpoch, w.maximal)
+	}
+}
+
+// maximal notes what a leader goes by, and compares it with what is committed.
+func (c *checker) maximal(h *host, index int32, l *machine.Leader) {
+	w := &c.replicas[h.slot][index]
+	w.partitionEpoch, w.maximal = l.PartitionEpoch(), append(w.maximal[:0], l.MaximalISR()...)
+	if p := c.partition(int(index)); p != nil && p.LeaderEpoch == w.epoch {
+		c.contained(h, index, w.partitionEpoch, w.maximal)
+	}
+}
+
+// contained checks the committed ISR against the maximal one of the leader of the same epoch, unless the
+// leader knows of something newer than any image.
+func (c *checker) contained(h *host, index, partitionEpoch int32, maximal []int32) {
+	p := c.partition(int(index))
+	if partitionEpoch > p.PartitionEpoch {
+		return
+	}
+	for _, id := range p.ISR {
+		if !slices.Contains(maximal, id) {
+			c.violated("isr", "%s: broker %d is in the committed ISR %v, the leader %v waits for %v only", place(int(index)), id, p.ISR, h, maximal)
+			return
+		}
+	}
+}
+
+// held checks that a replica which may lead has all that was acknowledged; why is what has changed.
+func (c *checker) held(index int, why string) {
+	p, part := c.partition(index), &c.parts[index]
+	if p == nil || part.acked == 0 {
+		return
+	}
+	may := slices.Concat(p.ISR, p.ELR)
+	if len(may) == 0 {
+		may = slices.Concat(p.LastKnownELR, []int32{p.LastLeader})
+	}
+	for _, id := range may {
+		if c.has(c.sim.hosts[id], index, part.acked) {
+			return
+		}
+	}
+	c.violated("durability", "%s: acknowledged up to offset %d; after %s no disk of ISR %v, ELR %v has that", place(index), part.acked-1, why, p.ISR, p.ELR)
+}
+
+// has reports whether the disk of a host has the committed batches below an offset.
+func (c *checker) has(h *host, index int, end int64) bool {
+	w := &c.replicas[h.slot][index]
+	if h.node != nil && w.log != nil {
+		c.follow(w, index, min(end, w.end))
+	}
+	return w.end >= end && (h.node == nil || w.matched >= end)
+}
+
+// follow compares a replica with the chain as far as that goes.
+func (c *checker) follow(w *watched, index int, end int64) {
+	part := &c.parts[index]
+	c.walk(w, end, func(v batch.View) bool {
+		known, ok := part.at(v.BaseOffset())
+		return ok && known.sum == sumOf(v)
+	})
+}
+
+// ending is told of a process that is about to end: what of its logs is not as the others have it does
+// not count as being there.
+func (c *checker) ending(h *host) {
+	for i := range c.parts {
+		w, chain := &c.replicas[h.slot][i], c.parts[i].chain
+		if w.life != h.life || len(chain) == 0 {
+			continue
+		}
+		known := chain[len(chain)-1].end
+		if c.follow(w, i, min(known, w.end)); w.matched < min(known, w.end) {
+			w.end = w.matched
+		}
+	}
+}
+
+// ended is told what a process has left for sure: that is all that counts until its node runs again.
+func (c *checker) ended(h *host, leaves func(*watched) int64) {
+	for i := range c.parts {
+		w := &c.replicas[h.slot][i]
+		w.log = nil
+		if left := leaves(w); left < w.end {
+			c.sim.marks[UnsyncedLost]++
+			w.end, w.synced, w.matched = left, min(w.synced, left), min(w.matched, left)
+			w.highWatermark = min(w.highWatermark, left)
+			c.held(i, "the crash of "+h.String())
+		}
+	}
+}
+
+// sumOfImage is equal for equal images, as far as brokers and partitions go.
+func sumOfImage(image *metadata.Image) uint64 {
+	h := fnv(fnvOffset, uint64(image.NextProducerID))
+	flag := func(b bool) uint64 {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	for _, b := range image.Registered() {
+		h = fnv(fnv(h, uint64(uint32(b.ID))<<2|flag(b.Fenced)<<1|flag(b.ShuttingDown)), uint64(b.Epoch))
+	}
+	for _, name := range image.Names() {
+		for _, p := range image.Topic(name).Partitions {
+			h = fnv(fnv(h, uint64(uint32(p.Leader))<<32|uint64(uint32(p.LeaderEpoch))), uint64(p.PartitionEpoch))
+			for _, list := range [][]int32{p.ISR, p.ELR} {
+				h = fnv(h, uint64(len(list)))
+				for _, id := range list {
+					h = fnv(h, uint64(id))
+				}
+			}
+		}
+	}
+	return h
+}

@@ -1,0 +1,225 @@
+package sim
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/batch"
+	nodeevent "github.com/logproof/logproof/broker/event"
+	"github.com/logproof/logproof/broker/log"
+	"github.com/logproof/logproof/broker/node"
+)
+
+// watched is what the checker knows of a replica.
+type watched struct {
+	life uint64 // of the node when it was looked at; 0 for never
+	pointers
+	// epochStart is where the log ended when the replica began to lead.
+	epochStart int64
+	// recovered is where the last recovery ended.
+	recovered int64
+	// matched is the end of what was compared with the chain.
+	matched int64
+	// partitionEpoch and maximal ISR that it goes by, while it leads.
+	partitionEpoch int32
+	maximal        []int32
+	// truncated is set by an event of the present step.
+	truncated bool
+	// log of this life; nil while the node is down.
+	log *log.Log
+}
+
+// pointers of a replica's log. While its node is down, end is what its disk has for sure.
+type pointers struct {
+	leads                                bool
+	epoch                                int32
+	logStart, highWatermark, end, synced int64
+}
+
+// agreed is what all replicas of a partition share.
+type agreed struct {
+	// chain is the committed batches in order: where each ends, and its hash.
+	chain []stretch
+	// acked is the end of what was acknowledged.
+	acked int64
+	// leaders by leader epoch, ascending.
+	leaders []claim
+}
+
+// stretch is one batch of a chain.
+type stretch struct {
+	base, end int64
+	sum       uint64
+}
+
+// claim is who leads in a term: of a partition, or of the metadata quorum.
+type claim struct {
+	term int32
+	host *host
+	life uint64
+}
+
+// claimed adds a claim, or gives the one of another process that was there before.
+func claimed(claims []claim, now claim) (_ []claim, other *claim) {
+	i, found := slices.BinarySearchFunc(claims, now.term, func(c claim, term int32) int { return cmp.Compare(c.term, term) })
+	if found {
+		if claims[i].host != now.host || claims[i].life != now.life {
+			return claims, &claims[i]
+		}
+		return claims, nil
+	}
+	return slices.Insert(claims, i, now), nil
+}
+
+// readAhead is how many bytes of a log are read at once to compare them.
+const readAhead = 64 << 10
+
+// look compares the replicas of a shard with what they were before.
+func (c *checker) look(h *host, b *box) {
+	var none actor.Effects
+	b.actor.Step(startTime, node.Inspect{Each: func(r node.ReplicaState) { c.replica(h, r) }}, &none)
+}
+
+func (c *checker) replica(h *host, r node.ReplicaState) {
+	w, part := &c.replicas[h.slot][r.Partition], &c.parts[r.Partition]
+	now := pointers{r.Leader != nil, 0, r.LogStart, r.HighWatermark, r.LogEnd, r.Synced}
+	if now.leads {
+		now.epoch = r.Leader.Epoch
+	}
+	if w.life == h.life && w.pointers == now {
+		return
+	}
+	c.sim.changed(uint64(r.Partition), uint64(now.logStart), uint64(now.highWatermark), uint64(now.end), uint64(now.synced), uint64(uint32(now.epoch)))
+	where := place(int(r.Partition))
+	if now.logStart > now.highWatermark || now.highWatermark > now.end || now.synced > now.end {
+		c.violated("watermarks", "%s on %v: log start %d, high watermark %d, synced %d, log end %d are not in order", where, h, now.logStart, now.highWatermark, now.synced, now.end)
+	}
+	if w.life == h.life {
+		c.compare(h, r.Partition, now)
+		if now.end > w.end && h.syncs > 0 {
+			c.sim.marks[SyncAgainWhileSyncing]++
+		}
+	} else {
+		w.matched = 0
+	}
+	if now.leads && (!w.leads || w.epoch != now.epoch || w.life != h.life) {
+		w.epochStart = r.Leader.EpochStart()
+		claims, other := claimed(part.leaders, claim{now.epoch, h, h.life})
+		if part.leaders = claims; other != nil {
+			c.violated("leader", "%s: %v leads in epoch %d, and so did %v", where, h, now.epoch, other.host)
+		}
+	}
+	if now.leads && now.highWatermark > now.synced {
+		c.violated("watermarks", "%s on %v: the high watermark is %d, its leader has synced up to %d only", where, h, now.highWatermark, now.synced)
+	}
+	c.sim.story.looked(h, w, r)
+	before := w.pointers
+	w.life, w.pointers, w.log, w.truncated = h.life, now, r.Log, false
+	c.match(h, r.Partition)
+	if now.end < before.end && now.end < part.acked {
+		c.held(int(r.Partition), h.String()+" has truncated its log")
+	}
+	if now.leads {
+		c.maximal(h, r.Partition, r.Leader)
+	}
+}
+
+// compare looks at one replica within a life of its node.
+func (c *checker) compare(h *host, index int32, now pointers) {
+	w, where := &c.replicas[h.slot][index], place(int(index))
+	if now.highWatermark < w.highWatermark {
+		c.violated("watermarks", "%s on %v: the high watermark went back from %d to %d", where, h, w.highWatermark, now.highWatermark)
+	}
+	if now.logStart < w.logStart {
+		c.violated("watermarks", "%s on %v: the log start went back from %d to %d", where, h, w.logStart, now.logStart)
+	}
+	if now.end < w.end && !w.truncated {
+		c.violated("watermarks", "%s on %v: the log end went back from %d to %d", where, h, w.end, now.end)
+	}
+}
+
+// match compares what a replica knows to be committed with the chain, and makes that longer where this
+// replica is the first.
+func (c *checker) match(h *host, index int32) {
+	w, part := &c.replicas[h.slot][index], &c.parts[index]
+	if w.end < w.matched {
+		w.matched = w.end
+	}
+	if w.matched >= w.highWatermark {
+		return
+	}
+	c.walk(w, w.highWatermark, func(v batch.View) bool {
+		b := stretch{v.BaseOffset(), v.LastOffset() + 1, sumOf(v)}
+		if n := len(part.chain); n == 0 || part.chain[n-1].end <= b.base {
+			if n > 0 && part.chain[n-1].end < b.base || n == 0 && b.base > 0 {
+				c.violated("match", "%s on %v: nobody had offset %d when offsets from %d on were committed", place(int(index)), h, b.base-1, b.base)
+			}
+			part.chain = append(part.chain, b)
+			return true
+		}
+		if known, ok := part.at(b.base); !ok || known != b {
+			c.violated("match", "%s on %v: the batch at offsets %d to %d is not the one that was committed there before", place(int(index)), h, b.base, b.end-1)
+			return false
+		}
+		return true
+	})
+	w.matched = max(w.matched, w.highWatermark)
+}
+
+// at finds the batch of the chain that begins at an offset.
+func (p *agreed) at(base int64) (stretch, bool) {
+	i, ok := slices.BinarySearchFunc(p.chain, base, func(b stretch, base int64) int { return cmp.Compare(b.base, base) })
+	if !ok {
+		return stretch{}, false
+	}
+	return p.chain[i], true
+}
+
+// walk reads the batches of a replica from what was matched up to an offset; each moves matched.
+func (c *checker) walk(w *watched, to int64, each func(batch.View) bool) {
+	for w.matched < to {
+		slice, err := w.log.Read(max(w.matched, w.logStart), to, readAhead)
+		if err != nil {
+			return
+		}
+		data, err := slice.AppendTo(c.buffer[:0])
+		slice.Release()
+		c.buffer = data
+		if err != nil || len(data) == 0 {
+			return
+		}
+		for len(data) > 0 {
+			v, rest, err := batch.Next(data)
+			if err != nil || !each(v) {
+				return
+			}
+			data, w.matched = rest, v.LastOffset()+1
+		}
+	}
+}
+
+// sumOf a batch as every replica has it: its content, and the epoch of its leader.
+func sumOf(v batch.View) uint64 {
+	return fnv(fnv(fnvOffset, uint64(v.CRC())<<32|uint64(uint32(v.LeaderEpoch()))), uint64(v.Count()))
+}
+
+// recovered looks at a log that a node has opened.
+func (c *checker) recovered(h *host, found nodeevent.LogRecovered) {
+	w := &c.replicas[h.slot][found.Partition]
+	c.sim.story.recovered(h, w, found)
+	switch {
+	case found.Clean || w.life == 0:
+	case found.EndOffset < w.end:
+		c.violated("durability", "%s on %v: offset %d was on its disk, it recovered only up to %d", place(int(found.Partition)), h, w.end-1, found.EndOffset-1)
+	case found.EndOffset > 0:
+		c.sim.marks[RecoveredWhole]++
+	}
+	if found.TruncatedBytes > 0 {
+		c.sim.marks[TornTailCut]++
+	}
+	if found.Segments > 1 {
+		c.sim.marks[SegmentRolled]++
+	}
+	w.recovered = found.EndOffset
+}

@@ -1,0 +1,152 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/api"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// observer is the address of a session that is none: what it is told is told to the checker.
+var observer = actor.Address{Role: actor.Session, ID: -1}
+
+// deliver puts a message into an inbox. One for a session that has ended is dropped, and gives up
+// what it holds.
+func (h *host) deliver(to actor.Address, message any) {
+	if to == observer {
+		if news, ok := message.(api.NewImage); ok {
+			h.sim.checker.published(h, news.Image)
+		}
+		return
+	}
+	b := h.boxes[to]
+	if b == nil {
+		if data, ok := message.(api.FetchData); ok {
+			for i := range data.Results {
+				if data.Results[i].Source != nil {
+					data.Results[i].Source.Release()
+				}
+			}
+		}
+		return
+	}
+	b.inbox = append(b.inbox, message)
+	if !b.due {
+		b.due = true
+		h.after(time.Duration(500+h.sim.rng.IntN(20_000)), kindStep, func() { h.step(b) })
+	}
+}
+
+// after makes an event of this life of the node.
+func (h *host) after(d time.Duration, k kind, run func()) { h.sim.at(h.sim.now+d, k, h, run) }
+
+// step lets an actor take its inbox, and does what it asks for.
+func (h *host) step(b *box) {
+	messages := b.inbox
+	b.inbox, b.due = nil, false
+	h.stepped++
+	now := startTime.Add(h.sim.now + h.offset)
+	h.sim.checker.before(h, b, messages)
+	fx := &h.sim.fx
+	for _, m := range messages {
+		b.actor.Step(now, m, fx)
+	}
+	b.actor.Step(now, actor.Drained{}, fx)
+	h.sim.changed(uint64(b.address.Role), uint64(b.address.ID), uint64(len(messages)), uint64(len(fx.Sends)),
+		uint64(len(fx.Timers)), uint64(len(fx.Syncs)), uint64(len(fx.Calls)), uint64(len(fx.Responses)))
+	h.sim.checker.after(h, b, messages, fx)
+	if fx.Fatal != nil {
+		h.sim.checker.violated("node", "node %d stopped itself: %v", h.id, fx.Fatal)
+		fx.Reset()
+		h.kill()
+		return
+	}
+	h.perform(b, fx)
+	fx.Reset()
+	for _, m := range messages {
+		if _, closed := m.(api.Closed); closed {
+			delete(h.boxes, b.address)
+		}
+	}
+}
+
+func (h *host) perform(b *box, fx *actor.Effects) {
+	for _, s := range fx.Sends {
+		h.deliver(s.To, s.Message)
+	}
+	for _, t := range fx.Timers {
+		h.after(t.After, kindTimer, func() { h.deliver(b.address, t.Message) })
+	}
+	for _, s := range fx.Syncs {
+		h.sync(b, s)
+	}
+	for _, c := range fx.Calls {
+		h.call(b, c)
+	}
+	for _, r := range fx.Responses {
+		h.respond(b.conn, r)
+	}
+	if fx.Hangup != "" {
+		b.conn.reset()
+	}
+}
+
+// sync takes its time. When in that time the bytes reach the disk is drawn: at its beginning, so that
+// a crash may come between sync and answer, or at its end.
+func (h *host) sync(b *box, s actor.Sync) {
+	done := actor.SyncDone{Token: s.Token}
+	early := h.sim.rng.IntN(2) == 0
+	if early {
+		done.Err = s.Syncer.Run()
+	}
+	h.syncs++
+	h.sim.checker.syncing(h, b, s)
+	h.onDisk(func() {
+		if !early {
+			done.Err = s.Syncer.Run()
+		}
+		h.syncs--
+		h.sim.checker.ran(h, b, s)
+		h.deliver(b.address, done)
+	})
+}
+
+// onDisk lets something happen after as long as a sync takes.
+func (h *host) onDisk(then func()) {
+	delay := h.sim.jitter(h.sim.terrain.syncDelay)
+	slow := h.slowSync > 0
+	if slow {
+		delay += h.sim.jitter(h.slowSync)
+	}
+	h.after(delay, kindSync, func() {
+		if slow {
+			h.slowed++
+		} else {
+			h.quick++
+		}
+		then()
+	})
+}
+
+// respond fills a response from the log, away from the actors, and sends it after those before it.
+func (h *host) respond(c *connection, r actor.Response) {
+	c.serving = append(c.serving, r)
+	h.after(time.Duration(500+h.sim.rng.IntN(20_000)), kindServe, func() {
+		r := c.serving[0]
+		c.serving = c.serving[1:]
+		for _, read := range r.Reads {
+			read.Fill()
+			read.Source.Release()
+		}
+		h.served++
+		h.sim.story.answered(h, c, r)
+		if c.asker != nil {
+			var err error
+			if r.Body, err = copied(r.Body.(kmsg.Response)); err != nil {
+				h.sim.checker.violated("calls", "node %d answers with what cannot be read: %v", h.id, err)
+			}
+		}
+		c.toAsker(func() { c.answered(r) })
+	})
+}

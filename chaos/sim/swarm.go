@@ -1,0 +1,151 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/logproof/logproof/chaos/timeline"
+)
+
+// swarm is which faults a seed has, and how often each comes.
+type swarm struct {
+	kinds []timeline.Kind
+	// every is the mean time between two faults of a kind, by its place in kinds.
+	every []time.Duration
+}
+
+// drawSwarm draws a random subset of the faults at random rates; one seed in eight is calm.
+func drawSwarm(rng *rand.Rand) (w swarm) {
+	calm := rng.IntN(8) == 0
+	for _, k := range Kinds() {
+		use, every := rng.IntN(2) == 0, between(rng, 2*time.Second, 20*time.Second)
+		if use && !calm {
+			w.kinds, w.every = append(w.kinds, k), append(w.every, every)
+		}
+	}
+	return w
+}
+
+// again fires the i-th kind of the swarm after some time, and so on while the load lasts.
+func (n *nemesis) again(i int) {
+	every := n.swarm.every[i]
+	n.sim.after(between(n.sim.rng, every/5, every*2), kindFault, func() {
+		if n.sim.now-n.sim.begun > n.sim.cfg.Duration-quietEnd {
+			return
+		}
+		n.strike(n.swarm.kinds[i], func() { n.again(i) })
+	})
+}
+
+// strike fires a kind at what it draws, and calls then once all of that has healed. Two times in three
+// the second of a pair follows: who leads goes while its followers cannot follow, the moment in which
+// what is promised too early is lost.
+func (n *nemesis) strike(k timeline.Kind, then func()) {
+	rng, hold := n.sim.rng, between(n.sim.rng, 300*time.Millisecond, 3*time.Second)
+	var targets []*host
+	for _, h := range n.drawTargets(k) {
+		if n.may(k, h) {
+			targets = append(targets, h)
+		}
+	}
+	if len(targets) == 0 {
+		n.sim.after(200*time.Millisecond, kindFault, then)
+		return
+	}
+	healed := 0
+	done := func() {
+		if healed++; healed == len(targets) {
+			then()
+		}
+	}
+	for _, h := range targets {
+		n.fire(k, h, hold, done)
+	}
+	if k == timeline.Pause || k == SlowSync || k == Isolate {
+		if leader := n.leaderOf(targets); leader != nil && rng.IntN(3) > 0 {
+			n.behead(leader, targets)
+		}
+	}
+}
+
+// behead ends who leads a little after its followers were stopped, and for longer than they are.
+func (n *nemesis) behead(leader *host, followers []*host) {
+	rng := n.sim.rng
+	kind := []timeline.Kind{timeline.Kill, PowerLoss}[rng.IntN(2)]
+	n.sim.after(between(rng, 100*time.Millisecond, 600*time.Millisecond), kindFault, func() {
+		if n.may(kind, leader) && !slices.Contains(followers, leader) {
+			n.fire(kind, leader, between(rng, 2*time.Second, 5*time.Second), func() {})
+		}
+	})
+}
+
+// leaderOf finds who leads a partition that all the hosts replicate beside it; nil if there is none.
+func (n *nemesis) leaderOf(hosts []*host) *host {
+	for i := range n.sim.terrain.load.Partitions {
+		p := n.sim.checker.partition(i)
+		if p == nil || p.Leader < 0 || len(hosts) != len(p.Replicas)-1 {
+			continue
+		}
+		if !slices.ContainsFunc(hosts, func(h *host) bool { return h.id == p.Leader || !slices.Contains(p.Replicas, h.id) }) {
+			return n.sim.hosts[p.Leader]
+		}
+	}
+	return nil
+}
+
+// drawTargets draws one node, or several brokers for the faults of processes: up to N-1 of N, or all.
+func (n *nemesis) drawTargets(k timeline.Kind) []*host {
+	s, rng := n.sim, n.sim.rng
+	brokers := s.hosts[:s.terrain.cluster.Brokers]
+	one := []*host{s.hosts[rng.IntN(len(s.hosts))]}
+	switch k {
+	case DiskLoss:
+		return []*host{brokers[rng.IntN(len(brokers))]}
+	case Restart, Cut, CutOneWay, SlowLink, Clock:
+		return one
+	}
+	part := s.checker.partition(rng.IntN(s.terrain.load.Partitions))
+	switch draw := rng.IntN(12); {
+	case draw < 3:
+		return one
+	case draw < 6 && part != nil && part.Leader >= 0:
+		return []*host{s.hosts[part.Leader]}
+	case draw < 7:
+		if h := s.checker.controller(); h != nil {
+			return []*host{h}
+		}
+	case draw < 9 && part != nil && part.Leader >= 0:
+		return n.others(part.Replicas, part.Leader)
+	case draw < 11:
+		some := slices.Clone(brokers)
+		rng.Shuffle(len(some), func(i, j int) { some[i], some[j] = some[j], some[i] })
+		return some[:1+rng.IntN(max(1, len(some)-1))]
+	case draw == 11 && (k == timeline.Kill || k == PowerLoss):
+		return brokers
+	}
+	return one
+}
+
+// others are the hosts of replicas without one of them.
+func (n *nemesis) others(replicas []int32, without int32) (all []*host) {
+	for _, id := range replicas {
+		if id != without {
+			all = append(all, n.sim.hosts[id])
+		}
+	}
+	return all
+}
+
+// may keeps the swarm within what is promised: two faults of one process do not meet, a disk is lost
+// only where min ISR says that others have what is acknowledged, and none before the last one is full
+// again. A voter never loses its disk: it would forget its votes.
+func (n *nemesis) may(k timeline.Kind, h *host) bool {
+	switch {
+	case effects[k].process && n.busy[h.slot]:
+		return false
+	case k == DiskLoss:
+		return !h.controller && n.sim.terrain.cluster.MinISR >= 2 && n.sim.checker.whole()
+	}
+	return true
+}
