@@ -94,6 +94,8 @@ func (a *controllerActor) Step(now time.Time, message any, fx *actor.Effects) {
 		if m.Err != nil {
 			a.perform(now, a.quorum.Unreachable(m.Token.(sentTo).voter), fx)
 		}
+	case Committed:
+		m.Done(a.image)
 	case actor.Drained:
 	default:
 		panic(fmt.Sprintf("node: controller got %T", message))

@@ -1,6 +1,10 @@
 package node
 
-import "github.com/logproof/logproof/broker/partition"
+import (
+	"github.com/logproof/logproof/broker/log"
+	"github.com/logproof/logproof/broker/metadata"
+	"github.com/logproof/logproof/broker/partition"
+)
 
 // Replica is where one replica stands, for metrics and for those who look from inside.
 type Replica struct {
@@ -17,6 +21,10 @@ type Replica struct {
 	ISR, MaximalISR []int32
 	// Replicas and MinISR are how many replicas there are, and how many must be in sync.
 	Replicas, MinISR int
+	// EpochStart is where the log ended when this leader began.
+	EpochStart int64
+	// Log may be read within the step, by those who look from inside.
+	Log *log.Log
 }
 
 // Role of a replica.
@@ -32,17 +40,21 @@ const (
 // Report asks a shard for its replicas; they are given to Done within the step, by topic and partition.
 type Report struct{ Done func([]Replica) }
 
+// Committed asks the controller for the image of what it knows to be committed; it is given to Done within
+// the step.
+type Committed struct{ Done func(*metadata.Image) }
+
 func (s *shard) report(m Report) {
 	all := make([]Replica, 0, len(s.replicas))
 	for _, r := range s.ordered() {
 		one := Replica{
 			Topic: r.topic, Partition: r.id.Partition, LogStart: r.log.StartOffset(), LogEnd: r.log.EndOffset(),
-			Synced: r.log.SyncedOffset(), Bytes: r.log.Size(), HighWatermark: r.stand().HighWatermark, LeaderEpoch: -1,
+			Synced: r.log.SyncedOffset(), Bytes: r.log.Size(), HighWatermark: r.stand().HighWatermark, LeaderEpoch: -1, Log: r.log,
 		}
 		switch {
 		case r.leader != nil:
 			one.Role, one.LeaderEpoch, one.PartitionEpoch = Leading, r.leader.Epoch, r.leader.PartitionEpoch()
-			one.ISR, one.MaximalISR = r.leader.ISR(), r.leader.MaximalISR()
+			one.ISR, one.MaximalISR, one.EpochStart = r.leader.ISR(), r.leader.MaximalISR(), r.leader.EpochStart()
 			one.Replicas, one.MinISR = r.leader.Replicas()
 		case r.follower != nil:
 			one.Role, one.LeaderEpoch = Following, r.follower.Epoch

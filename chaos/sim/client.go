@@ -13,6 +13,7 @@ import (
 // Kafka's error codes that a client acts on. All others mean: ask again who leads, and try again.
 const (
 	codeOffsetOutOfRange           = 1
+	codeNotLeader                  = 6
 	codeTimedOut                   = 7
 	codeNotEnoughReplicas          = 19
 	codeNotEnoughAfterAppend       = 20

@@ -36,10 +36,7 @@ func (c Cluster) validate() error {
 // drawCluster draws the number of replicas, and around it a cluster. Every third is of another kind
 // than three controllers and three brokers.
 func drawCluster(rng *rand.Rand) Cluster {
-	c := Cluster{Brokers: 1, Replication: 1, MinISR: 1}
-	if _, ready := rng.Uint64(), false; !ready {
-		return c // the node does not replicate yet
-	}
+	c := Cluster{Brokers: 3, Controllers: 3, Replication: 3, MinISR: 2}
 	kind, minISR := rng.IntN(12), rng.IntN(5)
 	switch kind {
 	case 0, 1:

@@ -6,7 +6,7 @@ import (
 
 	"github.com/logproof/logproof/broker/batch"
 	"github.com/logproof/logproof/broker/metadata"
-	machine "github.com/logproof/logproof/broker/partition"
+	"github.com/logproof/logproof/broker/node"
 )
 
 // partition of the topic as the newest image has it; nil if there is none.
@@ -41,6 +41,10 @@ func (c *checker) missing() (text string) {
 
 // published is told of an image that a node has applied.
 func (c *checker) published(h *host, image *metadata.Image) {
+	if c.seen[h.slot] == image {
+		return
+	}
+	c.seen[h.slot] = image
 	sum, known := c.sums[image.Offset]
 	if now := sumOfImage(image); !known {
 		c.sums[image.Offset] = now
@@ -83,11 +87,11 @@ func (c *checker) changed(before *metadata.Image, index int) {
 }
 
 // maximal notes what a leader goes by, and compares it with what is committed.
-func (c *checker) maximal(h *host, index int32, l *machine.Leader) {
-	w := &c.replicas[h.slot][index]
-	w.partitionEpoch, w.maximal = l.PartitionEpoch(), append(w.maximal[:0], l.MaximalISR()...)
-	if p := c.partition(int(index)); p != nil && p.LeaderEpoch == w.epoch {
-		c.contained(h, index, w.partitionEpoch, w.maximal)
+func (c *checker) maximal(h *host, r *node.Replica) {
+	w := &c.replicas[h.slot][r.Partition]
+	w.partitionEpoch, w.maximal = r.PartitionEpoch, append(w.maximal[:0], r.MaximalISR...)
+	if p := c.partition(int(r.Partition)); p != nil && p.LeaderEpoch == w.epoch {
+		c.contained(h, r.Partition, w.partitionEpoch, w.maximal)
 	}
 }
 

@@ -197,6 +197,7 @@ func (h *host) call(b *box, call actor.Call) {
 	l.calls++
 	r := &request{correlation: correlation, body: call.Request, done: func(r *request, resp kmsg.Response) {
 		done := actor.CallDone{Token: call.Token}
+		h.sim.checker.told(h, r, resp)
 		if resp == nil {
 			done.Err = fmt.Errorf("%s to node %d: the connection has gone", wire.Name(call.Request.Key()), to.id)
 		} else {
@@ -210,7 +211,7 @@ func (h *host) call(b *box, call actor.Call) {
 		if err := body.ReadFrom(bytes); err != nil {
 			h.sim.checker.violated("calls", "node %d sends %s that cannot be read: %v", h.id, wire.Name(body.Key()), err)
 		}
-		return &wire.Request{Key: body.Key(), Version: versions.Max, Correlation: correlation, ClientID: l.conn.name, Body: body}
+		return &wire.Request{Key: body.Key(), Version: versions.Max, Correlation: correlation, ClientID: h.String(), Body: body}
 	})
 }
 

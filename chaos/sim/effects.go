@@ -117,7 +117,6 @@ func (s *simulation) crash(h *host, inSync Mark, how string, cut func()) {
 	}
 	s.story.crashing(h, how)
 	cut()
-	s.checker.crashed(h)
 }
 
 func gone(f *firing) string {

@@ -19,6 +19,8 @@ type host struct {
 	fs       *mem.FS
 	// life numbers the processes from 1; the events of one end with it.
 	life uint64
+	// emptied is set once the machine has lost its disk.
+	emptied bool
 	// up is set while a process runs; powered while the machine answers for it.
 	up, powered bool
 	// paused processes keep their events in stalled.
@@ -87,17 +89,7 @@ func (h *host) start() error {
 		return fmt.Errorf("the node has %d actors, the simulator knows %d of them", len(actors), len(h.boxes))
 	}
 	h.begin()
-	h.deliver(api.Metadata, api.Subscribe{Session: observer})
 	return nil
-}
-
-// addresses of the lasting actors that a node may have.
-func (h *host) addresses() []actor.Address {
-	all := []actor.Address{api.Controller, api.Metadata}
-	for i := range h.sim.terrain.shards {
-		all = append(all, actor.Address{Role: actor.Shard, ID: int64(i)})
-	}
-	return all
 }
 
 // accept makes the session of a new connection.
@@ -114,21 +106,21 @@ func (h *host) accept(c *connection) {
 // all connections.
 func (h *host) kill() {
 	h.disconnect()
-	h.end()
+	h.end(written)
 }
 
 // cutPower ends the machine: what was not synced is lost, torn or kept as drawn, and nobody says so.
 func (h *host) cutPower() {
-	h.end()
+	h.end(synced)
 	h.powered = false
 	h.fs = h.fs.Crash(h.sim.rng.Uint64)
 }
 
 // loseDisk ends the machine; it comes back with an empty one.
 func (h *host) loseDisk() {
-	h.end()
+	h.end(nothing)
 	h.powered = false
-	h.fs = mem.New()
+	h.fs, h.emptied = mem.New(), true
 }
 
 // stop ends the process in order: the broker hands over what it leads, connections are closed, what is
@@ -142,12 +134,12 @@ func (h *host) stop(then func()) {
 		settle = func() {
 			switch {
 			case h.sim.now > limit:
-				h.end()
+				h.end(written)
 			case h.idle():
 				if err := h.node.Close(); err != nil {
 					h.sim.checker.violated("node", "node %d does not stop in order: %v", h.id, err)
 				}
-				h.end()
+				h.end(written)
 			default:
 				h.after(time.Millisecond, kindFault, settle)
 				return
@@ -188,8 +180,14 @@ func (h *host) disconnect() {
 	}
 }
 
-// end ends a life: no event of it happens any more.
-func (h *host) end() {
+// What the end of a process leaves of a replica for sure: all that was written, what was synced, or
+// nothing.
+func written(w *watched) int64 { return w.end }
+func synced(w *watched) int64  { return min(w.end, w.synced) }
+func nothing(*watched) int64   { return 0 }
+
+// end ends a life: no event of it happens any more. The checker is told what it leaves.
+func (h *host) end(leaves func(*watched) int64) {
 	for _, c := range h.conns {
 		if len(c.waiting) > 0 && !c.given {
 			h.sim.marks[RequestLost]++
@@ -200,8 +198,10 @@ func (h *host) end() {
 			l.conn.given = true
 		}
 	}
+	h.sim.checker.ending(h)
 	h.life++
 	h.up, h.paused, h.stalled, h.node, h.boxes, h.shards, h.conns, h.lines = false, false, nil, nil, nil, nil, nil, nil
+	h.sim.checker.ended(h, leaves)
 }
 
 // resume lets a paused process go on with what has come meanwhile, in its order.

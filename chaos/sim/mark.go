@@ -30,6 +30,19 @@ const (
 	NotEnoughReplicas
 	NotEnoughAfterAppend
 	FetchFenced
+	FollowerFenced
+	WatermarkByBehind
+	Truncated
+	ElectedFromELR
+	Leaderless
+	LastKnownElected
+	ISRShrunk
+	ShrinkInFlight
+	ControllerFailover
+	ImageInstalled
+	Refilled
+	Released
+	DuplicateByNewLeader
 	marks // their number
 )
 
@@ -57,6 +70,19 @@ var markNames = [marks]string{
 	PacketHeld:            "packet held by a cut link",
 	NotEnoughReplicas:     "produce refused: not enough replicas",
 	NotEnoughAfterAppend:  "produce refused after append: not enough replicas",
+	FollowerFenced:        "fetch of a follower refused: another leader epoch or life",
+	WatermarkByBehind:     "high watermark told to a follower that waited",
+	Truncated:             "log truncated where it diverges from the leader's",
+	ElectedFromELR:        "leader elected from the ELR",
+	Leaderless:            "partition without a leader",
+	LastKnownElected:      "last known leader elected",
+	ISRShrunk:             "ISR shrunk",
+	ShrinkInFlight:        "ISR shrunk while the leader's proposal was under way",
+	ControllerFailover:    "another controller while proposals were under way",
+	ImageInstalled:        "image of the metadata in place of its log",
+	Released:              "broker released by a controlled shutdown",
+	Refilled:              "replica refilled after its disk was lost",
+	DuplicateByNewLeader:  "duplicate answered by a leader that did not append it",
 	FetchFenced:           "fetch refused: another leader epoch",
 	ConnectionsOvertook:   "request of a given-up connection arrived late",
 }

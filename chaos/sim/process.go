@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/logproof/logproof/broker/actor"
@@ -15,24 +16,71 @@ import (
 // open makes the node of a new process over what is on the disk.
 func (h *host) open() (*node.Node, error) {
 	t := &h.sim.terrain
-	return node.Open(h.fs, node.Config{
-		Sessions: api.Config{
-			NodeID: h.id, Shards: t.shards, MaxBatch: 1 << 20, MaxFetch: 8 << 20, MaxWait: time.Minute,
-		},
+	var incarnation metadata.Incarnation
+	binary.LittleEndian.PutUint64(incarnation[:], h.sim.rng.Uint64()|1)
+	cfg := node.Config{
+		Sessions: api.Config{NodeID: h.id, Shards: t.shards, MaxBatch: 1 << 20, MaxFetch: 8 << 20, MaxWait: time.Minute},
 		Controller: controller.Config{
 			Seed: h.sim.rng.Uint64(), DefaultPartitions: 1, DefaultReplication: 1, MaxPartitions: 1000,
+			SessionTimeout: t.session, PreferredEvery: t.preferredEvery, LastKnownLeader: true,
 		},
-		ClusterID: "simulated", Brokers: []metadata.Broker{{ID: h.id, Host: hostName(h.id), Port: clientPort}},
-		Log:   log.Config{SegmentBytes: t.segmentBytes, IndexIntervalBytes: 512, Bugs: h.sim.cfg.Bugs},
-		Flush: partition.FlushCommit, FlushInterval: time.Second, Bugs: h.sim.cfg.Bugs,
-	})
+		ClusterID: "simulated", Roles: node.Roles{Controller: h.controller, Broker: h.broker},
+		Endpoints:   node.Endpoints{Host: hostName(h.id), Port: clientPort, PeerHost: hostName(h.id), PeerPort: peerPort},
+		Incarnation: incarnation,
+		Timing: node.Timing{
+			QuorumTick: t.tick, Heartbeat: t.session / 5, ReplicaLagMax: t.replicaLag,
+			FetchWait: t.replicaWait, CallTimeout: t.callTimeout, BackOff: backOffLow,
+		},
+		SnapshotEvery: t.snapshotEvery,
+		Log:           log.Config{SegmentBytes: t.segmentBytes, IndexIntervalBytes: 512, Bugs: h.sim.cfg.Bugs},
+		Flush:         partition.FlushCommit, FlushInterval: time.Second, Bugs: h.sim.cfg.Bugs,
+	}
+	for _, other := range h.sim.hosts {
+		if other.controller {
+			cfg.Voters = append(cfg.Voters, node.Voter{ID: other.id, Host: hostName(other.id), Port: peerPort})
+		}
+	}
+	return node.Open(h.fs, cfg)
+}
+
+// addresses of the lasting actors that a node may have.
+func (h *host) addresses() []actor.Address {
+	all := []actor.Address{api.Controller, api.Metadata, api.Uplink}
+	for i := range h.sim.terrain.shards {
+		all = append(all, actor.Address{Role: actor.Shard, ID: int64(i)})
+	}
+	return all
 }
 
 // begin delivers what starts the node.
-func (h *host) begin() { h.deliver(node.Begin()) }
+func (h *host) begin() {
+	for _, m := range h.node.Begin() {
+		h.deliver(m.To, m.Message)
+	}
+	h.deliver(api.Metadata, api.Subscribe{Session: observer})
+}
 
 // session makes the actor of a connection.
-func (h *host) session(c *connection) (actor.Address, actor.Actor) { return h.node.NewSession(c.id) }
+func (h *host) session(c *connection) (actor.Address, actor.Actor) {
+	return h.node.NewSession(c.id, c.listener)
+}
 
-// retire lets the broker hand over what it leads; then follows, also where it takes too long.
-func (h *host) retire(then func()) { then() }
+// retire lets the broker hand over what it leads; then follows once, also where it takes too long.
+func (h *host) retire(then func()) {
+	once := func() {
+		if then != nil {
+			todo := then
+			then = nil
+			todo()
+		}
+	}
+	if !h.broker {
+		once()
+		return
+	}
+	h.after(stopWithin/2, kindFault, once)
+	h.deliver(api.Uplink, node.Retire{Done: func() {
+		h.sim.marks[Released]++
+		h.after(time.Microsecond, kindFault, once)
+	}})
+}

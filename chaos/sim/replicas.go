@@ -78,16 +78,19 @@ const readAhead = 64 << 10
 // look compares the replicas of a shard with what they were before.
 func (c *checker) look(h *host, b *box) {
 	var none actor.Effects
-	b.actor.Step(startTime, node.Inspect{Each: func(r node.ReplicaState) { c.replica(h, r) }}, &none)
+	b.actor.Step(startTime, node.Report{Done: func(all []node.Replica) {
+		for i := range all {
+			if all[i].Topic == Topic {
+				c.replica(h, &all[i])
+			}
+		}
+	}}, &none)
 }
 
-func (c *checker) replica(h *host, r node.ReplicaState) {
+func (c *checker) replica(h *host, r *node.Replica) {
 	w, part := &c.replicas[h.slot][r.Partition], &c.parts[r.Partition]
-	now := pointers{r.Leader != nil, 0, r.LogStart, r.HighWatermark, r.LogEnd, r.Synced}
-	if now.leads {
-		now.epoch = r.Leader.Epoch
-	}
-	if w.life == h.life && w.pointers == now {
+	now := pointers{r.Role == node.Leading, r.LeaderEpoch, r.LogStart, r.HighWatermark, r.LogEnd, r.Synced}
+	if w.life == h.life && w.pointers == now && (!now.leads || w.partitionEpoch == r.PartitionEpoch && len(w.maximal) == len(r.MaximalISR)) {
 		return
 	}
 	c.sim.changed(uint64(r.Partition), uint64(now.logStart), uint64(now.highWatermark), uint64(now.end), uint64(now.synced), uint64(uint32(now.epoch)))
@@ -104,7 +107,7 @@ func (c *checker) replica(h *host, r node.ReplicaState) {
 		w.matched = 0
 	}
 	if now.leads && (!w.leads || w.epoch != now.epoch || w.life != h.life) {
-		w.epochStart = r.Leader.EpochStart()
+		w.epochStart = r.EpochStart
 		claims, other := claimed(part.leaders, claim{now.epoch, h, h.life})
 		if part.leaders = claims; other != nil {
 			c.violated("leader", "%s: %v leads in epoch %d, and so did %v", where, h, now.epoch, other.host)
@@ -121,7 +124,7 @@ func (c *checker) replica(h *host, r node.ReplicaState) {
 		c.held(int(r.Partition), h.String()+" has truncated its log")
 	}
 	if now.leads {
-		c.maximal(h, r.Partition, r.Leader)
+		c.maximal(h, r)
 	}
 }
 

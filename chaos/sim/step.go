@@ -101,13 +101,13 @@ func (h *host) sync(b *box, s actor.Sync) {
 		done.Err = s.Syncer.Run()
 	}
 	h.syncs++
-	h.sim.checker.syncing(h, b, s)
+	h.sim.story.syncing(h, b, s)
 	h.onDisk(func() {
 		if !early {
 			done.Err = s.Syncer.Run()
 		}
 		h.syncs--
-		h.sim.checker.ran(h, b, s)
+		h.sim.story.synced(s)
 		h.deliver(b.address, done)
 	})
 }

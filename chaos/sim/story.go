@@ -82,7 +82,7 @@ func (t *story) sent(p *producer, l *lane, b *sending, r *request) {
 }
 
 // looked is told of the watermarks of a partition before and after a step of its shard.
-func (t *story) looked(h *host, before *watched, now node.Replica) {
+func (t *story) looked(h *host, before *watched, now *node.Replica) {
 	if !t.on(recordSent, recordAppended) || now.Partition != 0 || before.life != h.life {
 		return
 	}
@@ -158,9 +158,9 @@ func (t *story) crashing(h *host, how string) {
 	}
 	t.chapter = crashed
 	t.line(h.String(), "what was written stays if only the process goes; what was not synced may go with the power", "%s, %d syncs under way", how, h.syncs)
-	for i := range t.sim.checker.parts[h.slot] {
-		w := &t.sim.checker.parts[h.slot][i]
-		t.line(h.String(), "what lies between is not promised to anybody yet", "%s: log end %d, high watermark %d, acknowledged up to %d", place(i), w.end, w.highWatermark, t.sim.checker.acked[i])
+	for i := range t.sim.checker.parts {
+		w := &t.sim.checker.replicas[h.slot][i]
+		t.line(h.String(), "what lies between is not promised to anybody yet", "%s: log end %d, high watermark %d, acknowledged up to %d", place(i), w.end, w.highWatermark, t.sim.checker.parts[i].acked)
 	}
 }
 
@@ -192,3 +192,6 @@ func (t *story) duplicate(h *host, index int32, offset int64) {
 			"recognises a batch of %s that was appended at offset %d before the crash", place(int(index)), offset)
 	}
 }
+
+// happened is told of every event of a node.
+func (t *story) happened(*host, nodeevent.Event) {}

@@ -24,6 +24,10 @@ type terrain struct {
 	// replicaLag is how long a follower may be behind, replicaWait how long its fetches wait.
 	replicaLag, replicaWait time.Duration
 	callTimeout, tick       time.Duration
+	// preferredEvery is how often leaderships are given back, snapshotEvery how many metadata records
+	// lie between two snapshots.
+	preferredEvery time.Duration
+	snapshotEvery  int64
 }
 
 // terrainOf is the generator of what a seed draws once.
@@ -47,6 +51,7 @@ func drawTerrain(rng *rand.Rand, cfg Config) terrain {
 		replicaWait:    between(rng, 50*time.Millisecond, 500*time.Millisecond),
 		callTimeout:    between(rng, 200*time.Millisecond, time.Second),
 		tick:           between(rng, 20*time.Millisecond, 100*time.Millisecond),
+		preferredEvery: between(rng, 2*time.Second, 30*time.Second), snapshotEvery: 10 + rng.Int64N(300),
 	}
 	if cfg.Load != (Load{}) {
 		t.load = cfg.Load

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/logproof/logproof/broker/node"
 )
 
 func newWorld() *simulation { return newSimulation(Config{Seed: 1}.withDefaults(), nil) }
@@ -69,15 +67,15 @@ func TestACutLinkHealsWithTheLastFault(t *testing.T) {
 
 // Each invariant of the watermarks fails where it should, and only there.
 func TestWatermarkInvariants(t *testing.T) {
-	was := watched{life: 1, logStart: 2, highWatermark: 10, end: 20}
-	for want, now := range map[string]node.Watermarks{
-		"":                                   {LogStart: 2, HighWatermark: 15, LogEnd: 25},
-		"the high watermark went back":       {LogStart: 2, HighWatermark: 9, LogEnd: 20},
-		"the log end went back from 20 to 1": {LogStart: 2, HighWatermark: 10, LogEnd: 19},
+	for want, now := range map[string]pointers{
+		"":                                   {logStart: 2, highWatermark: 15, end: 25},
+		"the high watermark went back":       {logStart: 2, highWatermark: 9, end: 20},
+		"the log start went back":            {logStart: 1, highWatermark: 10, end: 20},
+		"the log end went back from 20 to 1": {logStart: 2, highWatermark: 10, end: 19},
 	} {
 		s := newWorld()
-		w := was
-		s.checker.compare(&w, now, false)
+		s.checker.replicas[0][0].pointers = pointers{logStart: 2, highWatermark: 10, end: 20}
+		s.checker.compare(s.hosts[0], 0, now)
 		var text string
 		for _, v := range s.checker.violations {
 			text += v.Text
