@@ -12,6 +12,7 @@ import (
 	"github.com/logproof/logproof/broker/log"
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/partition"
+	"github.com/logproof/logproof/broker/quorum"
 )
 
 // Config of a node.
@@ -28,7 +29,8 @@ type Config struct {
 	// Incarnation is drawn by the owner for each process (KIP-631); it is not zero for a broker.
 	Incarnation metadata.Incarnation
 	Timing      Timing
-	// SnapshotEvery so many metadata records a controller makes a snapshot; 0 is quorum's default.
+	// SnapshotEvery so many metadata records a controller makes a snapshot, and keeps a tenth as many
+	// entries before it; 0 is quorum's default.
 	SnapshotEvery int64
 	Log           log.Config
 	Flush         partition.Flush
@@ -108,6 +110,9 @@ func (c Config) complete() (Config, error) {
 		c.Timing.FetchWait = min(DefaultFetchWait, session/6)
 	}
 	c.Timing = c.Timing.complete()
+	if c.SnapshotEvery == 0 {
+		c.SnapshotEvery = quorum.DefaultSnapshotEvery
+	}
 	c.Controller.Bugs = controller.Bugs{
 		Unclean: c.Bugs.Has(bug.Unclean), LastReplica: c.Bugs.Has(bug.LastReplica),
 		RebornReplica: c.Bugs.Has(bug.RebornReplica), IsrABA: c.Bugs.Has(bug.IsrABA),

@@ -61,7 +61,7 @@ func openController(fs env.FS, cfg Config) (*controllerActor, error) {
 	logCfg.Bugs = nil // planted bugs are in the data, not in the cluster's knowledge of itself
 	q, err := quorum.Open(fs, metadata.LogDir, quorum.Config{
 		ID: cfg.Sessions.NodeID, Voters: cfg.voterIDs(), Log: logCfg,
-		UnsafeVoteUnsynced: cfg.Bugs.Has(bug.VoteUnsynced), KeepEntries: quorum.DefaultSnapshotEvery / 10,
+		UnsafeVoteUnsynced: cfg.Bugs.Has(bug.VoteUnsynced), KeepEntries: int(cfg.SnapshotEvery / 10),
 		SnapshotEvery: cfg.SnapshotEvery,
 	})
 	if err != nil {

@@ -82,6 +82,9 @@ func newChecker(s *simulation) checker {
 }
 
 func (c *checker) violated(invariant, format string, args ...any) {
+	if c.sim.cfg.Events != nil {
+		c.sim.tell("checker", "violation", fmt.Sprintf(format, args...))
+	}
 	if len(c.violations) < violationsMax {
 		c.violations = append(c.violations, Violation{c.sim.now, invariant, fmt.Sprintf(format, args...)})
 	}
@@ -104,6 +107,7 @@ func (c *checker) after(h *host, b *box, messages []any, fx *actor.Effects) {
 	for _, e := range fx.Events {
 		c.happened(h, e)
 		c.sim.story.happened(h, e)
+		c.sim.tell(h.String(), e.Name(), e.String())
 	}
 	switch b.address.Role {
 	case actor.Controller:

@@ -128,13 +128,14 @@ func (c *checker) held(index int, why string) {
 	c.violated("durability", "%s: acknowledged up to offset %d; after %s no disk of ISR %v, ELR %v has that", place(index), part.acked-1, why, p.ISR, p.ELR)
 }
 
-// has reports whether the disk of a host has the committed batches below an offset.
+// has reports whether the disk of a host has the committed batches below an offset. What a process left
+// counts until the next one has opened it.
 func (c *checker) has(h *host, index int, end int64) bool {
 	w := &c.replicas[h.slot][index]
-	if h.node != nil && w.log != nil {
+	if w.log != nil {
 		c.follow(w, index, min(end, w.end))
 	}
-	return w.end >= end && (h.node == nil || w.matched >= end)
+	return w.end >= end && (w.log == nil || w.matched >= end)
 }
 
 // follow compares a replica with the chain as far as that goes.

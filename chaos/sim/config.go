@@ -37,6 +37,9 @@ type Config struct {
 	Cluster Cluster
 	// Story is told of one record and one crash as they happen; nil for nobody. It changes nothing.
 	Story func(Line)
+	// Events is told of everything that nodes say of themselves and of every fault; nil for nobody. It
+	// changes nothing.
+	Events func(Line)
 }
 
 // Load is what clients do. All producers write to all partitions in turn.

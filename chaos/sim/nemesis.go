@@ -201,6 +201,7 @@ func (n *nemesis) await(f *firing, stage history.Stage, proof func(*firing) stri
 // stage records one stage of a fault.
 func (n *nemesis) stage(f *firing, stage history.Stage, invoke time.Duration, outcome history.Outcome, detail string) {
 	n.sim.changed(uint64(f.index), uint64(stage), uint64(outcome))
+	n.sim.tell("nemesis", stage.String(), fmt.Sprintf("%s %s: %s", f.kind, f.target(), detail))
 	n.sim.operation(history.Operation{
 		Process: "nemesis", Kind: history.Fault, Outcome: outcome, Invoke: history.Time(invoke),
 		Fault: &history.FaultStage{Index: f.index, Fault: string(f.kind), Target: f.target(), Stage: stage, Detail: detail},

@@ -155,6 +155,13 @@ func (s *simulation) changed(numbers ...uint64) {
 	}
 }
 
+// tell tells who listens to events.
+func (s *simulation) tell(who, name, text string) {
+	if s.cfg.Events != nil {
+		s.cfg.Events(Line{At: s.now, Who: who, Text: name + ": " + text})
+	}
+}
+
 // operation records what a client was told.
 func (s *simulation) operation(op history.Operation) {
 	op.Return = max(history.Time(s.now), 1) // 0 would be stamped by the recorder's own clock

@@ -27,6 +27,8 @@ type simFlags struct {
 	bugs  string
 	span  time.Duration
 	trace bool
+	// events tells everything that nodes say of themselves.
+	events bool
 	// scenario by name or file; "" for none.
 	scenario string
 }
@@ -60,7 +62,10 @@ The trace hash at the end covers every event: two runs with equal hashes were th
 	flags.StringVar(&f.bugs, "bug", "", "`names` of bugs to plant in the broker, comma-separated: "+bugNames())
 	flags.DurationVar(&f.span, "for", time.Minute, "simulated `time` of load and faults")
 	flags.BoolVar(&f.trace, "trace", false, "tell the story of one record and of one crash")
+	flags.BoolVar(&f.events, "events", false, "tell every event of every node, and every fault")
 	cmd.MarkFlagsMutuallyExclusive("seed", "seeds")
+	cmd.MarkFlagsMutuallyExclusive("events", "seeds")
+	cmd.MarkFlagsMutuallyExclusive("events", "trace")
 	cmd.MarkFlagsMutuallyExclusive("trace", "seeds")
 	return cmd
 }
@@ -102,6 +107,9 @@ func runSim(ctx context.Context, f simFlags, stdout io.Writer) error {
 			return err
 		}
 		cfg.Bugs = bugs
+		if f.events {
+			cfg.Events = func(l sim.Line) { tell(stdout, l) }
+		}
 		if f.trace {
 			cfg.Story = func(l sim.Line) { tell(stdout, l) }
 		}
