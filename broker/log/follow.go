@@ -13,7 +13,9 @@ var ErrOutOfOrderOffset = errors.New("out of order offset")
 
 // AppendAsFollower appends whole batches exactly as a leader wrote them: they keep their offsets and
 // leader epochs, and begin at EndOffset. All of them are checked before the first is written: framing,
-// checksum, offsets without a gap, epochs that do not fall. What is wrong with the bytes is an error of
+// checksum, offsets without a gap, epochs that do not fall. An epoch that has begun at the end and left
+// no record here is forgotten where the leader has records of an older one: this log led, and nobody
+// followed. What is wrong with the bytes is an error of
 // package batch; ErrOutOfOrderOffset and ErrStaleEpoch say that the leader's log is not the
 // continuation of this one.
 //
@@ -28,6 +30,11 @@ func (l *Log) AppendAsFollower(batches []byte) (Appended, error) {
 		return Appended{}, fmt.Errorf("append to log %s as a follower: %w", l.dir, err)
 	}
 	base := l.EndOffset()
+	if len(batches) > 0 && firstOf(batches).LeaderEpoch() < l.LatestEpoch() {
+		if err := l.trimEpochs(base); err != nil {
+			return Appended{}, err
+		}
+	}
 	for len(batches) > 0 {
 		if err := l.prepare(firstOf(batches)); err != nil {
 			return Appended{}, err
@@ -45,7 +52,7 @@ func (l *Log) AppendAsFollower(batches []byte) (Appended, error) {
 func firstOf(batches []byte) batch.View { return batch.View(batches[:batch.View(batches).Length()]) }
 
 func (l *Log) checkFollowing(batches []byte) error {
-	next, epoch := l.EndOffset(), max(l.LatestEpoch(), 0)
+	next, epoch := l.EndOffset(), max(l.recordEpoch(), 0)
 	for len(batches) > 0 {
 		v, rest, err := batch.Next(batches)
 		switch {
@@ -63,6 +70,15 @@ func (l *Log) checkFollowing(batches []byte) error {
 		next, epoch, batches = v.LastOffset()+1, v.LeaderEpoch(), rest
 	}
 	return nil
+}
+
+// recordEpoch is the epoch of the last record, -1 if there is none.
+func (l *Log) recordEpoch() int32 {
+	starts := l.epochs.below(l.EndOffset())
+	if len(starts) == 0 {
+		return UndefinedEpoch
+	}
+	return starts[len(starts)-1].epoch
 }
 
 // run gives how many bytes of batches go into the active segment in one write: the first batch, and

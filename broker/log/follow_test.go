@@ -145,6 +145,29 @@ func TestAppendAsFollower(t *testing.T) {
 	check(again)
 }
 
+// A log that led for a term without a record, and that nobody followed, takes the older records that
+// the next leader has: it forgets the epoch.
+func TestAnEpochWithoutRecordsGivesWay(t *testing.T) {
+	files := mem.New()
+	l, _ := mustOpen(t, files, small)
+	appendIn(t, l, 3, 2)
+	if err := l.BeginEpoch(5); err != nil {
+		t.Fatal(err)
+	}
+	older := slices.Clone(made(-1, 0, 1, 0, 10))
+	older.Assign(2, 4)
+	if _, err := l.AppendAsFollower(older); err != nil {
+		t.Fatal(err)
+	}
+	if epoch, end := l.EndOffsetForEpoch(4); l.LatestEpoch() != 4 || epoch != 4 || end != 3 {
+		t.Errorf("latest epoch %d, epoch 4 is %d and ends at %d; want 4, 4, 3", l.LatestEpoch(), epoch, end)
+	}
+	syncLog(t, l)
+	if again, _ := mustOpen(t, files.Crash(nil), small); again.LatestEpoch() != 4 || again.EndOffset() != 3 {
+		t.Errorf("after a crash: latest epoch %d, end %d; want 4, 3", again.LatestEpoch(), again.EndOffset())
+	}
+}
+
 // What does not continue the log is refused as a whole.
 func TestFollowerRefuses(t *testing.T) {
 	next := func(offset int64, epoch int32, count int) batch.View {
