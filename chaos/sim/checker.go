@@ -26,11 +26,13 @@ const violationsMax = 20
 
 // checker looks at the nodes after every event.
 //
-//	leader       one broker, in one life, leads a partition in a leader epoch
+//	leader       one broker, in one life, leads a partition in a leader epoch, until it knows of another
 //	match        below each replica's high watermark all logs of a partition are the same, batch by batch
 //	watermarks   log start <= high watermark <= log end; the first two do not go back in a life of the
 //	             node, the log end only by truncation; a leader's high watermark is synced
 //	isr          the committed ISR is within the maximal ISR of the leader
+//	committed    who is in ISR or ELR has all that is committed
+//	join         a follower joins the ISR of its own term, and is not known to be fenced or to stop
 //	ack          nothing is acknowledged above the leader's high watermark
 //	durability   what was acknowledged is on the disk of a replica that may lead
 //	quorum       one leader for each term; equal offsets of the metadata log are equal images
@@ -48,8 +50,9 @@ type checker struct {
 	asked map[askedOf]asked
 	// image is the newest that any node has published, sums the hashes of all, by their offset.
 	image *metadata.Image
-	seen  []*metadata.Image // by node: its last
-	sums  map[int64]uint64
+	// seen by node is what it has published last, told what its broker goes by in this life.
+	seen, told []*metadata.Image
+	sums       map[int64]uint64
 	// terms of the metadata quorum and who leads in them; active is the node that became the
 	// controller last, in activeTerm.
 	terms      []claim
@@ -74,7 +77,7 @@ type asked struct {
 
 func newChecker(s *simulation) checker {
 	c := checker{sim: s, asked: map[askedOf]asked{}, parts: make([]agreed, s.terrain.load.Partitions), sums: map[int64]uint64{}}
-	c.seen = make([]*metadata.Image, len(s.hosts))
+	c.seen, c.told = make([]*metadata.Image, len(s.hosts)), make([]*metadata.Image, len(s.hosts))
 	for range s.hosts {
 		c.replicas = append(c.replicas, make([]watched, s.terrain.load.Partitions))
 	}

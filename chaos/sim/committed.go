@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/logproof/logproof/broker/batch"
 	"github.com/logproof/logproof/broker/metadata"
@@ -25,18 +26,24 @@ func (c *checker) partition(index int) *metadata.Partition {
 func (c *checker) whole() bool { return c.missing() == "" }
 
 // missing names what keeps the cluster from being whole; "" if nothing.
-func (c *checker) missing() (text string) {
+func (c *checker) missing() string {
+	var all []string
 	for i := range c.parts {
 		switch p := c.partition(i); {
 		case p == nil:
-			text += fmt.Sprintf("; %s does not exist", place(i))
+			all = append(all, fmt.Sprintf("%s does not exist", place(i)))
 		case p.Leader < 0:
-			text += fmt.Sprintf("; %s has no leader: ISR %v, ELR %v, last known %v", place(i), p.ISR, p.ELR, p.LastKnownELR)
+			all = append(all, fmt.Sprintf("%s has no leader: ISR %v, ELR %v, last known %v", place(i), p.ISR, p.ELR, p.LastKnownELR))
 		case len(p.ISR) < len(p.Replicas):
-			text += fmt.Sprintf("; %s is led by broker %d, ISR %v of %v", place(i), p.Leader, p.ISR, p.Replicas)
+			all = append(all, fmt.Sprintf("%s is led by broker %d, ISR %v of %v", place(i), p.Leader, p.ISR, p.Replicas))
 		}
 	}
-	return text
+	for id := range c.sim.terrain.cluster.Brokers {
+		if c.image == nil || !c.image.Broker(int32(id)).Active() {
+			all = append(all, fmt.Sprintf("broker %d is not in service", id))
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 // published is told of an image that a node has applied.
@@ -74,8 +81,16 @@ func (c *checker) changed(before *metadata.Image, index int) {
 				return
 			}
 			c.reached(&topic.Partitions[index], now)
+			c.joined(index, &topic.Partitions[index], now)
 		}
 	}
+	for _, id := range now.Replicas {
+		w := &c.replicas[c.sim.hosts[id].slot][index]
+		in := slices.Contains(now.ISR, id)
+		w.lost = w.lost && (in || slices.Contains(now.ELR, id))
+		w.refilling = w.refilling && (!in || w.lost)
+	}
+	c.complete(index, "the change of ISR and ELR")
 	c.held(index, "the change of ISR and ELR")
 	if now.Leader < 0 || c.sim.hosts[now.Leader].node == nil {
 		return
@@ -89,6 +104,7 @@ func (c *checker) changed(before *metadata.Image, index int) {
 // maximal notes what a leader goes by, and compares it with what is committed.
 func (c *checker) maximal(h *host, r *node.Replica) {
 	w := &c.replicas[h.slot][r.Partition]
+	c.proposed(h, r)
 	w.partitionEpoch, w.maximal = r.PartitionEpoch, append(w.maximal[:0], r.MaximalISR...)
 	if p := c.partition(int(r.Partition)); p != nil && p.LeaderEpoch == w.epoch {
 		c.contained(h, r.Partition, w.partitionEpoch, w.maximal)
@@ -108,6 +124,78 @@ func (c *checker) contained(h *host, index, partitionEpoch int32, maximal []int3
 			return
 		}
 	}
+}
+
+// joined checks who has come into the ISR within a term: a follower of that term.
+func (c *checker) joined(index int, before, now *metadata.Partition) {
+	if now.LeaderEpoch != before.LeaderEpoch {
+		return
+	}
+	for _, id := range now.ISR {
+		if w := &c.replicas[c.sim.hosts[id].slot][index]; !slices.Contains(before.ISR, id) && w.epoch < now.LeaderEpoch {
+			c.violated("join", "%s: broker %d has joined the ISR in epoch %d, it follows in epoch %d only", place(index), id, now.LeaderEpoch, w.epoch)
+		}
+	}
+}
+
+// proposed checks whom a leader wants in its ISR: nobody of whom its own node knows that the controller
+// would not elect them. Its shard may know more than the node, so what is committed must say so too.
+func (c *checker) proposed(h *host, r *node.Replica) {
+	w, image := &c.replicas[h.slot][r.Partition], c.told[h.slot]
+	for _, id := range r.MaximalISR {
+		if slices.Contains(w.maximal, id) || slices.Contains(r.ISR, id) || image == nil {
+			continue
+		}
+		if b := image.Broker(id); b != nil && !b.Active() && !c.image.Broker(id).Active() {
+			c.violated("join", "%s: the leader %v proposes broker %d for the ISR, and knows that it is fenced or about to stop", place(int(r.Partition)), h, id)
+		}
+	}
+}
+
+// obeyed is told of an image that a broker goes by: it leads no partition in a term that is over.
+func (c *checker) obeyed(h *host, image *metadata.Image) {
+	c.told[h.slot] = image
+	topic := image.Topic(Topic)
+	if topic == nil {
+		return
+	}
+	for i := range min(len(c.parts), len(topic.Partitions)) {
+		w, p := &c.replicas[h.slot][i], &topic.Partitions[i]
+		if w.life == h.life && w.leads && w.epoch < p.LeaderEpoch {
+			c.violated("leader", "%s: %v goes on leading in epoch %d, it knows of epoch %d", place(i), h, w.epoch, p.LeaderEpoch)
+		}
+	}
+}
+
+// complete checks that everybody in ISR and ELR has all that is committed, but for those whose disk was
+// lost: they are in there until the controller hears of it.
+func (c *checker) complete(index int, why string) {
+	p, part := c.partition(index), &c.parts[index]
+	if p == nil || len(part.chain) == 0 {
+		return
+	}
+	end := part.chain[len(part.chain)-1].end
+	for k, list := range [][]int32{p.ISR, p.ELR} {
+		for _, id := range list {
+			h := c.sim.hosts[id]
+			if w := &c.replicas[h.slot][index]; w.life != 0 && !w.lost && !c.has(h, index, end) {
+				c.violated("committed", "%s: %v is in the %s and has offsets up to %d, committed is up to %d after %s",
+					place(index), h, [...]string{"ISR", "ELR"}[k], min(w.end, max(w.matched, 0))-1, end-1, why)
+			}
+		}
+	}
+}
+
+// refilling reports whether a replica whose disk was lost is not in its ISR again.
+func (c *checker) refilling() bool {
+	for _, replicas := range c.replicas {
+		for i := range replicas {
+			if replicas[i].refilling {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // held checks that a replica which may lead has all that was acknowledged; why is what has changed.
@@ -164,10 +252,15 @@ func (c *checker) ending(h *host) {
 
 // ended is told what a process has left for sure: that is all that counts until its node runs again.
 func (c *checker) ended(h *host, leaves func(*watched) int64) {
+	c.told[h.slot] = nil
 	for i := range c.parts {
 		w := &c.replicas[h.slot][i]
 		w.log = nil
-		if left := leaves(w); left < w.end {
+		left := leaves(w)
+		if h.emptied && left == 0 && w.life != 0 {
+			w.lost, w.refilling = true, true
+		}
+		if left < w.end {
 			c.sim.marks[UnsyncedLost]++
 			w.end, w.synced, w.matched = left, min(w.synced, left), min(w.matched, left)
 			w.highWatermark = min(w.highWatermark, left)

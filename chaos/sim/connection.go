@@ -197,7 +197,7 @@ func (h *host) call(b *box, call actor.Call) {
 	l.calls++
 	r := &request{correlation: correlation, body: call.Request, done: func(r *request, resp kmsg.Response) {
 		done := actor.CallDone{Token: call.Token}
-		h.sim.checker.told(h, r, resp)
+		h.sim.checker.answered(h, r, resp)
 		if resp == nil {
 			done.Err = fmt.Errorf("%s to node %d: the connection has gone", wire.Name(call.Request.Key()), to.id)
 		} else {

@@ -74,9 +74,6 @@ func (c *checker) reached(before, now *metadata.Partition) {
 	if now.LeaderEpoch > before.LeaderEpoch && now.Leader < 0 {
 		c.sim.marks[Leaderless]++
 	}
-	if now.Recovering {
-		c.sim.marks[LastKnownElected]++
-	}
 	if len(now.ISR) < len(before.ISR) && now.Leader == before.Leader && now.Leader >= 0 {
 		c.sim.marks[ISRShrunk]++
 		if h := c.sim.hosts[now.Leader]; h.altering() {
@@ -92,8 +89,8 @@ func (c *checker) reached(before, now *metadata.Partition) {
 	}
 }
 
-// told is told of every answer to a node's request; nil if there is none.
-func (c *checker) told(h *host, r *request, resp kmsg.Response) {
+// answered is told of every answer to a node's request; nil if there is none.
+func (c *checker) answered(h *host, r *request, resp kmsg.Response) {
 	switch resp := resp.(type) {
 	case *wire.MetadataTailResponse:
 		if len(resp.Image) > 0 {

@@ -118,9 +118,10 @@ func (h *host) cutPower() {
 
 // loseDisk ends the machine; it comes back with an empty one.
 func (h *host) loseDisk() {
+	h.emptied = true
 	h.end(nothing)
 	h.powered = false
-	h.fs, h.emptied = mem.New(), true
+	h.fs = mem.New()
 }
 
 // stop ends the process in order: the broker hands over what it leads, connections are closed, what is

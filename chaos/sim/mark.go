@@ -35,7 +35,6 @@ const (
 	Truncated
 	ElectedFromELR
 	Leaderless
-	LastKnownElected
 	ISRShrunk
 	ShrinkInFlight
 	ControllerFailover
@@ -75,7 +74,6 @@ var markNames = [marks]string{
 	Truncated:             "log truncated where it diverges from the leader's",
 	ElectedFromELR:        "leader elected from the ELR",
 	Leaderless:            "partition without a leader",
-	LastKnownElected:      "last known leader elected",
 	ISRShrunk:             "ISR shrunk",
 	ShrinkInFlight:        "ISR shrunk while the leader's proposal was under way",
 	ControllerFailover:    "another controller while proposals were under way",

@@ -24,6 +24,9 @@ type watched struct {
 	// partitionEpoch and maximal ISR that it goes by, while it leads.
 	partitionEpoch int32
 	maximal        []int32
+	// lost is set from the loss of the disk until the replica is out of ISR and ELR, refilling until it
+	// is in the ISR again.
+	lost, refilling bool
 	// truncated is set by an event of the present step.
 	truncated bool
 	// log of this life; nil while the node is down.
@@ -152,6 +155,7 @@ func (c *checker) match(h *host, index int32) {
 	if w.matched >= w.highWatermark {
 		return
 	}
+	longer := false
 	c.walk(w, w.highWatermark, func(v batch.View) bool {
 		b := stretch{v.BaseOffset(), v.LastOffset() + 1, sumOf(v)}
 		if n := len(part.chain); n == 0 || part.chain[n-1].end <= b.base {
@@ -159,6 +163,7 @@ func (c *checker) match(h *host, index int32) {
 				c.violated("match", "%s on %v: nobody had offset %d when offsets from %d on were committed", place(int(index)), h, b.base-1, b.base)
 			}
 			part.chain = append(part.chain, b)
+			longer = true
 			return true
 		}
 		if known, ok := part.at(b.base); !ok || known != b {
@@ -167,7 +172,9 @@ func (c *checker) match(h *host, index int32) {
 		}
 		return true
 	})
-	w.matched = max(w.matched, w.highWatermark)
+	if w.matched = max(w.matched, w.highWatermark); longer {
+		c.complete(int(index), "moving the high watermark")
+	}
 }
 
 // at finds the batch of the chain that begins at an offset.

@@ -56,7 +56,7 @@ func Run(cfg Config, rec Recorder) (Result, error) {
 	}, nil
 }
 
-// play runs the phases: start, load under faults, heal, barriers, scan. It returns what is pending in
+// play runs the phases: start, load under faults, heal, converge, barriers, scan. It returns what is pending in
 // the first phase that does not come to its end.
 func (s *simulation) play() []string {
 	for _, h := range s.hosts {
@@ -78,6 +78,9 @@ func (s *simulation) play() []string {
 	}
 	if !s.within(func() bool { return s.settled == s.sent }) {
 		return s.unsettled()
+	}
+	if !s.within(s.checker.whole) {
+		return []string{s.checker.missing()}
 	}
 	return s.finish()
 }

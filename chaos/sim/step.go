@@ -17,6 +17,7 @@ func (h *host) deliver(to actor.Address, message any) {
 	if to == observer {
 		if news, ok := message.(api.NewImage); ok {
 			h.sim.checker.published(h, news.Image)
+			h.sim.checker.obeyed(h, news.Image)
 		}
 		return
 	}

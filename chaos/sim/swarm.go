@@ -145,7 +145,7 @@ func (n *nemesis) may(k timeline.Kind, h *host) bool {
 	case effects[k].process && n.busy[h.slot]:
 		return false
 	case k == DiskLoss:
-		return !h.controller && n.sim.terrain.cluster.MinISR >= 2 && n.sim.checker.whole()
+		return !h.controller && n.sim.terrain.cluster.MinISR >= 2 && !n.sim.checker.refilling()
 	}
 	return true
 }
