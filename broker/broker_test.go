@@ -224,11 +224,11 @@ func TestEvents(t *testing.T) {
 	for line := range strings.Lines(string(text)) {
 		_, rest, _ := strings.Cut(line, `"event":"`)
 		name, _, _ := strings.Cut(rest, `"`)
-		if kind, _, _ := strings.Cut(name, "-"); slices.Contains([]string{"node", "log", "topic"}, kind) || name == "broker-stopping" {
+		if kind, _, _ := strings.Cut(name, "-"); slices.Contains([]string{"node", "log", "topic"}, kind) {
 			names = append(names, name)
 		}
 	}
-	want := "node-started log-recovered topic-created broker-stopping node-stopped log-recovered node-started broker-stopping node-stopped"
+	want := "node-started log-recovered topic-created node-stopped log-recovered node-started node-stopped"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("events\n%s\nwant\n%s", got, want)
 	}

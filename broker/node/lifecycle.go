@@ -216,11 +216,22 @@ func (u *uplink) heard(now time.Time, resp kmsg.Response, fx *actor.Effects) {
 
 func (u *uplink) retire(now time.Time, m Retire, fx *actor.Effects) {
 	u.retiring = m.Done
-	if u.epoch < 0 {
-		u.release() // nobody relies on it
+	if u.epoch < 0 || !u.succeeded() {
+		u.release() // nobody relies on it, or could take over
 		return
 	}
 	u.beat(now, fx)
+}
+
+// succeeded says that another broker is there to take over what this one leads. Where all stop at once,
+// the last of them would wait for a decision that nobody is left to take.
+func (u *uplink) succeeded() bool {
+	for _, b := range u.image.Brokers {
+		if b.ID != u.cfg.Sessions.NodeID && b.Active() {
+			return true
+		}
+	}
+	return false
 }
 
 func (u *uplink) release() {
@@ -233,6 +244,10 @@ func (u *uplink) release() {
 // applied sends a heartbeat at once where somebody waits for what it says: this broker to be unfenced,
 // another one to be released.
 func (u *uplink) applied(now time.Time, fx *actor.Effects) {
+	if u.retiring != nil && !u.succeeded() {
+		u.release()
+		return
+	}
 	self := u.image.Broker(u.cfg.Sessions.NodeID)
 	waits := u.caughtUp() && self.Fenced
 	for _, b := range u.image.Brokers {
