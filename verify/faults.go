@@ -97,7 +97,7 @@ func (f *faults) during(from, to history.Time) string {
 			names = append(names, run.String())
 		}
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(names, "; ")
 }
 
 // calm is since when no fault has been in force, as far as was observed: 0 if none ever was,

@@ -30,7 +30,7 @@ type Outage struct {
 	To        history.Time `json:"to"`
 	// Open says that no success came after; To is then the return of the last failed operation.
 	Open bool `json:"open,omitempty"`
-	// Fault that overlaps it, "" if none: "kill node 0"; several are separated by commas.
+	// Fault that overlaps it, "" if none: "kill node 0"; several are separated by semicolons.
 	Fault string `json:"fault,omitempty"`
 }
 
