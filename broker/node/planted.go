@@ -29,15 +29,14 @@ func (p *planted) corrupt(v batch.View) {
 // hold is bug.FlipOrder: a batch is kept back and appended after the one that follows it. It
 // reports whether it took the batch.
 func (s *shard) hold(r *replica, m api.ProducePart, fx *actor.Effects) bool {
-	p := &r.planted
-	if held := p.held; held != nil {
-		p.held = nil
+	p, held := &r.planted, r.planted.held
+	p.held = nil
+	switch p.batches++; {
+	case held != nil:
 		s.append(r, m, fx)
 		s.append(r, *held, fx)
-		return true
-	}
-	if p.batches++; p.batches%plantedEvery == 0 {
+	case p.batches%plantedEvery == 0:
 		m.Batch, p.held = slices.Clone(m.Batch), &m
 	}
-	return p.held != nil
+	return held != nil || p.held != nil
 }
