@@ -1,8 +1,8 @@
 // Package chaos executes the fault timeline of a run: faults in turn or several at once, each proved in and out.
 //
-//	Gate (load held its floor) ─> Inject ─> Prove ─> hold ─> Heal ─> ProveHealed ─> next fault
-//	                                 │        │               │          │
-//	                                 └────────┴── Recorder ───┴──────────┘   operations of kind Fault
+//	Gate (all is whole, load held its floor) ─> Inject ─> Prove ─> hold ─> Heal ─> ProveHealed ─> next fault
+//	                                              │        │               │          │
+//	                                              └────────┴── Recorder ───┴──────────┘   operations of kind Fault
 //
 // The Nemesis is the only part that acts. What it may do is data (timeline), how it is done and
 // proved stands in fault, on what in cluster; the ledger remembers it for a harness that dies.
