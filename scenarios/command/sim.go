@@ -12,6 +12,7 @@ import (
 	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/broker/partition"
 	"github.com/logproof/logproof/chaos/sim"
+	"github.com/logproof/logproof/scenarios/plan"
 	"github.com/logproof/logproof/verify"
 	"github.com/logproof/logproof/verify/history"
 	"github.com/spf13/cobra"
@@ -136,8 +137,13 @@ func simConfig(seed int64, f simFlags) (sim.Config, error) {
 	if err != nil {
 		return cfg, err
 	}
-	if len(p.Topics) != 1 || len(p.Nodes) != 1 || p.Nodes[0].Flush != string(partition.FlushCommit) || !p.Load.Idempotent || p.Load.Acks != "all" {
-		return cfg, usage("the simulator runs one node with flush commit, and idempotent producers with acks all on one topic: %s asks for something else", p.Scenario)
+	if len(p.Topics) != 1 || p.Nodes[0].Flush != string(partition.FlushCommit) || !p.Load.Idempotent || p.Load.Acks != "all" {
+		return cfg, usage("the simulator runs nodes with flush commit, and idempotent producers with acks all on one topic: %s asks for something else", p.Scenario)
+	}
+	brokers := p.IDs(plan.Broker)
+	cfg.Cluster = sim.Cluster{
+		Brokers: len(brokers), Controllers: len(p.Nodes) - len(brokers),
+		Replication: int(p.Topics[0].ReplicationFactor), MinISR: int(p.Topics[0].MinISR),
 	}
 	rate := p.Rate()
 	rate.Per *= time.Duration(p.Load.Producers)

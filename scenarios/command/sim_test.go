@@ -87,3 +87,12 @@ func TestSimRefusesBadInput(t *testing.T) {
 		}
 	}
 }
+
+// The scenario that catches a bug on real processes catches it in the simulator, with the same cluster, load and
+// faults; without the bug it passes in both.
+func TestSimRunsTheScenarioOfACluster(t *testing.T) {
+	want(t, ExitPass, "seed 3: pass", "sim", "demo", "--seed", "3")
+	want(t, ExitPass, "verdict: pass", "sim", "bug-ack-early", "--seed", "3")
+	want(t, ExitFail, "loss lost-write: orders/0", "sim", "bug-ack-early", "--seed", "3", "--bug", "ack-early")
+	want(t, ExitUsage, "asks for something else", "sim", "disk-loss") // it loads two topics
+}
