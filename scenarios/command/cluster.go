@@ -166,6 +166,9 @@ func clusterUp(ctx context.Context, f clusterFlags, dir string, stdout io.Writer
 		return environment(err)
 	}
 	defer server.Close()
+	if err := keepShape(dir, shape{f.brokers, f.controllers}); err != nil {
+		return err
+	}
 	book, err := clusterLedger(dir, progress)
 	if err != nil {
 		return environment(err)

@@ -78,6 +78,12 @@ func TestClusterOfSixNodes(t *testing.T) {
 	want(t, ExitPass, "goes on", "cluster", "resume", "1", "--dir", dir)
 	want(t, ExitUsage, "there is no node 3", "cluster", "kill", "3", "--dir", dir)
 	u.interrupt(t)
+	// Other voters would begin with nothing, and the topics would seem to be gone.
+	want(t, ExitUsage, "is one of -n 3 --controllers 3, not of -n 3 --controllers 0", "cluster", "up", "-n", "3", "--dir", dir)
+	if err := os.WriteFile(filepath.Join(dir, shapeFile), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	want(t, ExitInconclusive, "read of how many nodes", "cluster", "up", "-n", "3", "--controllers", "3", "--dir", dir)
 }
 
 // A leader is killed under load and the outage is split: the parts are known and add up to it.
