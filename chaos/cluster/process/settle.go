@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -66,9 +67,9 @@ func (c *Cluster) wait(ctx context.Context, what string, topics []string, pendin
 // views asks all brokers at once, and waits for each.
 func (c *Cluster) views(ctx context.Context, topics []string) []view {
 	all := make([]view, len(c.brokers))
-	done := make(chan int)
+	var asking sync.WaitGroup
 	for i, id := range c.brokers {
-		go func() {
+		asking.Go(func() {
 			request := kmsg.NewPtrMetadataRequest()
 			request.Version, request.AllowAutoTopicCreation = metadataVersion, false
 			for _, topic := range topics {
@@ -78,12 +79,9 @@ func (c *Cluster) views(ctx context.Context, topics []string) []view {
 			}
 			answer := kmsg.NewPtrMetadataResponse()
 			all[i] = view{id, answer, ask(ctx, c.Address(id), request, answer)}
-			done <- i
-		}()
+		})
 	}
-	for range all {
-		<-done
-	}
+	asking.Wait()
 	return all
 }
 
