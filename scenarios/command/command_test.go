@@ -98,7 +98,7 @@ func TestRunVerifyAndItsDirectory(t *testing.T) {
 			t.Errorf("the result does not say %q:\n%s", says, out)
 		}
 	}
-	for _, name := range []string{"plan.json", "history.bin", "verdict.json", "result.json", "junit.xml", "summary.md", "response.hlog", "nodes/0/broker.log", "nodes/0/data/orders-0"} {
+	for _, name := range []string{"plan.json", "history.bin", "verdict.json", "result.json", "junit.xml", "summary.md", "response.hlog", "clock.json", "nodes/0/events.jsonl", "nodes/0/broker.log", "nodes/0/data/orders-0"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			t.Error(err)
 		}
