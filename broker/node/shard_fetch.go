@@ -139,7 +139,7 @@ func (s *shard) find(id api.Replica, epoch int32) (*replica, *kerr.Error) {
 		return nil, kerr.UnknownTopicOrPartition
 	case r.leader == nil:
 		return nil, kerr.NotLeaderForPartition
-	case epoch >= 0 && epoch < r.leader.Epoch:
+	case epoch >= 0 && epoch < r.leader.Epoch && !s.machine.Bugs.IsrExpandEarly.OtherEpoch:
 		return nil, kerr.FencedLeaderEpoch
 	case epoch > r.leader.Epoch:
 		return nil, kerr.UnknownLeaderEpoch

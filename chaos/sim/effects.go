@@ -78,20 +78,20 @@ func otherFaults() map[timeline.Kind]*effect {
 		SlowSync: {
 			inject: func(f *firing) {
 				f.host.slowSync, f.seen = f.size/8+time.Millisecond, f.host.slowed
-				f.host.onDisk(func() {})
 			},
 			prove: func(f *firing) string {
 				if f.host.slowed == f.seen {
+					f.sync()
 					return ""
 				}
 				return "a sync was slowed down"
 			},
 			heal: func(f *firing) {
-				f.host.slowSync, f.seen = 0, f.host.quick
-				f.host.onDisk(func() {})
+				f.host.slowSync, f.seen, f.life = 0, f.host.quick, 0
 			},
 			healed: func(f *firing) string {
 				if f.host.quick == f.seen {
+					f.sync()
 					return ""
 				}
 				return "a sync went at its own speed"
@@ -174,6 +174,14 @@ func passes(f *firing) string {
 		return ""
 	}
 	return "packets arrive"
+}
+
+// sync writes to the disk of a node, once in a life of its process, as there may be no other reason to.
+func (f *firing) sync() {
+	if f.host.up && f.life != f.host.life {
+		f.life = f.host.life
+		f.host.onDisk(func() {})
+	}
 }
 
 func moved(f *firing) string {

@@ -59,6 +59,8 @@ type firing struct {
 	size  time.Duration
 	// seen is a counter of the target at the last stage: a proof waits for it to move.
 	seen uint64
+	// life of the host in which a sync was tried.
+	life uint64
 	// asking is set while the nemesis asks the node whether it serves, answered once it does.
 	asking, answered bool
 	// stopped is set once a Restart has ended the process.

@@ -32,6 +32,8 @@ type nemesis struct {
 	active, left int
 	// busy is set, by node, while a process fault is in force there.
 	busy []bool
+	// cutting are the links of the next fault, nil if they are to be drawn.
+	cutting []*link
 	// end of the links over which it asks nodes; no fault touches those.
 	end endpoint
 }
@@ -54,6 +56,9 @@ func (n *nemesis) begin() {
 	n.group(0)
 	for i := range n.swarm.kinds {
 		n.again(i)
+	}
+	for i := range n.swarm.plots {
+		n.plotAgain(i)
 	}
 }
 
@@ -108,7 +113,10 @@ func (n *nemesis) fire(k timeline.Kind, h *host, hold time.Duration, done func()
 	f := &firing{sim: n.sim, index: n.fired, kind: k, host: h, size: between(n.sim.rng, 0, 2*time.Second)}
 	n.fired++
 	n.active++
-	f.links = n.drawLinks(e.links, h)
+	if f.links = n.cutting; f.links == nil {
+		f.links = n.drawLinks(e.links, h)
+	}
+	n.cutting = nil
 	if e.process {
 		n.busy[h.slot] = true
 	}

@@ -13,6 +13,9 @@ type swarm struct {
 	kinds []timeline.Kind
 	// every is the mean time between two faults of a kind, by its place in kinds.
 	every []time.Duration
+	// plots are the seed's, and plotting the mean time between two of each.
+	plots    []plot
+	plotting []time.Duration
 }
 
 // drawSwarm draws a random subset of the faults at random rates; one seed in eight is calm.
@@ -22,6 +25,12 @@ func drawSwarm(rng *rand.Rand) (w swarm) {
 		use, every := rng.IntN(2) == 0, between(rng, 2*time.Second, 20*time.Second)
 		if use && !calm {
 			w.kinds, w.every = append(w.kinds, k), append(w.every, every)
+		}
+	}
+	for _, p := range plots {
+		use, every := rng.IntN(3) == 0, between(rng, 3*time.Second, 20*time.Second)
+		if use && !calm {
+			w.plots, w.plotting = append(w.plots, p), append(w.plotting, every)
 		}
 	}
 	return w
@@ -38,11 +47,9 @@ func (n *nemesis) again(i int) {
 	})
 }
 
-// strike fires a kind at what it draws, and calls then once all of that has healed. Two times in three
-// the second of a pair follows: who leads goes while its followers cannot follow, the moment in which
-// what is promised too early is lost.
+// strike fires a kind at what it draws, and calls then once all of that has healed.
 func (n *nemesis) strike(k timeline.Kind, then func()) {
-	rng, hold := n.sim.rng, between(n.sim.rng, 300*time.Millisecond, 3*time.Second)
+	hold := between(n.sim.rng, 300*time.Millisecond, 3*time.Second)
 	var targets []*host
 	for _, h := range n.drawTargets(k) {
 		if n.may(k, h) {
@@ -62,36 +69,6 @@ func (n *nemesis) strike(k timeline.Kind, then func()) {
 	for _, h := range targets {
 		n.fire(k, h, hold, done)
 	}
-	if k == timeline.Pause || k == SlowSync || k == Isolate {
-		if leader := n.leaderOf(targets); leader != nil && rng.IntN(3) > 0 {
-			n.behead(leader, targets)
-		}
-	}
-}
-
-// behead ends who leads a little after its followers were stopped, and for longer than they are.
-func (n *nemesis) behead(leader *host, followers []*host) {
-	rng := n.sim.rng
-	kind := []timeline.Kind{timeline.Kill, PowerLoss}[rng.IntN(2)]
-	n.sim.after(between(rng, 100*time.Millisecond, 600*time.Millisecond), kindFault, func() {
-		if n.may(kind, leader) && !slices.Contains(followers, leader) {
-			n.fire(kind, leader, between(rng, 2*time.Second, 5*time.Second), func() {})
-		}
-	})
-}
-
-// leaderOf finds who leads a partition that all the hosts replicate beside it; nil if there is none.
-func (n *nemesis) leaderOf(hosts []*host) *host {
-	for i := range n.sim.terrain.load.Partitions {
-		p := n.sim.checker.partition(i)
-		if p == nil || p.Leader < 0 || len(hosts) != len(p.Replicas)-1 {
-			continue
-		}
-		if !slices.ContainsFunc(hosts, func(h *host) bool { return h.id == p.Leader || !slices.Contains(p.Replicas, h.id) }) {
-			return n.sim.hosts[p.Leader]
-		}
-	}
-	return nil
 }
 
 // drawTargets draws one node, or several brokers for the faults of processes: up to N-1 of N, or all.
@@ -117,10 +94,12 @@ func (n *nemesis) drawTargets(k timeline.Kind) []*host {
 		}
 	case draw < 9 && part != nil && part.Leader >= 0:
 		return n.others(part.Replicas, part.Leader)
-	case draw < 11:
+	case draw < 10:
 		some := slices.Clone(brokers)
 		rng.Shuffle(len(some), func(i, j int) { some[i], some[j] = some[j], some[i] })
 		return some[:1+rng.IntN(max(1, len(some)-1))]
+	case draw == 10 && (k == timeline.Kill || k == PowerLoss):
+		return n.voters()
 	case draw == 11 && (k == timeline.Kill || k == PowerLoss):
 		return brokers
 	}
