@@ -32,8 +32,8 @@ func (c *Cluster) WaitSettled(ctx context.Context, topics ...string) error {
 	return c.wait(ctx, "the cluster has not settled", topics, func(views []view) []string { return unsettled(views, c.brokers) })
 }
 
-// WaitInSync returns when a broker is in the ISR of every partition that it has a replica of, as the
-// brokers tell that answer. The error names the partitions that are pending when ctx ends.
+// WaitInSync returns when a broker is in the ISR of every partition that it has a replica of, as it tells
+// itself and all brokers that answer. The error names the partitions that are pending when ctx ends.
 func (c *Cluster) WaitInSync(ctx context.Context, node int32) error {
 	return c.wait(ctx, fmt.Sprintf("node %d is not in sync", node), nil, func(views []view) []string { return notInSync(views, node) })
 }
@@ -172,17 +172,31 @@ func disagreements(v view, order []place, told map[place]kmsg.MetadataResponseTo
 	return pending
 }
 
-// notInSync lists the partitions of a broker in whose ISR it is not.
+// notInSync lists the partitions of a broker in whose ISR it is not, as any view of the newest leader epoch
+// tells. The broker itself must have answered: it has applied that it is back, and so all that went before,
+// while others may still tell of the time before it was gone.
 func notInSync(views []view, node int32) []string {
-	order, told := newest(views)
-	if !slices.ContainsFunc(views, func(v view) bool { return v.err == nil }) {
-		return []string{"no node answers Metadata"}
-	}
 	var pending []string
-	for _, at := range order {
-		if p := told[at]; slices.Contains(p.Replicas, node) && !slices.Contains(p.ISR, node) {
-			pending = append(pending, fmt.Sprintf("%s has ISR %v", at, p.ISR))
+	answers := 0
+	order, told := newest(views)
+	for _, v := range views {
+		if v.err != nil {
+			if v.node == node {
+				pending = append(pending, fmt.Sprintf("node %d: %v", node, v.err))
+			}
+			continue
 		}
+		answers++
+		_, own := newest([]view{v})
+		for _, at := range order {
+			p, knows := own[at]
+			if knows && p.LeaderEpoch == told[at].LeaderEpoch && slices.Contains(p.Replicas, node) && !slices.Contains(p.ISR, node) {
+				pending = append(pending, fmt.Sprintf("node %d tells of %s ISR %v", v.node, at, p.ISR))
+			}
+		}
+	}
+	if answers == 0 && len(pending) == 0 {
+		pending = append(pending, "no node answers Metadata")
 	}
 	return pending
 }
