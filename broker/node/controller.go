@@ -119,10 +119,12 @@ func (a *controllerActor) tick(now time.Time, fx *actor.Effects) {
 	fx.After(a.cfg.Timing.QuorumTick, quorumTick{})
 	a.perform(now, a.quorum.Tick(), fx)
 	if a.eager > 0 {
-		if a.eager--; a.quorum.Status().Leader.ID < 0 {
-			a.perform(now, a.quorum.Campaign(), fx)
-		} else {
+		a.eager--
+		switch status := a.quorum.Status(); {
+		case status.Leader.ID >= 0:
 			a.eager = 0
+		case status.Role != quorum.Candidate: // who has begun a term waits for its votes, and for its own disk
+			a.perform(now, a.quorum.Campaign(), fx)
 		}
 	}
 	if a.machine != nil {

@@ -99,7 +99,7 @@ func (c *checker) before(h *host, b *box, messages []any) {
 		return
 	}
 	for _, m := range messages {
-		if p, ok := m.(api.ProducePart); ok {
+		if p, ok := m.(api.ProducePart); ok && c.judges(p.Replica.Topic) {
 			c.asked[askedOf{h, p.Ticket}] = asked{p.Replica.Partition, int64(p.Batch.Count()), c.replicas[h.slot][p.Replica.Partition].end}
 		}
 	}
@@ -127,9 +127,11 @@ func (c *checker) after(h *host, b *box, messages []any, fx *actor.Effects) {
 		switch m := s.Message.(type) {
 		case api.ProduceDone:
 			of := askedOf{h, partition.Ticket{To: s.To, Call: m.Call, Part: m.Part}}
-			if m.Error == 0 {
+			if batch, known := c.asked[of]; m.Error == 0 {
 				answers++
-				c.acknowledged(h, c.asked[of], m)
+				if known {
+					c.acknowledged(h, batch, m)
+				}
 			} else if m.Error == codeOutOfOrder {
 				c.sim.marks[SequenceRefused]++
 			}
@@ -142,6 +144,15 @@ func (c *checker) after(h *host, b *box, messages []any, fx *actor.Effects) {
 	if synced && answers > 1 {
 		c.sim.marks[GroupCommit]++
 	}
+}
+
+// judges says that a topic is the one of the load, and not one that the administrator plays with.
+func (c *checker) judges(id metadata.TopicID) bool {
+	if c.image == nil {
+		return false
+	}
+	topic := c.image.Topic(Topic)
+	return topic != nil && topic.ID == id
 }
 
 // acknowledged looks at the answer to a batch.

@@ -106,6 +106,9 @@ func (s *simulation) beginLoad() {
 	for _, r := range s.readers {
 		r.refresh()
 	}
+	if s.cfg.Seed%administered == administered-1 {
+		newAdministrator(s).work()
+	}
 	s.nemesis.begin()
 }
 
