@@ -30,7 +30,17 @@ type (
 	}
 )
 
-func (p *proposals) add(m alter) { p.waiting = append(p.waiting, m) }
+// add takes the place of what the same leader wanted before and has not been sent: a controller takes
+// only one change of a partition from a request, and would refuse the one that counts.
+func (p *proposals) add(m alter) {
+	for i := range p.waiting {
+		if p.waiting[i].replica == m.replica {
+			p.waiting[i] = m
+			return
+		}
+	}
+	p.waiting = append(p.waiting, m)
+}
 
 // propose asks for what waits, in one request for each epoch of this broker: the proposals of a former
 // one are refused as a whole.
