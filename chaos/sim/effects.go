@@ -65,19 +65,21 @@ func otherFaults() map[timeline.Kind]*effect {
 		SlowLink: {
 			links: oneLink,
 			inject: func(f *firing) {
-				f.links[0].slow, f.seen = f.size/4, f.links[0].delivered
+				f.size /= 4
+				f.links[0].slow, f.seen = f.links[0].slow+f.size, f.links[0].delivered
 				f.sim.network.probe(f.links[0])
 			},
 			prove: passes,
 			heal: func(f *firing) {
-				f.links[0].slow, f.seen = 0, f.links[0].delivered
+				f.links[0].slow, f.seen = f.links[0].slow-f.size, f.links[0].delivered
 				f.sim.network.probe(f.links[0])
 			},
 			healed: passes,
 		},
 		SlowSync: {
 			inject: func(f *firing) {
-				f.host.slowSync, f.seen = f.size/8+time.Millisecond, f.host.slowed
+				f.size = f.size/8 + time.Millisecond
+				f.host.slowSync, f.seen = f.host.slowSync+f.size, f.host.slowed
 			},
 			prove: func(f *firing) string {
 				if f.host.slowed == f.seen {
@@ -87,9 +89,12 @@ func otherFaults() map[timeline.Kind]*effect {
 				return "a sync was slowed down"
 			},
 			heal: func(f *firing) {
-				f.host.slowSync, f.seen, f.life = 0, f.host.quick, 0
+				f.host.slowSync, f.seen, f.life = f.host.slowSync-f.size, f.host.quick, 0
 			},
 			healed: func(f *firing) string {
+				if f.host.slowSync > 0 {
+					return "another fault slows it"
+				}
 				if f.host.quick == f.seen {
 					f.sync()
 					return ""
