@@ -74,7 +74,11 @@ func (s *shard) readPart(part api.FetchPart, left int) api.FetchResult {
 // copyPart is what a follower sees of one partition: all there is. Its fetch says what it has, which is
 // told once: the same fetch may be looked at again when there is more.
 func (s *shard) copyPart(now time.Time, m api.FetchRead, part api.FetchPart, left int, fx *actor.Effects) api.FetchResult {
-	r, result := s.leading(part)
+	believed := part
+	if r := s.replicas[part.Replica]; r != nil && r.leader != nil && s.machine.Bugs.IsrExpandEarly.OtherEpoch {
+		believed.Epoch = max(believed.Epoch, r.leader.Epoch) // the planted bug: a former term is as good
+	}
+	r, result := s.leading(believed)
 	if r == nil || result.Diverging != nil {
 		return result
 	}
@@ -139,7 +143,7 @@ func (s *shard) find(id api.Replica, epoch int32) (*replica, *kerr.Error) {
 		return nil, kerr.UnknownTopicOrPartition
 	case r.leader == nil:
 		return nil, kerr.NotLeaderForPartition
-	case epoch >= 0 && epoch < r.leader.Epoch && !s.machine.Bugs.IsrExpandEarly.OtherEpoch:
+	case epoch >= 0 && epoch < r.leader.Epoch:
 		return nil, kerr.FencedLeaderEpoch
 	case epoch > r.leader.Epoch:
 		return nil, kerr.UnknownLeaderEpoch
