@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: build test race lint demo scenarios sim known-bugs bench check help
+.PHONY: build test race lint demo scenarios sim campaign determinism orders failover known-bugs bench check help
 
 build: ## build ./logproof
 	go build -o logproof .
@@ -22,6 +22,23 @@ scenarios: ## kill N-1 of N in every order, lose a disk, restart all, kill all: 
 sim: ## forty seeds of a simulated minute, the planted bugs, and determinism
 	go test -count=1 -v ./chaos/sim
 
+SEEDS ?= 0..4999
+campaign: build ## SEEDS (0..4999) of a simulated minute each, in two processes: over half an hour
+	@first=$(firstword $(subst .., ,$(SEEDS))) last=$(lastword $(subst .., ,$(SEEDS))); half=$$(((first + last) / 2)); \
+	./logproof sim --seeds $$first..$$half & ./logproof sim --seeds $$((half + 1))..$$last; second=$$?; wait $$! && exit $$second
+
+determinism: build ## one seed 200 times, on 1 and 2 processors, with and without the race detector: one trace hash
+	CGO_ENABLED=1 go build -race -o logproof-race .
+	@for i in $$(seq 50); do for cpus in 1 2; do for program in logproof logproof-race; do \
+	GOMAXPROCS=$$cpus ./$$program sim --seed 7 --for 20s | grep 'trace hash' || exit 1; done; done; done | sort | uniq -c | \
+	awk '{ print } END { exit NR != 1 || $$1 != 200 }'
+
+orders: ## every order of N-1 failures, simulated: RF 1, 2, 3 and 5, kills and power cuts
+	LOGPROOF_TEST_LONG=1 go test -count=1 -v -run EveryOrder ./chaos/sim
+
+failover: build ## the leader killed twenty times: tuned, with the client's defaults, with all defaults
+	./logproof run leader-kill && ./logproof run leader-kill-client-defaults && ./logproof run leader-kill-defaults
+
 known-bugs: ## plant each known bug: each must be caught, and the clean broker must stay silent
 	go run . known-bugs
 
@@ -32,4 +49,4 @@ check: ## everything that must hold before a change lands
 	.ci/run
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

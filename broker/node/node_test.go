@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/broker/env/mem"
@@ -49,31 +48,6 @@ func TestCreateProduceSyncCrashRecoverRead(t *testing.T) {
 	}
 	if p := produceTo(s, topic, 1, records(5, 6, "again")); p.ErrorCode != 0 || p.BaseOffset != 6 {
 		t.Fatalf("the producer goes on: offset %d, %v", p.BaseOffset, kerr.ErrorForCode(p.ErrorCode))
-	}
-}
-
-// A disk that is slower than the quorum's clock does not keep a node from leading in its first term: a
-// candidate waits for its own vote to be synced.
-func TestSlowDiskElectsOnce(t *testing.T) {
-	cfg := testConfig()
-	s := &stepper{
-		t: t, now: time.Unix(1_700_000_000, 0), hold: true,
-		answers: map[actor.Address][]actor.Response{}, hangups: map[actor.Address]string{},
-	}
-	var err error
-	if s.node, err = Open(mem.New(), cfg); err != nil {
-		t.Fatal(err)
-	}
-	s.actors = s.node.Actors()
-	s.queue = append(s.queue, s.node.Begin()...)
-	s.settle()
-	for range 5 {
-		s.pass(DefaultQuorumTick)
-	}
-	s.hold = false
-	s.settle()
-	if leader := s.node.controller.quorum.Status().Leader; leader.ID != cfg.Sessions.NodeID || leader.Term != 1 {
-		t.Errorf("after five ticks of a disk that stood still: leader %d in term %d, want node %d in term 1", leader.ID, leader.Term, cfg.Sessions.NodeID)
 	}
 }
 
