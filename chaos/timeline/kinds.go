@@ -22,25 +22,25 @@ var kinds = []Info{
 		Kind:       DiskLoss,
 		Help:       "end the node's process with SIGKILL and delete its files; heal: start it empty, its replicas come back",
 		Capability: "Wiper",
-		Placements: []Placement{Process},
+		Placements: []Placement{Process, Sim},
 	},
 	{
 		Kind:       Kill,
 		Help:       "end the node's process with SIGKILL; heal: start it again on the same files and address",
 		Capability: "Killer",
-		Placements: []Placement{Process},
+		Placements: []Placement{Process, Sim},
 	},
 	{
 		Kind:       Pause,
 		Help:       "stop the node's process with SIGSTOP, connections stay; heal: let it go on with SIGCONT",
 		Capability: "Pauser",
-		Placements: []Placement{Process},
+		Placements: []Placement{Process, Sim},
 	},
 	{
 		Kind:       Restart,
 		Help:       "stop the node's process cleanly with SIGTERM; heal: start it again, its replicas catch up",
 		Capability: "Terminator",
-		Placements: []Placement{Process},
+		Placements: []Placement{Process, Sim},
 	},
 }
 
@@ -57,7 +57,7 @@ func Lookup(k Kind) (Info, bool) {
 }
 
 // Placements lists every placement, sorted.
-func Placements() []Placement { return []Placement{Process} }
+func Placements() []Placement { return []Placement{Process, Sim} }
 
 // Problem is one reason why a timeline cannot be executed.
 type Problem struct {

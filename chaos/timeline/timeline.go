@@ -27,6 +27,8 @@ type Placement string
 const (
 	// Process places every node in an operating-system process of its own on this machine.
 	Process Placement = "process"
+	// Sim steps every node in the simulator, in virtual time.
+	Sim Placement = "sim"
 )
 
 // Fault is one entry of a timeline.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/broker/env/disk"
+	"github.com/logproof/logproof/chaos/timeline"
 	"github.com/logproof/logproof/scenarios"
 	"github.com/logproof/logproof/scenarios/plan"
 	"github.com/logproof/logproof/scenarios/report"
@@ -29,12 +30,15 @@ type runFlags struct {
 	bugs string
 	dir  string
 	json bool
+	// placement in place of the scenario's; "" leaves that.
+	placement string
 }
 
 func (f *runFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.Int64Var(&f.seed, "seed", 1, "seed of everything that is drawn")
 	flags.StringVar(&f.bugs, "bug", "", "`names` of bugs to plant in the broker, comma-separated: "+bugNames())
+	flags.StringVar(&f.placement, "placement", "", "where the nodes run, in place of what the scenario says: process, or sim for virtual time")
 	flags.StringVar(&f.dir, "dir", "", "run `directory`, must not exist (default runs/<scenario>-<time>)")
 	flags.BoolVar(&f.json, "json", false, "print the result as JSON")
 }
@@ -134,9 +138,18 @@ func makePlan(name string, f runFlags) (plan.Plan, error) {
 	for name := range bugs {
 		names = append(names, string(name))
 	}
-	p, err := plan.Make(s, f.seed, plan.Overrides{Bugs: names})
+	placement := timeline.Placement(f.placement)
+	if placement != "" && !slices.Contains(timeline.Placements(), placement) {
+		return plan.Plan{}, usage("--placement %s: want one of %v", f.placement, timeline.Placements())
+	}
+	p, err := plan.Make(s, f.seed, plan.Overrides{Bugs: names, Placement: placement})
 	if err != nil {
 		return plan.Plan{}, usage("%w", err)
+	}
+	if p.Placement == timeline.Sim {
+		if _, err := run.Simulation(p); err != nil {
+			return plan.Plan{}, usage("%w", err)
+		}
 	}
 	return p, nil
 }

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/bug"
-	"github.com/logproof/logproof/broker/partition"
 	"github.com/logproof/logproof/chaos/sim"
-	"github.com/logproof/logproof/scenarios/plan"
+	"github.com/logproof/logproof/chaos/timeline"
+	"github.com/logproof/logproof/scenarios/run"
 	"github.com/logproof/logproof/verify"
 	"github.com/logproof/logproof/verify/history"
 	"github.com/spf13/cobra"
@@ -133,26 +133,14 @@ func simConfig(seed int64, f simFlags) (sim.Config, error) {
 	if f.scenario == "" {
 		return cfg, nil
 	}
-	p, err := makePlan(f.scenario, runFlags{seed: seed})
+	p, err := makePlan(f.scenario, runFlags{seed: seed, placement: string(timeline.Sim)})
 	if err != nil {
 		return cfg, err
 	}
-	if len(p.Topics) != 1 || p.Nodes[0].Flush != string(partition.FlushCommit) || !p.Load.Idempotent || p.Load.Acks != "all" {
-		return cfg, usage("the simulator runs nodes with flush commit, and idempotent producers with acks all on one topic: %s asks for something else", p.Scenario)
+	if cfg, err = run.Simulation(p); err != nil {
+		return cfg, usage("%w", err)
 	}
-	brokers := p.IDs(plan.Broker)
-	cfg.Cluster = sim.Cluster{
-		Brokers: len(brokers), Controllers: len(p.Nodes) - len(brokers),
-		Replication: int(p.Topics[0].ReplicationFactor), MinISR: int(p.Topics[0].MinISR),
-	}
-	rate := p.Rate()
-	rate.Per *= time.Duration(p.Load.Producers)
-	cfg.Load = sim.Load{
-		Partitions: int(p.Topics[0].Partitions), Producers: p.Load.Producers, Readers: p.Load.Readers,
-		Rate: rate, RecordSize: int(p.Load.RecordSize), Linger: time.Duration(p.Load.Linger),
-	}
-	// An empty timeline is a calm run, not the swarm of the seed.
-	cfg.Timeline, cfg.Duration = p.Timeline, min(f.span, p.Duration())
+	cfg.Duration = min(f.span, cfg.Duration)
 	return cfg, nil
 }
 

@@ -68,7 +68,7 @@ func TestSimOfAScenario(t *testing.T) {
 		t.Errorf("exit code %d:\n%s", code, text)
 	}
 	text, code = simulated(t, scenario(t, "flush: commit", "flush: none"))
-	if code != ExitUsage || !strings.Contains(text, "flush commit") {
+	if code != ExitUsage || !strings.Contains(text, "has flush none") {
 		t.Errorf("exit code %d:\n%s", code, text)
 	}
 }
@@ -94,5 +94,5 @@ func TestSimRunsTheScenarioOfACluster(t *testing.T) {
 	want(t, ExitPass, "seed 3: pass", "sim", "demo", "--seed", "3")
 	want(t, ExitPass, "verdict: pass", "sim", "bug-ack-early", "--seed", "3")
 	want(t, ExitFail, "loss lost-write: orders/0", "sim", "bug-ack-early", "--seed", "3", "--bug", "ack-early")
-	want(t, ExitUsage, "asks for something else", "sim", "disk-loss") // it loads two topics
+	want(t, ExitUsage, "cannot be simulated", "sim", "disk-loss") // it loads two topics
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -17,6 +18,8 @@ type Overrides struct {
 	Bugs []string
 	// Rate in place of the scenario's; the floors follow it.
 	Rate pace.Rate
+	// Placement in place of the scenario's; "" leaves that.
+	Placement timeline.Placement
 }
 
 // MaxNodes that a system can run on one machine; a system that is not here has no limit.
@@ -36,7 +39,7 @@ const maxCombined = 3
 func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
 	p := Plan{
 		Schema: Schema, Scenario: s.Name, Description: s.Description, Seed: seed,
-		System: s.System, Placement: s.Placement,
+		System: s.System, Placement: cmp.Or(over.Placement, s.Placement),
 		Nodes: nodes(s, over.Bugs),
 		Timing: Timing{
 			SessionTimeout: s.Timing.SessionTimeout, Heartbeat: s.Timing.Heartbeat,

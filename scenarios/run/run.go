@@ -14,6 +14,7 @@ import (
 	"github.com/logproof/logproof/chaos"
 	"github.com/logproof/logproof/chaos/cluster/process"
 	"github.com/logproof/logproof/chaos/ledger"
+	"github.com/logproof/logproof/chaos/timeline"
 	"github.com/logproof/logproof/loadgen"
 	"github.com/logproof/logproof/scenarios/plan"
 	"github.com/logproof/logproof/scenarios/report"
@@ -59,6 +60,9 @@ type conductor struct {
 // stopped, and what was broken is healed, before it returns, also when ctx ends.
 func Run(ctx context.Context, cfg Config) (report.Run, error) {
 	c := &conductor{cfg: cfg, id: rand.Uint64(), began: time.Now()}
+	if cfg.Plan.Placement == timeline.Sim {
+		return c.simulate()
+	}
 	healed, err := ledger.Heal(cfg.Ledger)
 	for _, h := range healed {
 		cfg.Progress.Event("heal", h.String())

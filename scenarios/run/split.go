@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/logproof/logproof/chaos/timeline"
 	"github.com/logproof/logproof/scenarios/plan"
 	"github.com/logproof/logproof/scenarios/report"
 	"github.com/logproof/logproof/verify"
@@ -22,6 +23,10 @@ func split(dir string, p plan.Plan, judged verify.Report, faults []report.Fault)
 	events, err := readEvents(dir)
 	var all []report.Outage
 	for _, o := range judged.Outages {
+		if p.Placement == timeline.Sim { // its nodes write no files
+			all = append(all, report.Outage{Outage: o})
+			continue
+		}
 		s := splitter{events: events, faults: faults, outage: o, replicas: map[history.Partition]int{}}
 		for _, t := range p.Topics {
 			for i := range t.Partitions {
