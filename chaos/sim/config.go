@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/logproof/logproof/broker/bug"
@@ -30,6 +31,8 @@ type Config struct {
 	// Timeline is executed, one fault after the other, in place of the swarm of faults that the seed
 	// draws; nil for the swarm.
 	Timeline timeline.Timeline
+	// Plot is one of Plots, which then takes the place of the swarm; "" for the swarm.
+	Plot string
 	// Bugs planted in every node.
 	Bugs bug.Set
 	// Load that is offered and Cluster that it is offered to; zero values draw one.
@@ -64,6 +67,9 @@ func (c Config) Validate() error {
 	}
 	if least := c.Timeline.Duration(); least > 0 && c.Duration > 0 && least >= c.Duration {
 		errs = append(errs, fmt.Errorf("the timeline takes at least %v, the load only %v", least, c.Duration))
+	}
+	if c.Plot != "" && !slices.Contains(Plots(), c.Plot) {
+		errs = append(errs, fmt.Errorf("unknown plot %q: known are %v", c.Plot, Plots()))
 	}
 	errs = append(errs, c.Cluster.validate())
 	nodes := drawTerrain(terrainOf(c.Seed), c).cluster.ids()

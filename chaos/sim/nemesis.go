@@ -41,7 +41,11 @@ type nemesis struct {
 func newNemesis(s *simulation, rng *rand.Rand) nemesis {
 	n := nemesis{sim: s, busy: make([]bool, len(s.hosts)), end: endpoint{true, -1}}
 	drawn := drawSwarm(rng) // also for a timeline: what else the seed draws does not depend on it
-	if s.cfg.Timeline == nil {
+	switch {
+	case s.cfg.Timeline != nil:
+	case s.cfg.Plot != "":
+		n.swarm = only(s.cfg.Plot)
+	default:
 		n.swarm = drawn
 	}
 	return n

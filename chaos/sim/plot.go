@@ -9,17 +9,44 @@ import (
 
 // plot is a few faults in an order and at distances that independent ones seldom have. Each is a story
 // in which a broker that breaks one rule loses what it has promised.
-type plot func(n *nemesis)
+type plot struct {
+	name string
+	run  func(n *nemesis)
+}
 
 // plots of which a seed draws some.
-var plots = []plot{(*nemesis).behead, (*nemesis).lastReplica, (*nemesis).reborn, (*nemesis).forgetful, (*nemesis).confuse}
+var plots = []plot{
+	{"behead", (*nemesis).behead}, {"last-replica", (*nemesis).lastReplica}, {"reborn", (*nemesis).reborn},
+	{"forgetful", (*nemesis).forgetful}, {"confuse", (*nemesis).confuse},
+}
+
+// plotEvery is the mean time between two plots where a run consists of nothing else.
+const plotEvery = 5 * time.Second
+
+// Plots lists the names that Config.Plot takes.
+func Plots() (names []string) {
+	for _, p := range plots {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// only is the swarm that consists of one plot, again and again.
+func only(name string) (w swarm) {
+	for _, p := range plots {
+		if p.name == name {
+			w.plots, w.plotting = []plot{p}, []time.Duration{plotEvery}
+		}
+	}
+	return w
+}
 
 // plotAgain lets the i-th plot of the swarm begin after some time, and so on while the load lasts.
 func (n *nemesis) plotAgain(i int) {
 	every := n.swarm.plotting[i]
 	n.sim.after(between(n.sim.rng, every/5, every*2), kindFault, func() {
 		if n.sim.now-n.sim.begun < n.sim.cfg.Duration-quietEnd {
-			n.swarm.plots[i](n)
+			n.swarm.plots[i].run(n)
 			n.plotAgain(i)
 		}
 	})
@@ -100,20 +127,36 @@ func (n *nemesis) reborn() {
 // forgetful cuts the power of voters while their syncs are slow: what a vote or an acknowledgement
 // promised without having synced it is forgotten.
 func (n *nemesis) forgetful() {
-	voters := n.voters()
+	active := n.sim.checker.controller()
+	if active == nil {
+		return
+	}
+	voters := slices.DeleteFunc(n.voters(), func(v *host) bool { return v == active })
 	slow := n.hold(time.Second)
 	for _, v := range voters {
 		n.soon(0, SlowSync, v, slow)
 	}
-	if active := n.sim.checker.controller(); active != nil {
-		end := []timeline.Kind{timeline.Kill, PowerLoss, Isolate, timeline.Pause}[n.sim.rng.IntN(4)]
-		n.soon(n.draw(100*time.Millisecond), end, active, slow+n.draw(3*time.Second))
-		voters = slices.DeleteFunc(voters, func(v *host) bool { return v == active })
+	if len(voters) == 2 && n.sim.rng.IntN(3) > 0 {
+		n.outvote(active, voters, slow)
+		return
 	}
+	end := []timeline.Kind{timeline.Kill, PowerLoss, Isolate, timeline.Pause}[n.sim.rng.IntN(4)]
+	n.soon(n.draw(100*time.Millisecond), end, active, slow+n.hold(3*time.Second))
 	at := n.draw(2 * time.Second)
 	for _, v := range voters {
 		n.soon(at+n.draw(40*time.Millisecond), PowerLoss, v, n.hold(0))
 	}
+}
+
+// outvote lets the controller commit with one of two voters only, and then cuts the power of both: the
+// voter comes back first, and decides with the one who knows of nothing.
+func (n *nemesis) outvote(active *host, voters []*host, slow time.Duration) {
+	with := n.sim.rng.IntN(2)
+	without := voters[1-with]
+	n.cutting = []*link{n.sim.network.link(active.endpoint, without.endpoint), n.sim.network.link(without.endpoint, active.endpoint)}
+	n.fire(Cut, without, slow+n.hold(0), func() {})
+	n.soon(slow, PowerLoss, active, n.hold(5*time.Second)+n.hold(3*time.Second))
+	n.soon(slow, PowerLoss, voters[with], n.hold(0))
 }
 
 // confuse cuts a follower from the controllers for a moment while its leader stops and comes back: it

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/chaos/sim"
 	"github.com/logproof/logproof/chaos/timeline"
 	"github.com/logproof/logproof/loadgen/pace"
@@ -192,33 +191,6 @@ func TestPendingIsNamed(t *testing.T) {
 	j := simulate(t, sim.Config{Seed: 2, Settle: time.Millisecond})
 	if len(j.Pending) != 1 || j.Pending[0] != "the topic was not created" || j.report.Verdict == verify.Pass {
 		t.Errorf("verdict %s, pending %q", j.report.Verdict, j.Pending)
-	}
-}
-
-// Each planted bug is found, as what it is, and by the invariant that it breaks.
-func TestPlantedBugs(t *testing.T) {
-	for name, want := range map[bug.Name]struct {
-		class     verify.Class
-		invariant string
-	}{
-		bug.AckBeforeWrite:    {verify.LostWrite, "ack"},
-		bug.NoDedupe:          {verify.Duplicate, ""},
-		bug.RecoveryDropsTail: {verify.LostWrite, "durability"},
-		bug.FlipOrder:         {verify.NonmonotonicSend, ""},
-		bug.CorruptPayload:    {verify.CorruptRecord, ""},
-	} {
-		t.Run(string(name), func(t *testing.T) {
-			for seed := range int64(50) {
-				j := simulate(t, sim.Config{Seed: seed, Duration: 20 * time.Second, Settle: 10 * time.Second, Bugs: bug.Set{name: true}})
-				classes := classes(j.report)
-				seen := want.invariant == "" || slices.ContainsFunc(j.Violations, func(v sim.Violation) bool { return v.Invariant == want.invariant })
-				if slices.Contains(classes, want.class) && seen {
-					t.Logf("seed %d finds %v and %d violations of invariants", seed, classes, len(j.Violations))
-					return
-				}
-			}
-			t.Errorf("50 seeds did not find %s by verify and %q inside", want.class, want.invariant)
-		})
 	}
 }
 

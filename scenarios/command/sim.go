@@ -27,6 +27,8 @@ type simFlags struct {
 	seeds string
 	bugs  string
 	span  time.Duration
+	// plot in place of the swarm; "" for none.
+	plot  string
 	trace bool
 	// events tells everything that nodes say of themselves.
 	events bool
@@ -63,6 +65,7 @@ The trace hash at the end covers every event: two runs with equal hashes were th
 	flags.StringVar(&f.bugs, "bug", "", "`names` of bugs to plant in the broker, comma-separated: "+bugNames())
 	flags.DurationVar(&f.span, "for", time.Minute, "simulated `time` of load and faults")
 	flags.BoolVar(&f.trace, "trace", false, "tell the story of one record and of one crash")
+	flags.StringVar(&f.plot, "plot", "", "the only `plot` of the faults: "+strings.Join(sim.Plots(), ", "))
 	flags.BoolVar(&f.events, "events", false, "tell every event of every node, and every fault")
 	cmd.MarkFlagsMutuallyExclusive("seed", "seeds")
 	cmd.MarkFlagsMutuallyExclusive("events", "seeds")
@@ -107,7 +110,7 @@ func runSim(ctx context.Context, f simFlags, stdout io.Writer) error {
 		if err != nil {
 			return err
 		}
-		cfg.Bugs = bugs
+		cfg.Bugs, cfg.Plot = bugs, f.plot
 		if f.events {
 			cfg.Events = func(l sim.Line) { tell(stdout, l) }
 		}
@@ -251,6 +254,9 @@ func (c *campaign) explain(cfg sim.Config, result sim.Result, report verify.Repo
 	if c.flags.scenario != "" {
 		replay += " " + c.flags.scenario
 	}
+	if c.flags.plot != "" {
+		replay += " --plot " + c.flags.plot
+	}
 	if c.flags.bugs != "" {
 		replay += " --bug " + c.flags.bugs
 	}
@@ -265,7 +271,7 @@ func (c *campaign) conclude(took time.Duration) error {
 		}
 	}
 	missed := c.marks.Missed()
-	if c.seeds >= markSeedsMin && c.flags.bugs == "" && c.flags.scenario == "" && len(missed) > 0 {
+	if c.seeds >= markSeedsMin && c.flags.bugs == "" && c.flags.plot == "" && c.flags.scenario == "" && len(missed) > 0 {
 		c.verdict = verify.Worst(c.verdict, verify.Fail)
 		fmt.Fprintf(c.out, "no seed reached %q: what depends on it was not tried\n", missed)
 	}
