@@ -2,13 +2,13 @@ package command
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/logproof/logproof/broker/bug"
+	"github.com/logproof/logproof/chaos/sim"
 	"github.com/logproof/logproof/scenarios/report"
 	"github.com/logproof/logproof/scenarios/spec"
 	"github.com/logproof/logproof/verify"
@@ -96,51 +96,52 @@ limits: {converge: 10s, total: 40s}
 	}
 }
 
-// A bug that no scenario catches is hunted in the simulator, and its row says whether that was done.
-func TestBugsOfTheSimulator(t *testing.T) {
-	var stdout bytes.Buffer
-	h := hunt{stdout: &stdout, rounds: 2, seed: 5}
-	wanted := simHunts[bug.Unclean]
-	defer func(real func(context.Context, bug.Name, simHunt, int64) (string, error)) { huntInSim = real }(huntInSim)
-
-	huntInSim = nil
-	if err := h.sim(t.Context(), bug.Unclean, wanted); err != nil || !strings.Contains(stdout.String(), "skipped") || h.wrong != 0 {
-		t.Errorf("without a simulator: %v, %d wrong\n%s", err, h.wrong, stdout.String())
-	}
-	var firsts []int64
-	huntInSim = func(_ context.Context, name bug.Name, s simHunt, first int64) (string, error) {
-		if firsts = append(firsts, first); name != bug.Unclean || s != wanted {
-			t.Errorf("asked for %s, %+v", name, s)
+// What the simulator must find is an anomaly that verify knows or an invariant, and nothing less counts.
+func TestSightings(t *testing.T) {
+	lost := verify.Report{Rules: []verify.RuleResult{{Rule: verify.Loss, Anomalies: []verify.Anomaly{{Class: verify.LostWrite, Text: "it is gone"}}}}}
+	broken := sim.Result{Violations: []sim.Violation{{Invariant: "ack", Text: "too early"}}}
+	both := sim.Hunt{Class: "lost-write", Invariant: "ack"}
+	for _, c := range []struct {
+		hunt   sim.Hunt
+		result sim.Result
+		judged verify.Report
+		want   int
+	}{
+		{both, broken, lost, 1}, {both, sim.Result{}, lost, 0}, {both, broken, verify.Report{}, 0},
+		{sim.Hunt{Class: "duplicate"}, broken, lost, 0}, {sim.Hunt{Invariant: "isr"}, broken, lost, 0},
+		{sim.Hunt{Invariant: "ack"}, broken, verify.Report{}, 1},
+	} {
+		if _, note, caught := sighting(c.hunt, c.result, c.judged); caught != c.want || note == "" {
+			t.Errorf("%+v: caught %d, want %d: %q", c.hunt, caught, c.want, note)
 		}
-		return map[int64]string{5: "it is gone"}[first], nil
-	}
-	stdout.Reset()
-	if err := h.sim(t.Context(), bug.Unclean, wanted); err != nil || !strings.Contains(stdout.String(), "1 of 2") || !strings.Contains(stdout.String(), "it is gone") {
-		t.Errorf("caught once: %v\n%s", err, stdout.String())
-	}
-	if h.wrong != 1 || !slices.Equal(firsts, []int64{5, 5 + int64(wanted.Seeds)}) {
-		t.Errorf("%d rounds went wrong, want the second; they began at seeds %v", h.wrong, firsts)
 	}
 }
 
-// Every bug is hunted somewhere, in one place only, and as something that verify knows.
+// Every bug is hunted in the simulator, as something that verify or the simulator knows.
 func TestEveryPlantedBugIsHunted(t *testing.T) {
-	real, sim, err := findQuarries(nil)
-	if err != nil {
-		t.Fatal(err)
+	real, names, err := findQuarries(nil)
+	if err != nil || !slices.Equal(names, bug.Names()) {
+		t.Fatalf("hunted are %v, planted bugs are %v: %v", names, bug.Names(), err)
 	}
-	if len(real)+len(sim) != len(bug.Names()) {
-		t.Errorf("%d bugs are hunted on processes and %d in the simulator, of %d", len(real), len(sim), len(bug.Names()))
-	}
-	for _, q := range real {
-		if _, ok := simHunts[bug.Name(q.expect.Bug)]; ok {
-			t.Errorf("%s has a scenario and is the simulator's too: choose one", q.expect.Bug)
-		}
-	}
-	for name, s := range simHunts {
-		if !slices.Contains(bug.Names(), name) || !slices.Contains(verify.Rules(), s.Rule) || s.Class == "" || s.Seeds < 1 {
+	for _, name := range names {
+		if s, ok := sim.HuntOf(name); !ok || s.Class == "" && s.Invariant == "" {
 			t.Errorf("%s: %+v is no hunt", name, s)
 		}
+	}
+	if len(real) < 6 {
+		t.Errorf("%d bugs are hunted on processes", len(real))
+	}
+}
+
+// A bug that is switched off is not found, so a row of it says so and the hunt fails.
+func TestSimHuntFails(t *testing.T) {
+	var stdout bytes.Buffer
+	h := hunt{stdout: &stdout}
+	if err := h.sim(t.Context(), bug.FlipOrder); err != nil || h.wrong != 0 || !strings.Contains(stdout.String(), "nonmonotonic-send") {
+		t.Errorf("%v, %d wrong:\n%s", err, h.wrong, stdout.String())
+	}
+	if err := h.sim(t.Context(), "no-such-bug"); err == nil {
+		t.Error("a bug that nobody hunts was hunted")
 	}
 }
 

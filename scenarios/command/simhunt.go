@@ -1,67 +1,69 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
 
 	"github.com/logproof/logproof/broker/bug"
+	"github.com/logproof/logproof/chaos/sim"
 	"github.com/logproof/logproof/verify"
 )
 
-// simHunt is what the simulator must find of a bug that no scenario on processes shows reliably: it takes
-// an order of events that only a seed can make.
-type simHunt struct {
-	// Rule and Class of the anomaly that must be found.
-	Rule  verify.Rule
-	Class verify.Class
-	// Seeds is how many of them, counted up from the round's, may be tried.
-	Seeds int
-}
+// inside stands in the table for the simulator's invariants, where the rules of verify stand for what a
+// history shows.
+const inside = "invariant"
 
-// simHunts are the bugs that the simulator hunts. A bug that stands neither here nor in a scenario is a hole
-// in the proof, and known-bugs refuses to run.
-var simHunts = map[bug.Name]simHunt{
-	bug.HWTruncate:                 {verify.Loss, verify.LostWrite, 200},
-	bug.Unclean:                    {verify.Loss, verify.LostWrite, 200},
-	bug.UnsyncedFollower:           {verify.Loss, verify.LostWrite, 200},
-	bug.IsrExpandEarlyWatermark:    {verify.Loss, verify.LostWrite, 200},
-	bug.IsrExpandEarlyEpochStart:   {verify.Loss, verify.LostWrite, 200},
-	bug.IsrExpandEarlyOtherEpoch:   {verify.Loss, verify.LostWrite, 200},
-	bug.IsrExpandEarlyFenced:       {verify.Loss, verify.LostWrite, 200},
-	bug.IsrExpandEarlyShuttingDown: {verify.Loss, verify.LostWrite, 200},
-	bug.IsrABA:                     {verify.Loss, verify.LostWrite, 200},
-	bug.RebornReplica:              {verify.Loss, verify.LostWrite, 200},
-	bug.VoteUnsynced:               {verify.Loss, verify.LostWrite, 200},
-	bug.IsrNotMaximal:              {verify.Loss, verify.LostWrite, 200},
-	bug.LastReplica:                {verify.Loss, verify.LostWrite, 200},
-	bug.StaleLeaderServes:          {verify.Recency, verify.StaleRead, 200},
-}
-
-// huntInSim simulates seeds from first on until one of them finds what the hunt asks for, and says what; ""
-// is that none did. It is nil as long as the simulator runs no clusters: then the rows of these bugs say that
-// they were skipped.
-var huntInSim func(ctx context.Context, name bug.Name, h simHunt, first int64) (found string, err error)
-
-// sim hunts a bug in the simulator for all rounds.
-func (h *hunt) sim(ctx context.Context, name bug.Name, s simHunt) error {
-	if huntInSim == nil {
-		fmt.Fprintf(h.stdout, "%-30s %-5s %-16s %-18s %s\n", name, inSim, s.Rule, s.Class, "skipped: the simulator does not hunt in clusters yet")
-		return nil
+// sim hunts a bug in the simulator, with its seed, and then runs the same without it. Every round would be
+// the same: there is one.
+func (h *hunt) sim(ctx context.Context, name bug.Name) error {
+	s, ok := sim.HuntOf(name)
+	if !ok {
+		return &exit{ExitInternal, fmt.Errorf("the simulator does not hunt the planted bug %s", name)}
 	}
-	caught, note, began := 0, "", time.Now()
-	for round := range h.rounds {
-		found, err := huntInSim(ctx, name, s, h.seed+int64(round*s.Seeds))
-		if err != nil {
-			return environment(err)
-		}
-		if found != "" {
-			caught++
-		}
-		if note == "" {
-			note = found
-		}
+	if err := ctx.Err(); err != nil {
+		return environment(context.Cause(ctx))
 	}
-	h.row(string(name), inSim, string(s.Rule), string(s.Class), caught, h.rounds, began, note)
+	began := time.Now()
+	result, judged, err := simulate(s.Config(s.Seed, bug.Set{name: true}))
+	if err != nil {
+		return environment(err)
+	}
+	rule, note, caught := sighting(s, result, judged)
+	h.row(string(name), inSim, rule, cmp.Or(s.Class, s.Invariant), caught, 1, began, fmt.Sprintf("seed %d: %s", s.Seed, note))
+
+	began = time.Now()
+	if result, judged, err = simulate(s.Config(s.Seed, nil)); err != nil {
+		return environment(err)
+	}
+	silent, note := 1, "nothing was found"
+	if judged.Verdict != verify.Pass || len(result.Violations)+len(result.Pending) > 0 {
+		silent, note = 0, fmt.Sprintf("%s, %d broken invariants, %d pending", judged.Verdict, len(result.Violations), len(result.Pending))
+	}
+	h.row("  (none)", inSim, "", "none", silent, 1, began, fmt.Sprintf("seed %d: %s", s.Seed, note))
 	return nil
+}
+
+// sighting looks for what the hunt is about: the anomaly, and the invariant if one must break. caught is 1
+// if all of that is there.
+func sighting(s sim.Hunt, result sim.Result, judged verify.Report) (rule, note string, caught int) {
+	seen, broken := s.Class == "", s.Invariant == ""
+	rule = inside
+	for _, r := range judged.Rules {
+		for _, a := range r.Anomalies {
+			if string(a.Class) == s.Class && !seen {
+				seen, rule, note = true, string(r.Rule), a.Text
+			}
+		}
+	}
+	for _, v := range result.Violations {
+		if v.Invariant == s.Invariant && !broken {
+			broken, note = true, cmp.Or(note, v.Text)
+		}
+	}
+	if !seen || !broken {
+		return rule, cmp.Or(note, "nothing of it was found"), 0
+	}
+	return rule, note, 1
 }

@@ -1,0 +1,65 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/logproof/logproof/broker/bug"
+)
+
+// Hunt is how a planted bug shows here: with which seed, as which class of anomaly in the history (verify
+// names them) or which invariant broken inside, or both.
+type Hunt struct {
+	Seed int64
+	// Span of simulated time that it takes.
+	Span      time.Duration
+	Class     string
+	Invariant string
+	// Plot that is its story; "" for the swarm.
+	Plot string
+	// Cluster in which it shows; the zero value is what the seed draws.
+	Cluster Cluster
+}
+
+// HuntOf says how a planted bug is found; ok is false if nobody has said it.
+func HuntOf(name bug.Name) (h Hunt, ok bool) {
+	h, ok = hunts[name]
+	return h, ok
+}
+
+// Config simulates what shows the bugs, with another seed than the hunt's if that is wanted; no bugs are
+// the same run of a broker that must not be accused.
+func (h Hunt) Config(seed int64, bugs bug.Set) Config {
+	return Config{Seed: seed, Duration: h.Span, Settle: huntSettle, Bugs: bugs, Cluster: h.Cluster, Plot: h.Plot}
+}
+
+// huntSettle is how long a hunted cluster may take to settle: a bug may keep it from that for ever.
+const huntSettle = 10 * time.Second
+
+// allInSync commits nothing unless every replica has it: what a replica had when it was lost is then
+// still all that is committed when it comes back.
+var allInSync = Cluster{Brokers: 3, Controllers: 3, Replication: 3, MinISR: 3}
+
+// hunts is read-only. Another draw anywhere in a node makes other runs of the same seeds: the test of the
+// hunts says which seed to keep then.
+var hunts = map[bug.Name]Hunt{
+	bug.AckBeforeWrite:             {Seed: 1, Span: 20 * time.Second, Class: "lost-write", Invariant: "ack"},
+	bug.NoDedupe:                   {Span: 20 * time.Second, Class: "duplicate"},
+	bug.RecoveryDropsTail:          {Seed: 6, Span: 20 * time.Second, Class: "lost-write", Invariant: "durability"},
+	bug.FlipOrder:                  {Span: 20 * time.Second, Class: "nonmonotonic-send"},
+	bug.CorruptPayload:             {Span: 20 * time.Second, Class: "corrupt"},
+	bug.AckEarly:                   {Seed: 1, Span: 20 * time.Second, Class: "lost-write", Invariant: "ack"},
+	bug.HWTruncate:                 {Span: 20 * time.Second, Class: "lost-write", Invariant: "committed"},
+	bug.Unclean:                    {Seed: 6, Span: time.Minute, Class: "lost-write", Invariant: "durability"},
+	bug.UnsyncedFollower:           {Seed: 4, Span: time.Minute, Invariant: "committed"},
+	bug.IsrExpandEarlyWatermark:    {Seed: 20, Span: 20 * time.Second, Invariant: "committed"},
+	bug.IsrExpandEarlyEpochStart:   {Seed: 3, Span: time.Minute, Invariant: "committed"},
+	bug.IsrExpandEarlyOtherEpoch:   {Seed: 51, Span: 30 * time.Second, Invariant: "join", Plot: "confuse"},
+	bug.IsrExpandEarlyFenced:       {Span: 20 * time.Second, Invariant: "join"},
+	bug.IsrExpandEarlyShuttingDown: {Seed: 4, Span: 20 * time.Second, Invariant: "join"},
+	bug.IsrABA:                     {Span: 20 * time.Second, Invariant: "isr"},
+	bug.RebornReplica:              {Span: 20 * time.Second, Invariant: "committed", Cluster: allInSync, Plot: "reborn"},
+	bug.VoteUnsynced:               {Seed: 66, Span: time.Minute, Invariant: "quorum", Plot: "forgetful"},
+	bug.IsrNotMaximal:              {Seed: 5, Span: time.Minute, Invariant: "committed"},
+	bug.LastReplica:                {Span: time.Minute, Class: "lost-write", Invariant: "durability", Plot: "last-replica"},
+	bug.StaleLeaderServes:          {Seed: 21, Span: time.Minute, Class: "stale-read", Invariant: "leader", Plot: "confuse"},
+}
