@@ -46,6 +46,8 @@ type agreed struct {
 	chain []stretch
 	// acked is the end of what was acknowledged.
 	acked int64
+	// mine is where the record of the story ends, 0 before it is appended.
+	mine int64
 	// leaders by leader epoch, ascending.
 	leaders []claim
 }
@@ -217,7 +219,6 @@ func sumOf(v batch.View) uint64 {
 // recovered looks at a log that a node has opened.
 func (c *checker) recovered(h *host, found nodeevent.LogRecovered) {
 	w := &c.replicas[h.slot][found.Partition]
-	c.sim.story.recovered(h, w, found)
 	switch {
 	case found.Clean || w.life == 0:
 	case found.EndOffset < w.end:

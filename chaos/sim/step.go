@@ -108,7 +108,7 @@ func (h *host) sync(b *box, s actor.Sync) {
 			done.Err = s.Syncer.Run()
 		}
 		h.syncs--
-		h.sim.story.synced(s)
+		h.sim.story.synced(h, s)
 		h.deliver(b.address, done)
 	})
 }
