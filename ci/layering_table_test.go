@@ -103,7 +103,7 @@ var table = []row{
 var (
 	// stepped is what the stepped part of the broker may see: machines, logs, the seam.
 	stepped = append([]string{"broker/partition", "broker/controller", "broker/group", "broker/txn", "broker/log",
-		"broker/coordinator", "broker/quorum", "broker/replication", "broker/auth", "broker/wire"}, pureBroker...)
+		"broker/coordinator", "broker/env/file", "broker/quorum", "broker/replication", "broker/auth", "broker/wire"}, pureBroker...)
 	// placement is what code that starts or connects real systems may see.
 	placement = []string{"chaos/...", "broker", "verify/history", "kgo", "kadm", "kmsg", "x/sys"}
 	// planned is what turns YAML into a plan.

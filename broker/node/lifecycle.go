@@ -10,6 +10,7 @@ import (
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/controller"
 	"github.com/logproof/logproof/broker/env"
+	"github.com/logproof/logproof/broker/env/file"
 	"github.com/logproof/logproof/broker/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -60,7 +61,7 @@ type cleanShutdown struct {
 // open reads what the process before left.
 func (l *lifecycle) open(files env.FS, cfg Config) error {
 	l.files, l.before, l.epoch = files, -1, -1
-	text, err := readSmall(files, cleanFile)
+	text, err := file.Read(files, cleanFile, smallFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
@@ -87,7 +88,7 @@ func (l *lifecycle) keep() error {
 	if err != nil {
 		return err
 	}
-	return replaceSmall(l.files, cleanFile, append(text, '\n'))
+	return file.Replace(l.files, cleanFile, append(text, '\n'))
 }
 
 // close writes it at a clean end; the logs must be closed.

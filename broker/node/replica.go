@@ -11,6 +11,7 @@ import (
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/env"
+	"github.com/logproof/logproof/broker/env/file"
 	"github.com/logproof/logproof/broker/event"
 	"github.com/logproof/logproof/broker/log"
 	"github.com/logproof/logproof/broker/metadata"
@@ -117,7 +118,7 @@ func claim(files env.FS, dir string, id metadata.TopicID) error {
 }
 
 func readOwner(files env.FS, dir string) (id metadata.TopicID, err error) {
-	text, err := readSmall(files, dir+"/"+ownerFile)
+	text, err := file.Read(files, dir+"/"+ownerFile, smallFile)
 	if err != nil {
 		return id, err
 	}
@@ -131,7 +132,7 @@ func readOwner(files env.FS, dir string) (id metadata.TopicID, err error) {
 
 func writeOwner(files env.FS, dir string, id metadata.TopicID) error {
 	text := "version: 0\ntopic_id: " + base64.RawURLEncoding.EncodeToString(id[:]) + "\n"
-	if err := replaceSmall(files, dir+"/"+ownerFile, []byte(text)); err != nil {
+	if err := file.Replace(files, dir+"/"+ownerFile, []byte(text)); err != nil {
 		return err
 	}
 	return files.SyncDir(".")
@@ -159,4 +160,14 @@ func removeAll(files env.FS, dir string) error {
 		return err
 	}
 	return files.SyncDir(".")
+}
+
+// smallFile is the most that a file of a few lines can have.
+const smallFile = 256
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }

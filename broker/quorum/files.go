@@ -4,18 +4,16 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"path"
 
 	"github.com/logproof/logproof/broker/batch"
 	"github.com/logproof/logproof/broker/env"
+	"github.com/logproof/logproof/broker/env/file"
 )
 
 const (
 	stateFile    = "quorum-state"
 	snapshotFile = "snapshot"
-	tempSuffix   = ".tmp"
 )
 
 // hardState is what raft must not forget. Its zero value is that of a new voter.
@@ -37,8 +35,11 @@ func (h hardState) text() []byte {
 // loadState reads the file; without one it is the zero state.
 func loadState(files env.FS, dir string) (h hardState, err error) {
 	name := dir + "/" + stateFile
-	text, err := readFile(files, name, 256)
-	if err != nil || text == nil {
+	text, err := file.Read(files, name, 256)
+	if errors.Is(err, fs.ErrNotExist) {
+		return h, nil
+	}
+	if err != nil {
 		return h, err
 	}
 	var vote int32
@@ -79,8 +80,11 @@ func encodeSnapshot(s Snapshot, base point) []byte {
 // loadSnapshot reads the file; without one both are zero: the log begins with entry 1.
 func loadSnapshot(files env.FS, dir string) (s Snapshot, base point, err error) {
 	name := dir + "/" + snapshotFile
-	b, err := readFile(files, name, MaxImageBytes+snapshotHeader+4)
-	if err != nil || b == nil {
+	b, err := file.Read(files, name, MaxImageBytes+snapshotHeader+4)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, base, nil
+	}
+	if err != nil {
 		return s, base, err
 	}
 	body := b[:max(0, len(b)-4)]
@@ -96,53 +100,6 @@ func loadSnapshot(files env.FS, dir string) (s Snapshot, base point, err error) 
 	}
 	s = Snapshot{Index: n[1], Term: int32(n[2]), Offset: int64(n[3]), Image: body[snapshotHeader:]}
 	return s, point{n[4], int32(n[5]), int64(n[6])}, nil
-}
-
-// readFile gives a whole file of at most most bytes; nil if there is none.
-func readFile(files env.FS, name string, most int64) ([]byte, error) {
-	f, err := files.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	size, err := f.Size()
-	if err != nil {
-		return nil, err
-	}
-	if size > most {
-		return nil, fmt.Errorf("%s has %d bytes: at most %d can be right", name, size, most)
-	}
-	b := make([]byte, size)
-	if _, err := f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	return b, nil
-}
-
-// replaceFile gives a file new content: after a crash it has all of it, or all of the old one.
-func replaceFile(files env.FS, name string, content []byte) error {
-	temp := name + tempSuffix
-	if err := files.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := files.Create(temp)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(content, 0)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", temp, err)
-	}
-	if err := files.Rename(temp, name); err != nil {
-		return err
-	}
-	return files.SyncDir(path.Dir(name))
 }
 
 // removeTree removes a file, or a directory of files, if it is there.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/env/file"
 	"github.com/logproof/logproof/broker/env/mem"
 	"github.com/logproof/logproof/broker/log"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -250,11 +251,11 @@ func TestDamage(t *testing.T) {
 		if err := s.q.Close(); err != nil {
 			t.Fatal(err)
 		}
-		old, err := readFile(s.disk, memberDir+"/"+name, 1<<20)
+		old, err := file.Read(s.disk, memberDir+"/"+name, 1<<20)
 		if err != nil || old == nil {
 			t.Fatal(name, err)
 		}
-		if err := replaceFile(s.disk, memberDir+"/"+name, change(old)); err != nil {
+		if err := file.Replace(s.disk, memberDir+"/"+name, change(old)); err != nil {
 			t.Fatal(err)
 		}
 		_, err = Open(s.disk, memberDir, cfg)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/logproof/logproof/broker/batch"
 	"github.com/logproof/logproof/broker/env"
+	"github.com/logproof/logproof/broker/env/file"
 	"github.com/logproof/logproof/broker/log"
 	pb "go.etcd.io/raft/v3/raftpb"
 )
@@ -240,12 +241,12 @@ func (w syncer) Run() error {
 		}
 	}
 	if w.snapshot != nil {
-		if err := replaceFile(w.fs, w.dir+"/"+snapshotFile, w.snapshot); err != nil {
+		if err := file.Replace(w.fs, w.dir+"/"+snapshotFile, w.snapshot); err != nil {
 			return err
 		}
 	}
 	if w.state != nil {
-		return replaceFile(w.fs, w.dir+"/"+stateFile, w.state)
+		return file.Replace(w.fs, w.dir+"/"+stateFile, w.state)
 	}
 	return nil
 }
