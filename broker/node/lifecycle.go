@@ -11,6 +11,7 @@ import (
 	"github.com/logproof/logproof/broker/controller"
 	"github.com/logproof/logproof/broker/env"
 	"github.com/logproof/logproof/broker/env/file"
+	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -27,6 +28,11 @@ type lifecycle struct {
 	before int64
 	// epoch of this process, -1 before it is registered.
 	epoch int64
+	// former is a process that may have been registered and ended before it kept its epoch, zero for none:
+	// it is asked for first, and what it got is before. took is the one that was.
+	former, took metadata.Incarnation
+	// announced is set once the file says that this process registers.
+	announced bool
 	// asking is set while a registration or a heartbeat is under way; again asks for another after it.
 	asking, again bool
 	// armed is set while a beatTick is on its way.
@@ -50,12 +56,16 @@ type Retire struct{ Done func() }
 // cleanFile holds the broker epoch of a process that lost nothing when it ended: whoever finds it may
 // keep the broker's place among the eligible leaders (KIP-966). Apache Kafka writes it at a clean
 // shutdown. With flush: commit nothing that counts is ever lost but with the disk, and the file with it:
-// so it is written when the broker registers, and outlives a crash.
+// so it is written when the broker registers, and outlives a crash. Between the controller's record and
+// that file a crash would make the broker a stranger to its own epoch: so the file says before that which
+// process asks, and the next one asks for the same again.
 const cleanFile = "clean-shutdown"
 
 type cleanShutdown struct {
 	Version     int   `json:"version"`
 	BrokerEpoch int64 `json:"brokerEpoch"`
+	// Registering is the incarnation of a process that has asked for an epoch and does not have it yet.
+	Registering []byte `json:"registering,omitempty"`
 }
 
 // open reads what the process before left.
@@ -71,6 +81,7 @@ func (l *lifecycle) open(files env.FS, cfg Config) error {
 	var found cleanShutdown
 	if json.Unmarshal(text, &found) == nil { // a damaged file says nothing
 		l.before = found.BrokerEpoch
+		copy(l.former[:], found.Registering)
 	}
 	if cfg.Flush == partition.FlushCommit {
 		return nil
@@ -83,8 +94,19 @@ func (l *lifecycle) open(files env.FS, cfg Config) error {
 }
 
 // keep writes the clean-shutdown file.
-func (l *lifecycle) keep() error {
-	text, err := json.Marshal(cleanShutdown{BrokerEpoch: l.epoch})
+func (l *lifecycle) keep() error { return l.write(cleanShutdown{BrokerEpoch: l.epoch}) }
+
+// announce writes it for a process that is about to register.
+func (l *lifecycle) announce(cfg Config) error {
+	if cfg.Flush != partition.FlushCommit || l.announced || l.former != (metadata.Incarnation{}) {
+		return nil
+	}
+	l.announced = true
+	return l.write(cleanShutdown{BrokerEpoch: l.before, Registering: cfg.Incarnation[:]})
+}
+
+func (l *lifecycle) write(c cleanShutdown) error {
+	text, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
@@ -111,6 +133,10 @@ func (u *uplink) beat(now time.Time, fx *actor.Effects) {
 		u.again = true
 	case u.epoch < 0:
 		u.asking = true
+		if err := u.announce(u.cfg); err != nil {
+			fx.Fatal = fmt.Errorf("write %s: %w", cleanFile, err)
+			return
+		}
 		u.ask(u.registration(), fx, u.registered)
 	default:
 		u.asking = true
@@ -140,6 +166,9 @@ func (u *uplink) rest(now time.Time, failed bool, fx *actor.Effects) {
 func (u *uplink) registration() *kmsg.BrokerRegistrationRequest {
 	req := kmsg.NewPtrBrokerRegistrationRequest()
 	req.BrokerID, req.ClusterID, req.IncarnationID = u.cfg.Sessions.NodeID, u.cfg.ClusterID, u.cfg.Incarnation
+	if u.former != (metadata.Incarnation{}) {
+		req.IncarnationID = u.former
+	}
 	req.PreviousBrokerEpoch = u.before
 	if u.cfg.Rack != "" {
 		req.Rack = &u.cfg.Rack
@@ -162,14 +191,19 @@ func (u *uplink) registered(now time.Time, resp kmsg.Response, fx *actor.Effects
 	if r, ok := resp.(*kmsg.BrokerRegistrationResponse); ok {
 		switch r.ErrorCode {
 		case 0:
-			failed, u.epoch = false, r.BrokerEpoch
+			failed, u.again = false, true
+			u.before = r.BrokerEpoch
+			if u.former != (metadata.Incarnation{}) {
+				u.took, u.former = u.former, metadata.Incarnation{}
+				break
+			}
+			u.epoch = r.BrokerEpoch
 			if u.cfg.Flush == partition.FlushCommit {
 				if err := u.keep(); err != nil {
 					fx.Fatal = fmt.Errorf("write %s: %w", cleanFile, err)
 					return
 				}
 			}
-			u.again = true
 		case kerr.InconsistentClusterID.Code, kerr.InvalidRequest.Code:
 			fx.Fatal = fmt.Errorf("the controller refuses broker %d of cluster %q: %w; check --cluster-id and --voters",
 				u.cfg.Sessions.NodeID, u.cfg.ClusterID, kerr.ErrorForCode(r.ErrorCode))
@@ -198,7 +232,7 @@ func (u *uplink) heard(now time.Time, resp kmsg.Response, fx *actor.Effects) {
 	if ok {
 		switch r.ErrorCode {
 		case kerr.StaleBrokerEpoch.Code:
-			if self := u.image.Broker(u.cfg.Sessions.NodeID); self != nil && self.Incarnation != u.cfg.Incarnation && self.Epoch > u.epoch {
+			if self := u.image.Broker(u.cfg.Sessions.NodeID); self != nil && self.Incarnation != u.cfg.Incarnation && self.Incarnation != u.took && self.Epoch > u.epoch {
 				fx.Fatal = fmt.Errorf("another process has registered as broker %d: every node needs an id of its own", u.cfg.Sessions.NodeID)
 				return
 			}
