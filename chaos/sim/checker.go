@@ -32,6 +32,7 @@ const violationsMax = 20
 //	             node, the log end only by truncation; a leader's high watermark is synced
 //	isr          the committed ISR is within the maximal ISR of the leader
 //	committed    who is in ISR or ELR has all that is committed
+//	election     nobody is elected who may lack what is committed
 //	join         a follower joins the ISR of its own term, and is not known to be fenced or to stop
 //	ack          nothing is acknowledged above the leader's high watermark
 //	durability   what was acknowledged is on the disk of a replica that may lead

@@ -1,32 +1,36 @@
-// Package sim runs whole broker nodes, their disks, network, clocks and clients under one seed, on one goroutine.
+// Package sim runs whole clusters of brokers, their disks, network, clocks and clients under one seed, on one goroutine.
 //
-//	              one heap of events, by (time, tie drawn from the seed, number)
-//	                  │ take the first, move the clock to it, run it
-//	   ┌──────────────┼────────────────────┬────────────────────┐
-//	clients        network               nodes                faults
-//	producer ──▶ link, delay, cut ──▶ session ─▶ shard ─▶ log   kill, power-loss, pause, cut, ...
-//	reader   ◀── in order per         controller, metadata      swarm of the seed, or the
-//	   │         connection                 │                   timeline of a plan
-//	   ▼                                    ▼
-//	history ──▶ verify (by the caller)  env/mem, with a power switch
+//	                 one heap of events, by (time, tie drawn from the seed, number)
+//	                     │ take the first, move the clock to it, run it
+//	   ┌─────────────────┼───────────────────────┬──────────────────────────┐
+//	clients           network                  hosts                     faults
+//	producer ──▶ link, delay, cut ──▶ session ─▶ shard ─▶ log      kill, power-loss, disk-loss,
+//	reader   ◀── in order per         uplink, controller, quorum   restart, pause, cut, isolate, ...
+//	   │         connection              │ ▲   │                   swarm and plots of the seed, or
+//	   ▼              ▲                  ▼ │   ▼                   the timeline of a plan
+//	history ──▶ verify│ (by the caller)  calls   env/mem, with a power switch
+//	                  └── node to node ────┘
 //
 // The nodes are the broker's own actors (broker/node) over env/mem; only goroutines, sockets and the
 // machine's clock are replaced. A step of an actor takes its whole inbox and ends with Drained, as in
 // broker/server, so that group commit happens here as it happens there. What an actor asks for (a
-// message, a timer, a sync, a read for a response) comes back as an event with a drawn delay.
+// message, a timer, a sync, a read for a response) comes back as an event with a drawn delay. Requests
+// between nodes (actor.Call) travel over connections of their own, one for each asking actor and node
+// that is asked; what arrives is read from the bytes that were sent, so that nodes share no memory.
 //
 // Equal configurations give equal runs: Result.Hash covers every event (its number, time, node, kind
 // and what it changed), so two runs that differ anywhere differ there. Nothing in here ranges over a
-// map, compares pointers or asks the machine for the time.
+// map, compares pointers or asks the machine for the time. etcd raft draws its election jitter from a
+// variable of the process, crypto/rand.Reader: so one simulation runs at a time in a process.
 //
-// After every event of a node invariants are checked from inside (invariant.go); the history that the
-// clients record is judged by the caller with verify's rules, which this package does not know.
-// Reach marks (mark.go) count rare situations: a campaign in which one never happened proves little.
+// The swarm stays within what is promised. Power may go anywhere at any time, because the nodes flush
+// before they commit. A disk is lost only by a broker, where min ISR is 2 or more, and none before the
+// last one is full again; a voter of the quorum never loses its disk.
 //
-// Requests between nodes (actor.Call) travel over connections of their own, one for each asking actor
-// and node that is asked; what arrives is read from the bytes that were sent, so that nodes share no
-// memory.
-//
-// Links, addresses, calls and faults know any number of nodes; the broker is a single node, and so is
-// the cluster here.
+// After every event of a node invariants are checked from inside (checker.go lists them); the history
+// that the clients record is judged by the caller with verify's rules, which this package does not
+// know. No rule of replication is written down here twice: the checker compares what the nodes hold and
+// say with one another. In the end everything heals, and then all replicas must be in sync, and a
+// barrier be written and read in every partition, within a bound. Reach marks (mark.go) count rare
+// situations: a campaign in which one never happened proved little.
 package sim

@@ -27,6 +27,14 @@ func (c *checker) happened(h *host, e nodeevent.Event) {
 	case nodeevent.LogTruncated:
 		c.replicas[h.slot][e.Partition].truncated = true
 		c.sim.marks[Truncated]++
+	case nodeevent.LeaderElected:
+		if e.Unclean {
+			c.violated("election", "%v elects uncleanly, and no more has failed than may: %v", h, e)
+		}
+	case nodeevent.BrokerRegistered:
+		if c.sim.nemesis.newborn == e.Broker {
+			c.sim.nemesis.strangle()
+		}
 	case nodeevent.QuorumLeader:
 		if e.Leader >= 0 {
 			c.term(c.sim.hostByID(e.Leader), e.Term)

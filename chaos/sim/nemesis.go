@@ -34,12 +34,14 @@ type nemesis struct {
 	busy []bool
 	// cutting are the links of the next fault, nil if they are to be drawn.
 	cutting []*link
+	// newborn is the broker whose next registration is its end, nobody for none.
+	newborn int32
 	// end of the links over which it asks nodes; no fault touches those.
 	end endpoint
 }
 
 func newNemesis(s *simulation, rng *rand.Rand) nemesis {
-	n := nemesis{sim: s, busy: make([]bool, len(s.hosts)), end: endpoint{true, -1}}
+	n := nemesis{sim: s, busy: make([]bool, len(s.hosts)), end: endpoint{true, -1}, newborn: nobody}
 	drawn := drawSwarm(rng) // also for a timeline: what else the seed draws does not depend on it
 	switch {
 	case s.cfg.Timeline != nil:

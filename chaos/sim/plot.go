@@ -17,7 +17,7 @@ type plot struct {
 // plots of which a seed draws some.
 var plots = []plot{
 	{"behead", (*nemesis).behead}, {"last-replica", (*nemesis).lastReplica}, {"reborn", (*nemesis).reborn},
-	{"forgetful", (*nemesis).forgetful}, {"confuse", (*nemesis).confuse},
+	{"forgetful", (*nemesis).forgetful}, {"confuse", (*nemesis).confuse}, {"newborn", (*nemesis).infanticide},
 }
 
 // plotEvery is the mean time between two plots where a run consists of nothing else.
@@ -183,6 +183,34 @@ func (n *nemesis) confuse() {
 	}
 	end := []timeline.Kind{timeline.Kill, timeline.Pause, Restart}[n.sim.rng.IntN(3)]
 	n.soon(n.draw(200*time.Millisecond), end, leader, n.hold(n.sim.terrain.session))
+}
+
+// infanticide ends all replicas of a partition, and one of them again in the moment in which it has
+// registered: between what the controller has written and what the broker knows of it.
+func (n *nemesis) infanticide() {
+	leader, followers := n.scene()
+	if leader == nil {
+		return
+	}
+	all := append(followers, leader)
+	for _, h := range all {
+		n.soon(n.draw(100*time.Millisecond), []timeline.Kind{timeline.Kill, PowerLoss}[n.sim.rng.IntN(2)], h, n.hold(2*time.Second))
+	}
+	n.newborn = all[n.sim.rng.IntN(len(all))].id
+}
+
+// strangle kills the newborn process and starts another; both belong to the fault that ended the one
+// before.
+func (n *nemesis) strangle() {
+	h := n.sim.hosts[n.newborn]
+	n.newborn = nobody
+	life := h.life
+	n.sim.after(time.Duration(n.sim.rng.Int64N(int64(20*time.Millisecond))), kindFault, func() {
+		if h.life == life && n.busy[h.slot] && h.up {
+			h.cutPower()
+			h.boot(between(n.sim.rng, 10*time.Millisecond, 300*time.Millisecond))
+		}
+	})
 }
 
 // voters of the metadata quorum.

@@ -171,6 +171,14 @@ func TestTimelineOfEveryFault(t *testing.T) {
 	}
 }
 
+// A broker that is killed while it registers is no stranger to the epoch that it got: nobody is elected
+// uncleanly because of that.
+func TestKilledWhileRegistering(t *testing.T) {
+	for _, seed := range []int64{5, 10, 13} {
+		simulate(t, sim.Config{Seed: seed, Plot: "newborn"}).clean(t)
+	}
+}
+
 func TestBadConfigurations(t *testing.T) {
 	for want, cfg := range map[string]sim.Config{
 		"must not be negative":        {Duration: -1},
