@@ -28,7 +28,7 @@ func (c *checker) happened(h *host, e nodeevent.Event) {
 		c.replicas[h.slot][e.Partition].truncated = true
 		c.sim.marks[Truncated]++
 	case nodeevent.LeaderElected:
-		if e.Unclean {
+		if e.Topic == Topic && e.Unclean {
 			c.violated("election", "%v elects uncleanly, and no more has failed than may: %v", h, e)
 		}
 	case nodeevent.BrokerRegistered:
