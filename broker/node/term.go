@@ -24,6 +24,8 @@ func (s *shard) enter(now time.Time, r *replica, m assign, fx *actor.Effects) er
 		return s.lead(now, r, m, fx)
 	case r.follower == nil || r.follower.Epoch != m.state.LeaderEpoch:
 		s.follow(r, m, fx)
+	default:
+		r.follower.MetadataChanged(m.state)
 	}
 	return nil
 }

@@ -29,6 +29,10 @@ func NewFollower(cfg Config, state State, log Log) *Follower {
 	}
 }
 
+// MetadataChanged takes what the metadata log says within the term: this broker may have registered anew,
+// and its leader takes fetches of its present epoch only (KIP-903).
+func (f *Follower) MetadataChanged(s State) { f.broker = s.broker(f.cfg.Self).Epoch }
+
 // Begin says what to cut before the first fetch: nothing. The log is compared with the leader's by
 // epochs, in the first fetch: the high watermark that this replica knows may be too old, and what lies
 // above it committed (KIP-101).

@@ -86,3 +86,20 @@ func TestParseFlush(t *testing.T) {
 		t.Error("ParseFlush(fsync) must fail")
 	}
 }
+
+// A follower whose broker registers anew within a term fetches as the present registration: its leader
+// takes no other (KIP-903).
+func TestAFollowerRegistersAnew(t *testing.T) {
+	state := State{Leader: 1, LeaderEpoch: 3, Replicas: []int32{1, 7}, ISR: []int32{1}, Brokers: []Broker{{ID: 1, Epoch: 4}, {ID: 7, Epoch: 5}}}
+	f := NewFollower(Config{Self: 7, Flush: FlushCommit}, state, Log{End: 2, Synced: 2})
+	state.Brokers = []Broker{{ID: 1, Epoch: 4}, {ID: 7, Epoch: 9}}
+	f.MetadataChanged(state)
+	if asked, ready := f.Fetch(lastEpoch(3)); !ready || asked.BrokerEpoch != 9 {
+		t.Errorf("fetches with broker epoch %d, ready %v; want 9, true", asked.BrokerEpoch, ready)
+	}
+}
+
+// lastEpoch is a log all of whose records are of one epoch.
+type lastEpoch int32
+
+func (e lastEpoch) EpochForOffset(int64) int32 { return int32(e) }
