@@ -28,10 +28,7 @@ type lifecycle struct {
 	before int64
 	// epoch of this process, -1 before it is registered.
 	epoch int64
-	// former is a process that may have been registered and ended before it kept its epoch, zero for none:
-	// it is asked for first, and what it got is before. took is the one that was.
-	former, took metadata.Incarnation
-	// announced is set once the file says that this process registers.
+	// announced is set once the file says that this incarnation registers.
 	announced bool
 	// asking is set while a registration or a heartbeat is under way; again asks for another after it.
 	asking, again bool
@@ -56,20 +53,25 @@ type Retire struct{ Done func() }
 // cleanFile holds the broker epoch of a process that lost nothing when it ended: whoever finds it may
 // keep the broker's place among the eligible leaders (KIP-966). Apache Kafka writes it at a clean
 // shutdown. With flush: commit nothing that counts is ever lost but with the disk, and the file with it:
-// so it is written when the broker registers, and outlives a crash. Between the controller's record and
-// that file a crash would make the broker a stranger to its own epoch: so the file says before that which
-// process asks, and the next one asks for the same again.
+// so it is written when the broker registers, and outlives a crash. A crash between the controller's record
+// and that would make the broker a stranger to its own epoch: so the file says first which incarnation
+// asks, and the next process, if it is found in the same place, is that one. It may be: nobody has done
+// anything under the epoch.
 const cleanFile = "clean-shutdown"
 
 type cleanShutdown struct {
 	Version     int   `json:"version"`
 	BrokerEpoch int64 `json:"brokerEpoch"`
-	// Registering is the incarnation of a process that has asked for an epoch and does not have it yet.
+	// Registering is the incarnation that has asked for an epoch and does not have it yet, At where it is.
 	Registering []byte `json:"registering,omitempty"`
+	At          string `json:"at,omitempty"`
 }
 
-// open reads what the process before left.
-func (l *lifecycle) open(files env.FS, cfg Config) error {
+// place is where the broker is found.
+func (c Config) place() string { return fmt.Sprintf("%+v in rack %q", c.Endpoints, c.Rack) }
+
+// open reads what the process before left; it may have left who this one is.
+func (l *lifecycle) open(files env.FS, cfg *Config) error {
 	l.files, l.before, l.epoch = files, -1, -1
 	text, err := file.Read(files, cleanFile, smallFile)
 	switch {
@@ -81,7 +83,9 @@ func (l *lifecycle) open(files env.FS, cfg Config) error {
 	var found cleanShutdown
 	if json.Unmarshal(text, &found) == nil { // a damaged file says nothing
 		l.before = found.BrokerEpoch
-		copy(l.former[:], found.Registering)
+		if len(found.Registering) == len(cfg.Incarnation) && found.At == cfg.place() {
+			cfg.Incarnation, l.announced = metadata.Incarnation(found.Registering), true
+		}
 	}
 	if cfg.Flush == partition.FlushCommit {
 		return nil
@@ -98,11 +102,11 @@ func (l *lifecycle) keep() error { return l.write(cleanShutdown{BrokerEpoch: l.e
 
 // announce writes it for a process that is about to register.
 func (l *lifecycle) announce(cfg Config) error {
-	if cfg.Flush != partition.FlushCommit || l.announced || l.former != (metadata.Incarnation{}) {
+	if cfg.Flush != partition.FlushCommit || l.announced {
 		return nil
 	}
 	l.announced = true
-	return l.write(cleanShutdown{BrokerEpoch: l.before, Registering: cfg.Incarnation[:]})
+	return l.write(cleanShutdown{BrokerEpoch: l.before, Registering: cfg.Incarnation[:], At: cfg.place()})
 }
 
 func (l *lifecycle) write(c cleanShutdown) error {
@@ -166,9 +170,6 @@ func (u *uplink) rest(now time.Time, failed bool, fx *actor.Effects) {
 func (u *uplink) registration() *kmsg.BrokerRegistrationRequest {
 	req := kmsg.NewPtrBrokerRegistrationRequest()
 	req.BrokerID, req.ClusterID, req.IncarnationID = u.cfg.Sessions.NodeID, u.cfg.ClusterID, u.cfg.Incarnation
-	if u.former != (metadata.Incarnation{}) {
-		req.IncarnationID = u.former
-	}
 	req.PreviousBrokerEpoch = u.before
 	if u.cfg.Rack != "" {
 		req.Rack = &u.cfg.Rack
@@ -192,12 +193,7 @@ func (u *uplink) registered(now time.Time, resp kmsg.Response, fx *actor.Effects
 		switch r.ErrorCode {
 		case 0:
 			failed, u.again = false, true
-			u.before = r.BrokerEpoch
-			if u.former != (metadata.Incarnation{}) {
-				u.took, u.former = u.former, metadata.Incarnation{}
-				break
-			}
-			u.epoch = r.BrokerEpoch
+			u.epoch, u.before = r.BrokerEpoch, r.BrokerEpoch
 			if u.cfg.Flush == partition.FlushCommit {
 				if err := u.keep(); err != nil {
 					fx.Fatal = fmt.Errorf("write %s: %w", cleanFile, err)
@@ -232,7 +228,7 @@ func (u *uplink) heard(now time.Time, resp kmsg.Response, fx *actor.Effects) {
 	if ok {
 		switch r.ErrorCode {
 		case kerr.StaleBrokerEpoch.Code:
-			if self := u.image.Broker(u.cfg.Sessions.NodeID); self != nil && self.Incarnation != u.cfg.Incarnation && self.Incarnation != u.took && self.Epoch > u.epoch {
+			if self := u.image.Broker(u.cfg.Sessions.NodeID); self != nil && self.Incarnation != u.cfg.Incarnation && self.Epoch > u.epoch {
 				fx.Fatal = fmt.Errorf("another process has registered as broker %d: every node needs an id of its own", u.cfg.Sessions.NodeID)
 				return
 			}

@@ -34,10 +34,11 @@ func Open(fs env.FS, cfg Config) (*Node, error) {
 	if !cfg.Roles.Broker {
 		return n, nil
 	}
-	n.metadata = newMetadata(cfg)
 	if n.uplink, err = newUplink(fs, cfg); err != nil {
 		return nil, err
 	}
+	cfg.Incarnation = n.uplink.cfg.Incarnation
+	n.metadata = newMetadata(cfg)
 	for i := range cfg.Sessions.Shards {
 		n.shards = append(n.shards, newShard(fs, cfg, int64(i)))
 	}

@@ -46,7 +46,7 @@ func newUplink(fs env.FS, cfg Config) (*uplink, error) {
 		cfg: cfg, image: metadata.NewImage(cfg.ClusterID, nil), leader: quorum.Leader{ID: -1, Term: -1},
 		at: int(cfg.Sessions.NodeID) % len(cfg.Voters), calls: map[uint64]uplinkCall{},
 	}
-	return u, u.lifecycle.open(fs, cfg)
+	return u, u.lifecycle.open(fs, &u.cfg)
 }
 
 // Step implements actor.Actor.
