@@ -50,7 +50,7 @@ var hunts = map[bug.Name]Hunt{
 	bug.AckEarly:                   {Seed: 1, Span: 20 * time.Second, Class: "lost-write", Invariant: "ack"},
 	bug.HWTruncate:                 {Span: 20 * time.Second, Class: "lost-write", Invariant: "committed"},
 	bug.Unclean:                    {Seed: 6, Span: time.Minute, Class: "lost-write", Invariant: "durability"},
-	bug.UnsyncedFollower:           {Seed: 4, Span: time.Minute, Invariant: "committed"},
+	bug.UnsyncedFollower:           {Seed: 7, Span: time.Minute, Invariant: "committed"},
 	bug.IsrExpandEarlyWatermark:    {Seed: 20, Span: 20 * time.Second, Invariant: "committed"},
 	bug.IsrExpandEarlyEpochStart:   {Seed: 6, Span: time.Minute, Invariant: "committed"},
 	bug.IsrExpandEarlyOtherEpoch:   {Seed: 51, Span: 30 * time.Second, Invariant: "join", Plot: "confuse"},
