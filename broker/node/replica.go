@@ -162,8 +162,8 @@ func removeAll(files env.FS, dir string) error {
 	return files.SyncDir(".")
 }
 
-// smallFile is the most that a file of a few lines can have.
-const smallFile = 256
+// smallFile is the most that a file of a few lines can have, host names of any length in it.
+const smallFile = 4 << 10
 
 func ignoreMissing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
