@@ -69,25 +69,40 @@ func (c *checker) published(h *host, image *metadata.Image) {
 	}
 }
 
+// registration is the epoch of a broker, as far as that is committed; -1 for none.
+func (c *checker) registration(id int32) int64 {
+	if c.image == nil || c.image.Broker(id) == nil {
+		return -1
+	}
+	return c.image.Broker(id).Epoch
+}
+
 // changed looks at a partition whose metadata may have changed.
 func (c *checker) changed(before *metadata.Image, index int) {
 	now := c.partition(index)
 	if now == nil {
 		return
 	}
+	was := now
 	if before != nil {
 		if topic := before.Topic(Topic); topic != nil {
-			if topic.Partitions[index].PartitionEpoch == now.PartitionEpoch {
+			was = &topic.Partitions[index]
+			if was.PartitionEpoch == now.PartitionEpoch {
 				return
 			}
-			c.reached(&topic.Partitions[index], now)
-			c.joined(index, &topic.Partitions[index], now)
+			c.reached(was, now)
+			c.joined(index, was, now)
 		}
+	}
+	may := func(p *metadata.Partition, id int32) bool {
+		return slices.Contains(p.ISR, id) || slices.Contains(p.ELR, id)
 	}
 	for _, id := range now.Replicas {
 		w := &c.replicas[c.sim.hosts[id].slot][index]
 		in := slices.Contains(now.ISR, id)
-		w.lost = w.lost && (in || slices.Contains(now.ELR, id))
+		// As long as the controller knows the former process only, a fetch of that one which comes late
+		// may bring the replica back into the ISR.
+		w.lost = w.lost && (c.registration(id) == w.lostIn || may(was, id) && may(now, id))
 		w.refilling = w.refilling && (!in || w.lost)
 	}
 	c.complete(index, "the change of ISR and ELR")
@@ -258,7 +273,7 @@ func (c *checker) ended(h *host, leaves func(*watched) int64) {
 		w.log = nil
 		left := leaves(w)
 		if h.emptied && left == 0 && w.life != 0 {
-			w.lost, w.refilling = true, true
+			w.lost, w.refilling, w.lostIn = true, true, c.registration(h.id)
 		}
 		if left < w.end {
 			c.sim.marks[UnsyncedLost]++

@@ -137,6 +137,7 @@ func (h *host) stop(then func()) {
 			case h.sim.now > limit:
 				h.end(written)
 			case h.idle():
+				h.sim.checker.ending(h) // a closed log cannot be read any more
 				if err := h.node.Close(); err != nil {
 					h.sim.checker.violated("node", "node %d does not stop in order: %v", h.id, err)
 				}

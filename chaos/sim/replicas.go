@@ -24,9 +24,10 @@ type watched struct {
 	// partitionEpoch and maximal ISR that it goes by, while it leads.
 	partitionEpoch int32
 	maximal        []int32
-	// lost is set from the loss of the disk until the replica is out of ISR and ELR, refilling until it
-	// is in the ISR again.
+	// lost is set from the loss of the disk until the broker has registered anew, since the epoch lostIn,
+	// and the replica is out of ISR and ELR; refilling until it is in the ISR again.
 	lost, refilling bool
+	lostIn          int64
 	// truncated is set by an event of the present step.
 	truncated bool
 	// log of this life; nil while the node is down.
