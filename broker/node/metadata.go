@@ -40,6 +40,8 @@ type (
 	news struct {
 		records []metadata.Record
 		image   *metadata.Image
+		// cleared is set once the topics that image does not have are being deleted.
+		cleared bool
 	}
 	// applied tells the uplink what everybody here goes by now.
 	applied struct{ image *metadata.Image }
@@ -114,15 +116,17 @@ func (a *metadataActor) apply(fx *actor.Effects) {
 	a.next = a.image
 	records := a.backlog[0].records
 	if image := a.backlog[0].image; image != nil {
-		a.next, records = image, nil
-		for _, name := range a.image.Names() {
-			if id := a.image.Topic(name).ID; image.TopicByID(id) == nil {
-				records = []metadata.Record{{RemoveTopic: &metadata.RemoveTopicRecord{ID: id}}} // first
-				break
+		if !a.backlog[0].cleared {
+			// What is gone goes first, under the image that knows of it.
+			a.backlog[0].cleared = true
+			for _, name := range a.image.Names() {
+				if id := a.image.Topic(name).ID; image.TopicByID(id) == nil {
+					a.unassign(id, nil, fx)
+				}
 			}
 		}
-		if records == nil {
-			a.backlog = a.backlog[1:]
+		if a.waiting == 0 {
+			a.next, a.backlog = image, a.backlog[1:]
 		}
 	} else if i := slices.IndexFunc(records, deletes); i >= 0 && i+1 < len(records) {
 		a.backlog[0].records, records = records[i+1:], records[:i+1:i+1]
