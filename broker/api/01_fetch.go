@@ -22,7 +22,7 @@ import (
 //   - a leader epoch that is not the current one is refused (KIP-320)
 //   - a reader that names the epoch of the last record it has, and has other records than this log,
 //     is told where to go back to, and gets nothing (KIP-595); that ends the wait
-//   - replicas fetch on the peer listener (fetch_replica.go); who names a replica here is a reader
+//   - replicas fetch on the peer listener (01_fetch_replica.go); who names a replica here is a reader
 //
 // Versions
 //   - 4 isolation level, 5 log start offset, 7 sessions, 9 current leader epoch, 11 rack and

@@ -50,7 +50,7 @@ type (
 		produced(*Session, *call, ProduceDone, *actor.Effects)
 	}
 	fetcher interface {
-		fetched(*Session, *call, FetchData, time.Time, *actor.Effects)
+		fetched(*Session, *call, FetchData, *actor.Effects)
 		woken(*Session, *call, *actor.Effects)
 	}
 	lister     interface{ listed(*call, OffsetAnswer) }
@@ -150,7 +150,7 @@ func (s *Session) Step(now time.Time, message any, fx *actor.Effects) {
 		s.armed = time.Time{}
 		s.expire(now, fx)
 	default:
-		s.deliver(message, now, fx)
+		s.deliver(message, fx)
 	}
 	s.flush(fx)
 	s.arm(now, fx)
@@ -174,7 +174,7 @@ func (s *Session) begin(a Arrived, now time.Time, fx *actor.Effects) {
 
 // deliver hands an answer to the call that asked for it. A call that is over, because its time
 // was up, is not asked again; what the answer holds is released.
-func (s *Session) deliver(message any, now time.Time, fx *actor.Effects) {
+func (s *Session) deliver(message any, fx *actor.Effects) {
 	switch m := message.(type) {
 	case ProduceDone:
 		if c := s.open(m.Call); c != nil {
@@ -182,7 +182,7 @@ func (s *Session) deliver(message any, now time.Time, fx *actor.Effects) {
 		}
 	case FetchData:
 		if c := s.open(m.Call); c != nil {
-			c.handler.(fetcher).fetched(s, c, m, now, fx)
+			c.handler.(fetcher).fetched(s, c, m, fx)
 		} else {
 			release(m.Results)
 		}

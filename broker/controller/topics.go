@@ -160,8 +160,6 @@ func checkConfigs(asked []kmsg.CreateTopicsRequestTopicConfig) (map[string]strin
 	return configs, nil
 }
 
-// shownConfigs is what the answer tells of the topic's settings: those that were given, and never
-// null, which Kafka's own admin client does not take.
 // checkConfig refuses values of the settings that decide about replicas.
 func checkConfig(name, value string) *failure {
 	switch name {
@@ -177,6 +175,8 @@ func checkConfig(name, value string) *failure {
 	return nil
 }
 
+// shownConfigs is what the answer tells of the topic's settings: those that were given, and never
+// null, which Kafka's own admin client does not take.
 func shownConfigs(asked []kmsg.CreateTopicsRequestTopicConfig) []kmsg.CreateTopicsResponseTopicConfig {
 	shown := []kmsg.CreateTopicsResponseTopicConfig{}
 	for _, c := range asked {

@@ -64,7 +64,7 @@ func (u *uplink) carry(f forwarded, fx *actor.Effects) {
 	})
 }
 
-func (u *uplink) retry(_ time.Time, fx *actor.Effects) {
+func (u *uplink) retry(fx *actor.Effects) {
 	u.forwarding.armed = false
 	unsent := u.unsent
 	u.unsent = nil

@@ -44,7 +44,7 @@ func (p *proposals) add(m alter) {
 
 // propose asks for what waits, in one request for each epoch of this broker: the proposals of a former
 // one are refused as a whole.
-func (u *uplink) propose(_ time.Time, fx *actor.Effects) {
+func (u *uplink) propose(fx *actor.Effects) {
 	if u.busy || len(u.waiting) == 0 {
 		return
 	}

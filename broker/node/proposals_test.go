@@ -2,7 +2,6 @@ package node
 
 import (
 	"testing"
-	"time"
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
@@ -22,7 +21,7 @@ func TestALaterProposalTakesThePlaceOfOneThatWaits(t *testing.T) {
 	}
 	u.busy = false
 	var fx actor.Effects
-	u.propose(time.Time{}, &fx)
+	u.propose(&fx)
 	req := fx.Calls[0].Request.(*kmsg.AlterPartitionRequest)
 	if len(req.Topics) != 2 {
 		t.Fatalf("%d partitions in a request about 2", len(req.Topics))

@@ -67,7 +67,7 @@ func (u *uplink) Step(now time.Time, message any, fx *actor.Effects) {
 	case api.ControllerRequest:
 		u.forward(now, m, fx)
 	case forwardAgain:
-		u.retry(now, fx)
+		u.retry(fx)
 	case alter:
 		u.proposals.add(m)
 	case Retire:
@@ -77,7 +77,7 @@ func (u *uplink) Step(now time.Time, message any, fx *actor.Effects) {
 	case api.ControllerReply:
 		u.answered(now, m.Call, m.Body, fx)
 	case actor.Drained:
-		u.propose(now, fx)
+		u.propose(fx)
 	default:
 		panic(fmt.Sprintf("node: uplink got %T", message))
 	}
@@ -132,5 +132,5 @@ func (u *uplink) led(now time.Time, leader quorum.Leader, fx *actor.Effects) {
 		}
 	}
 	u.beat(now, fx)
-	u.retry(now, fx)
+	u.retry(fx)
 }

@@ -52,7 +52,7 @@ saw, judges the recording, and only then prints numbers.
 
 Exit codes: 0 pass, 1 the verdict is fail, 2 usage or configuration, 3 inconclusive or
 environment, 4 internal error, 130 interrupted.`,
-		Example: `  logproof demo                             # the main job in 30 seconds
+		Example: `  logproof demo                             # the main job in ten seconds
   logproof demo --bug ack-early             # a leader that lies: exit code 1
   logproof run my-scenario.yaml
   logproof verify runs/demo-20260102-150405 # judge a recorded run again`,

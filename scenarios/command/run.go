@@ -68,7 +68,7 @@ func newDemo(stdout, stderr io.Writer) *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "The main job in half a minute: load a cluster, kill a leader, see whether it kept its word",
+		Short: "The main job in ten seconds: load a cluster, kill a leader, see whether it kept its word",
 		Long: `Start three brokers and three controllers, each in a process of its own, load them, kill the leader
 of a partition with SIGKILL in the middle, start it again, read everything back and judge what every
 client saw. It is "logproof run demo": see the scenario with "logproof plan demo". With --bug it is the

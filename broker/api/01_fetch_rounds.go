@@ -65,7 +65,7 @@ func (h *rounds) read(s *Session, c *call, fx *actor.Effects) {
 	}
 }
 
-func (h *rounds) fetched(s *Session, c *call, m FetchData, _ time.Time, fx *actor.Effects) {
+func (h *rounds) fetched(s *Session, c *call, m FetchData, fx *actor.Effects) {
 	h.found = append(h.found, m.Results...)
 	h.watching = h.watching || m.Watching
 	if h.waiting--; h.waiting > 0 {
