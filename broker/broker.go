@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	crand "crypto/rand"
 	"encoding/binary"
@@ -140,13 +141,13 @@ func (b *Broker) node(cfg Config) (n node.Config, err error) {
 	if cfg.alone() {
 		n.Voters = []node.Voter{{ID: cfg.NodeID}}
 	}
-	if b.clients != nil {
-		if n.Endpoints.Host, n.Endpoints.Port, err = splitAddress(b.clients.Addr().String()); err != nil {
+	if told := cmp.Or(cfg.Advertise, address(b.clients)); told != "" {
+		if n.Endpoints.Host, n.Endpoints.Port, err = splitAddress(told); err != nil {
 			return n, err
 		}
 	}
-	if b.peers != nil {
-		if n.Endpoints.PeerHost, n.Endpoints.PeerPort, err = splitAddress(b.peers.Addr().String()); err != nil {
+	if told := cmp.Or(cfg.PeerAdvertise, address(b.peers)); told != "" {
+		if n.Endpoints.PeerHost, n.Endpoints.PeerPort, err = splitAddress(told); err != nil {
 			return n, err
 		}
 	}

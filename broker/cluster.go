@@ -106,6 +106,7 @@ func (c Config) validateCluster() (errs []error) {
 	if !c.Roles.Broker && (c.Listen != "" || c.Listener != nil) {
 		bad("node %d is a controller only and serves no clients: leave --listen out, or add the role broker", c.NodeID)
 	}
+	errs = append(errs, c.validateAdvertised()...)
 	for i, v := range c.Voters {
 		if _, _, err := splitAddress(v.Address); err != nil || v.ID < 0 {
 			bad("voter %v: want an id of 0 or more, and host:port of its peer listener, as in 1@10.0.0.1:9100", v)
@@ -133,6 +134,28 @@ func (c *Config) timings() []timing {
 		{"--shutdown-timeout", &c.ShutdownTimeout, 5 * time.Second},
 		{"--flush-interval", &c.FlushInterval, time.Second},
 	}
+}
+
+// validateAdvertised lists what is wrong with the places that others are told of.
+func (c Config) validateAdvertised() (errs []error) {
+	for _, a := range []struct {
+		flag, address, of string
+		listens           bool
+	}{
+		{"--advertise", c.Advertise, "--listen", c.Listen != "" || c.Listener != nil},
+		{"--advertise-peers", c.PeerAdvertise, "--peers", c.PeerListen != "" || c.PeerListener != nil},
+	} {
+		if a.address == "" {
+			continue
+		}
+		if _, _, err := splitAddress(a.address); err != nil {
+			errs = append(errs, fmt.Errorf("%s %s: %w; write what others connect to, as in 127.0.0.1:9092", a.flag, a.address, err))
+		}
+		if !a.listens {
+			errs = append(errs, fmt.Errorf("%s %s: node %d has no such listener: leave it out, or give %s too", a.flag, a.address, c.NodeID, a.of))
+		}
+	}
+	return errs
 }
 
 func (c Config) validateTimes() (errs []error) {

@@ -81,6 +81,32 @@ func TestControllerAndBroker(t *testing.T) {
 	}
 }
 
+// A broker behind a proxy listens at one place and tells of another: clients and peers are told the latter.
+func TestAdvertisedIsWhatIsTold(t *testing.T) {
+	peers, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, Config{
+		FS: mem.New(), NodeID: 1, Voters: []Voter{{1, peers.Addr().String()}}, PeerListener: peers,
+		Advertise: "127.0.0.1:1", PeerAdvertise: "127.0.0.1:2", QuorumTick: 10 * time.Millisecond,
+	})
+	defer b.Close()
+	if b.Address() == "127.0.0.1:1" {
+		t.Error("it listens where it was told to send others")
+	}
+	resp, err := ask(t, b.Address(), &kmsg.MetadataRequest{Version: 12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if told := resp.(*kmsg.MetadataResponse).Brokers; len(told) != 1 || told[0].Host != "127.0.0.1" || told[0].Port != 1 {
+		t.Errorf("clients are told of %+v", told)
+	}
+	if n, err := b.node(Config{Advertise: "127.0.0.1:1", PeerAdvertise: "127.0.0.1:2"}.withDefaults()); err != nil || n.Endpoints.PeerPort != 2 {
+		t.Errorf("peers are told of port %d, %v", n.Endpoints.PeerPort, err)
+	}
+}
+
 // awaitLeader waits until a broker says that one of the wanted leads orders-0.
 func awaitLeader(t *testing.T, b *Broker, wanted ...int32) int32 {
 	t.Helper()

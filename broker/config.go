@@ -27,13 +27,19 @@ type Config struct {
 	// Voters are all controllers of the cluster, the same on every node of it; only this node if none.
 	Voters []Voter
 	// Listen is where clients connect, host:port; 127.0.0.1:9092 if empty, port 0 for any free one.
-	// It is also what clients are told to connect to.
+	// It is also what clients are told to connect to, unless Advertise is set.
 	Listen string
+	// Advertise is what clients are told to connect to, host:port, where that is another place than
+	// Listen: a proxy or a forwarded port.
+	Advertise string
 	// Listener takes clients in place of Listen, as from who owns ports for longer than a broker lives.
 	Listener net.Listener
 	// PeerListen is where the other nodes of the cluster connect, host:port, and where they are told to
-	// find this one; needed if there are Voters.
+	// find this one, unless PeerAdvertise is set; needed if there are Voters.
 	PeerListen string
+	// PeerAdvertise is where the other nodes are told to find this one, host:port, where that is another
+	// place than PeerListen. A controller is found where the Voters say.
+	PeerAdvertise string
 	// PeerListener takes the other nodes in place of PeerListen.
 	PeerListener net.Listener
 	// Dial connects to other nodes; TCP if nil.

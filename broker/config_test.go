@@ -57,6 +57,7 @@ func TestValidateCluster(t *testing.T) {
 		"a controller":                          func(c *Config) { c.Roles = Roles{Controller: true} },
 		"a broker":                              func(c *Config) { c.NodeID, c.Roles = 3, Roles{Broker: true} },
 		"a given listener":                      func(c *Config) { c.PeerListen, c.PeerListener = "", &net.TCPListener{} },
+		"behind a proxy":                        func(c *Config) { c.Advertise, c.PeerAdvertise = "127.0.0.1:9092", "127.0.0.1:9101" },
 		"the tuned profile":                     func(c *Config) { c.SessionTimeout, c.Heartbeat = 600*time.Millisecond, 150*time.Millisecond },
 		"more min ISR than default replication": func(c *Config) { c.MinISR = 2 },
 	} {
@@ -77,6 +78,10 @@ func TestValidateCluster(t *testing.T) {
 		"voter 3@127.0.0.1:9101: its id or its address":     func(c *Config) { c.Voters = append(voters[:2:2], Voter{3, "127.0.0.1:9101"}) },
 		"--heartbeat every 6s":                              func(c *Config) { c.Heartbeat = 6 * time.Second },
 		"--quorum-tick -1s: want 1ms or more":               func(c *Config) { c.QuorumTick = -time.Second },
+		"--advertise nowhere: ":                             func(c *Config) { c.Advertise = "nowhere" },
+		"--advertise-peers 127.0.0.1:0: want":               func(c *Config) { c.PeerAdvertise = "127.0.0.1:0" },
+		"leave it out, or give --listen too":                func(c *Config) { c.Roles, c.Advertise = Roles{Controller: true}, "127.0.0.1:9092" },
+		"leave it out, or give --peers too":                 func(c *Config) { c.Voters, c.PeerListen, c.PeerAdvertise = nil, "", "127.0.0.1:9101" },
 		"min ISR -1":                                        func(c *Config) { c.MinISR = -1 },
 		`cluster id "a b"`:                                  func(c *Config) { c.ClusterID = "a b" },
 	} {
