@@ -64,15 +64,14 @@ list says is not found by the others.`,
 			return runBroker(cmd.Context(), f, stdout, stderr)
 		},
 	}
+	f.addTo(cmd)
+	return cmd
+}
+
+// addTo defines the flags.
+func (f *brokerFlags) addTo(cmd *cobra.Command) {
+	f.addPlace(cmd)
 	flags := cmd.Flags()
-	flags.Int32Var(&f.cfg.NodeID, "node-id", 0, "id of this node in its cluster")
-	flags.StringVar(&f.roles, "roles", "broker,controller", "`roles` of this node: broker, controller, or both")
-	flags.StringVar(&f.voters, "voters", "", "`id@host:port` of the peer listener of each controller, comma-separated, the same on every node; empty for this node alone")
-	flags.StringVar(&f.cfg.Listen, "listen", "", "`host:port` for clients, also what they are told to use (default 127.0.0.1:9092)")
-	flags.StringVar(&f.cfg.Advertise, "advertise", "", "`host:port` that clients are told to use, if that is not --listen: a proxy, a forwarded port")
-	flags.StringVar(&f.cfg.PeerListen, "peers", "", "`host:port` for the other nodes, also what they are told to use; needed with --voters")
-	flags.StringVar(&f.cfg.PeerAdvertise, "advertise-peers", "", "`host:port` that the other nodes are told to use, if that is not --peers; a controller is found where --voters says")
-	flags.StringVar(&f.cfg.Metrics, "metrics", "", "`host:port` for Prometheus /metrics; empty for none")
 	flags.StringVar(&f.cfg.DataDir, "data", "", "`directory` of everything that outlives the process (required)")
 	flags.StringVar(&f.flush, "flush", "commit", "when records are synced: none, interval, commit (before they are acknowledged)")
 	flags.DurationVar(&f.cfg.FlushInterval, "flush-interval", time.Second, "how often --flush interval syncs")
@@ -82,6 +81,25 @@ list says is not found by the others.`,
 	flags.Int32Var(&f.cfg.DefaultPartitions, "default-partitions", 1, "partitions of topics created without a number")
 	flags.Int16Var(&f.cfg.DefaultReplication, "default-replication", 1, "replicas of each partition of topics created without a number")
 	flags.IntVar(&f.cfg.MinISR, "min-isr", 1, "in-sync replicas without which no record is committed, for topics created without min.insync.replicas")
+	flags.BoolVar(&f.cfg.NoAutoCreate, "no-auto-create", false, "do not create topics that clients ask for by name")
+	flags.IntVar(&f.cfg.Shards, "shards", 0, "goroutines that share the partitions (default: one per CPU)")
+	flags.StringVar(&f.bugs, "bug", "", "`names` of planted bugs, comma-separated: "+bugNames())
+	flags.StringVar(&f.cfg.Events, "events", "", "`file` that gets a line of JSON for each event; empty for none")
+	flags.StringVar(&f.pprof, "pprof", "", "`host:port` for Go profiles; empty for none")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log every connection and recovered log")
+}
+
+// addPlace defines those that say where the node stands in its cluster, and how fast that notices that it is gone.
+func (f *brokerFlags) addPlace(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.Int32Var(&f.cfg.NodeID, "node-id", 0, "id of this node in its cluster")
+	flags.StringVar(&f.roles, "roles", "broker,controller", "`roles` of this node: broker, controller, or both")
+	flags.StringVar(&f.voters, "voters", "", "`id@host:port` of the peer listener of each controller, comma-separated, the same on every node; empty for this node alone")
+	flags.StringVar(&f.cfg.Listen, "listen", "", "`host:port` for clients, also what they are told to use (default 127.0.0.1:9092)")
+	flags.StringVar(&f.cfg.Advertise, "advertise", "", "`host:port` that clients are told to use, if that is not --listen: a proxy, a forwarded port")
+	flags.StringVar(&f.cfg.PeerListen, "peers", "", "`host:port` for the other nodes, also what they are told to use; needed with --voters")
+	flags.StringVar(&f.cfg.PeerAdvertise, "advertise-peers", "", "`host:port` that the other nodes are told to use, if that is not --peers; a controller is found where --voters says")
+	flags.StringVar(&f.cfg.Metrics, "metrics", "", "`host:port` for Prometheus /metrics; empty for none")
 	flags.StringVar(&f.cfg.Rack, "rack", "", "`rack` where the broker stands; replicas are spread over racks")
 	flags.StringVar(&f.cfg.ClusterID, "cluster-id", "logproof", "`id` that the nodes and their data directories agree on")
 	flags.DurationVar(&f.cfg.SessionTimeout, "session-timeout", 9*time.Second, "how long a broker stays in the cluster without a heartbeat; the active controller's counts")
@@ -89,13 +107,6 @@ list says is not found by the others.`,
 	flags.DurationVar(&f.cfg.ReplicaLagMax, "replica-lag-max", 30*time.Second, "how long a follower may be behind before it leaves the ISR")
 	flags.DurationVar(&f.cfg.QuorumTick, "quorum-tick", 100*time.Millisecond, "how often the leader of the metadata quorum is heard; an election begins after 10 to 20 without it")
 	flags.DurationVar(&f.cfg.ShutdownTimeout, "shutdown-timeout", 5*time.Second, "how long a broker that stops waits for others to take over what it leads")
-	flags.BoolVar(&f.cfg.NoAutoCreate, "no-auto-create", false, "do not create topics that clients ask for by name")
-	flags.IntVar(&f.cfg.Shards, "shards", 0, "goroutines that share the partitions (default: one per CPU)")
-	flags.StringVar(&f.bugs, "bug", "", "`names` of planted bugs, comma-separated: "+bugNames())
-	flags.StringVar(&f.cfg.Events, "events", "", "`file` that gets a line of JSON for each event; empty for none")
-	flags.StringVar(&f.pprof, "pprof", "", "`host:port` for Go profiles; empty for none")
-	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log every connection and recovered log")
-	return cmd
 }
 
 func bugNames() string {
