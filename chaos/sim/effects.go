@@ -136,14 +136,16 @@ func boot(f *firing) {
 	f.host.boot(between(f.sim.rng, 10*time.Millisecond, 300*time.Millisecond))
 }
 
-// serves asks the node, as anybody may who wants to know whether it is ready.
+// serves asks the node, as anybody may who wants to know whether it is ready. The answer of a process that has
+// ended meanwhile says nothing.
 func serves(f *firing) string {
+	f.answered = f.answered && f.host.up
 	if f.answered {
 		return "it answers"
 	}
 	if !f.asking {
 		f.asking = true
-		f.sim.nemesis.ping(f.host, func(ok bool) { f.asking, f.answered = false, ok })
+		f.sim.nemesis.ping(f.host, func(ok bool) { f.asking, f.answered = false, ok && f.host.up })
 	}
 	return ""
 }

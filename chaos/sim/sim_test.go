@@ -179,6 +179,11 @@ func TestKilledWhileRegistering(t *testing.T) {
 	}
 }
 
+// An answer that was on its way when its process ended does not prove that the node is back.
+func TestAnAnswerOfAFormerLifeProvesNothing(t *testing.T) {
+	simulate(t, sim.Config{Seed: 2925}).clean(t)
+}
+
 func TestBadConfigurations(t *testing.T) {
 	for want, cfg := range map[string]sim.Config{
 		"must not be negative":        {Duration: -1},
