@@ -21,9 +21,9 @@ type firing struct {
 	target string
 	// note is put before the detail of the injection: how the target was resolved.
 	note string
-	// nodes that it strikes; empty until the target was resolved.
-	nodes []int32
-	act   fault.Fault
+	// ends that it strikes; empty until the target was resolved.
+	ends []timeline.End
+	act  fault.Fault
 	// injected is when it was, healAt when its hold is over.
 	injected, healAt time.Time
 }
@@ -103,43 +103,51 @@ func (n *Nemesis) fire(ctx context.Context, i int, inForce []*firing) (*firing, 
 func (n *Nemesis) aim(ctx context.Context, f *firing, inForce []*firing) error {
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.ProveWithin)
 	defer cancel()
-	target := n.cfg.Timeline[f.index].Target
-	s, err := target.Selector()
+	planned := n.cfg.Timeline[f.index]
+	draw := n.draw(f.index)
+	ends, err := timeline.Ends(ctx, planned.Target, n.members(), draw, n.locator)
 	if err != nil {
 		return err
 	}
-	nodes, err := timeline.Locate(ctx, target, n.candidates(s), n.draw(f.index), n.locator)
-	if err != nil {
-		return err
+	var peers []timeline.End
+	if planned.Peers != "" {
+		if peers, err = timeline.PeerEnds(ctx, planned.Peers, ends, n.members(), draw, n.locator); err != nil {
+			return err
+		}
 	}
 	var acts []fault.Fault
-	for _, node := range nodes {
+	for _, end := range ends {
 		for _, other := range inForce {
-			if slices.Contains(other.nodes, node) {
-				return fmt.Errorf("target %s is node %d, on which fault %d, %s, is in force", target, node, other.index+1, other.kind)
+			if slices.Contains(other.ends, end) {
+				return fmt.Errorf("target %s is %s, on which fault %d, %s, is in force", planned.Target, end, other.index+1, other.kind)
 			}
 		}
-		act, err := n.prepare(f.kind, n.cfg.Cluster, node)
+		act, err := n.prepare(planned, n.cfg.Cluster, end, peers)
 		if err != nil {
 			return err
 		}
 		acts = append(acts, act)
 	}
-	f.nodes, f.act, f.target = nodes, fault.Several(nodes, acts), nodeList(nodes)
-	if len(nodes) > 1 || target != timeline.NodeTarget(nodes[0]) {
-		f.note = fmt.Sprintf("target %s is %s; ", target, f.target)
+	f.ends, f.act, f.target = ends, fault.Several(ends, acts), endList(ends)
+	if len(ends) > 1 || planned.Target != timeline.NodeTarget(ends[0].ID) {
+		f.note = fmt.Sprintf("target %s is %s; ", planned.Target, f.target)
+	}
+	if planned.Peers != "" {
+		f.note += fmt.Sprintf("peers %s are %s; ", planned.Peers, endList(peers))
 	}
 	return nil
 }
 
-// nodeList prints "node 0", "nodes 1, 2".
-func nodeList(nodes []int32) string {
-	if len(nodes) == 1 {
-		return fmt.Sprintf("node %d", nodes[0])
+// endList prints "node 0", "nodes 1, 2", "nodes 0, 1, clients".
+func endList(ends []timeline.End) string {
+	if len(ends) == 1 {
+		return ends[0].String()
 	}
-	text := make([]string, len(nodes))
-	for i, node := range nodes {
-		text[i] = strconv.Itoa(int(node))
+	text := make([]string, len(ends))
+	for i, end := range ends {
+		if text[i] = end.String(); !end.Client {
+			text[i] = strconv.Itoa(int(end.ID))
+		}
 	}
 	return "nodes " + strings.Join(text, ", ")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/logproof/logproof/chaos/cluster"
@@ -54,9 +55,9 @@ type Nemesis struct {
 	cfg Config
 	// locator of the cluster; nil if it has none.
 	locator timeline.Locator
-	// prepare makes a fault on one node, now is the time and wait returns when it is at, or with
+	// prepare makes a fault on one end, now is the time and wait returns when it is at, or with
 	// ctx's error; tests put others in their place.
-	prepare func(timeline.Kind, cluster.Cluster, int32) (fault.Fault, error)
+	prepare func(timeline.Fault, cluster.Cluster, timeline.End, []timeline.End) (fault.Fault, error)
 	now     func() time.Time
 	wait    func(ctx context.Context, at time.Time) error
 }
@@ -72,6 +73,10 @@ func New(cfg Config) (*Nemesis, error) {
 	}
 	if cfg.HealWithin == 0 {
 		cfg.HealWithin = defaultHealWithin
+	}
+	cfg.Timeline = slices.Clone(cfg.Timeline)
+	for i, f := range cfg.Timeline {
+		cfg.Timeline[i] = f.WithDefaults()
 	}
 	n := &Nemesis{cfg: cfg, prepare: fault.New, now: time.Now, wait: waitUntil}
 	n.locator, _ = cfg.Cluster.(cluster.Locator) // nil is an error where a target needs it
@@ -97,30 +102,30 @@ func (n *Nemesis) check(i int) error {
 	if i == 0 && planned.Overlap {
 		return errors.New("there is no fault before it to overlap with")
 	}
-	if s.Role != "" {
+	if s.Topic != "" || s.Role == timeline.Controller {
 		if n.locator == nil {
 			return errors.New("this cluster cannot tell who that is: it lacks the capability Locator")
 		}
 		// Which node it will be decides nothing about whether the fault can be made.
 		if nodes := n.cfg.Cluster.Nodes(); len(nodes) > 0 {
-			_, err = n.prepare(planned.Kind, n.cfg.Cluster, nodes[0])
+			_, err = n.prepare(planned, n.cfg.Cluster, timeline.NodeEnd(nodes[0]), nil)
 		}
 		return err
 	}
-	node, err := timeline.Resolve(planned.Target, n.candidates(s), n.draw(i))
-	if err == nil {
-		_, err = n.prepare(planned.Kind, n.cfg.Cluster, node)
+	ends, err := timeline.Ends(context.Background(), planned.Target, n.members(), n.draw(i), nil)
+	if err == nil && len(ends) > 0 {
+		_, err = n.prepare(planned, n.cfg.Cluster, ends[0], nil)
 	}
 	return err
 }
 
-// candidates are the nodes that a target may mean: any draws a broker, as the N-1 that may fail are
-// brokers; a node that is a controller only is named by its id or its role.
-func (n *Nemesis) candidates(s timeline.Selector) []int32 {
-	if s.Any {
-		return n.cfg.Cluster.Brokers()
+// members of the cluster; voters where it can tell.
+func (n *Nemesis) members() timeline.Members {
+	m := timeline.Members{Nodes: n.cfg.Cluster.Nodes(), Brokers: n.cfg.Cluster.Brokers()}
+	if voting, ok := n.cfg.Cluster.(cluster.Voting); ok {
+		m.Voters = voting.Voters()
 	}
-	return n.cfg.Cluster.Nodes()
+	return m
 }
 
 // draw is the generator of the i-th fault, seeded by both, so that what one fault draws does not

@@ -102,8 +102,8 @@ func scripted(t *testing.T, cfg Config, s script) (*Nemesis, *memory, *[]string)
 		t.Fatal(err)
 	}
 	s.mu, s.log = &sync.Mutex{}, log
-	n.prepare = func(_ timeline.Kind, _ cluster.Cluster, node int32) (fault.Fault, error) {
-		s.node = node
+	n.prepare = func(_ timeline.Fault, _ cluster.Cluster, target timeline.End, _ []timeline.End) (fault.Fault, error) {
+		s.node = target.ID
 		return s, nil
 	}
 	return n, rec, log

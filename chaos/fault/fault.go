@@ -20,9 +20,12 @@ type Fault interface {
 	ProveHealed(ctx context.Context) (detail string, err error)
 }
 
-// New prepares a fault of a kind on a node. It is an error if the kind is unknown or the cluster
-// lacks the capability it needs.
-func New(kind timeline.Kind, c cluster.Cluster, node int32) (Fault, error) {
+// New prepares a fault on one end that its target means: a node, or clients of the load. Its parameters are
+// those of f, with the defaults filled in (see timeline.Fault.WithDefaults); peers are the other ends of the
+// links that a fault of links strikes, none for other kinds. It is an error if the kind is unknown or the
+// cluster lacks the capability it needs.
+func New(f timeline.Fault, c cluster.Cluster, target timeline.End, peers []timeline.End) (Fault, error) {
+	kind, node := f.Kind, target.ID
 	info, ok := timeline.Lookup(kind)
 	if !ok {
 		return nil, fmt.Errorf("unknown fault %q", string(kind))
@@ -47,7 +50,7 @@ func New(kind timeline.Kind, c cluster.Cluster, node int32) (Fault, error) {
 			return &diskLoss{kill: k, wiper: wiper, replicated: replicated}, nil
 		}
 	default:
-		return nil, fmt.Errorf("fault %q is in the table of kinds and has no implementation", string(kind))
+		return nil, fmt.Errorf("fault %q cannot be injected yet: it needs the capability %s of the cluster, which nothing uses", string(kind), info.Capability)
 	}
 	return nil, fmt.Errorf("this cluster cannot do %s: it lacks the capability %s", kind, info.Capability)
 }

@@ -101,7 +101,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 
 func newKill(t *testing.T, c cluster.Cluster) Fault {
 	t.Helper()
-	f, err := New(timeline.Kill, c, 0)
+	f, err := New(timeline.Fault{Kind: timeline.Kill}, c, timeline.NodeEnd(0), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,11 +239,11 @@ type plain struct{ cluster.Cluster }
 
 func TestEveryKindHasAnImplementationOrSaysWhatItNeeds(t *testing.T) {
 	for _, info := range timeline.Kinds() {
-		if _, err := New(info.Kind, plain{}, 0); err == nil || !strings.Contains(err.Error(), info.Capability) {
+		if _, err := New(timeline.Fault{Kind: info.Kind}, plain{}, timeline.NodeEnd(0), nil); err == nil || !strings.Contains(err.Error(), info.Capability) {
 			t.Errorf("New(%s) on a cluster without capabilities = %v; want %s named", info.Kind, err, info.Capability)
 		}
 	}
-	if _, err := New("explode", plain{}, 0); err == nil || !strings.Contains(err.Error(), "unknown fault") {
+	if _, err := New(timeline.Fault{Kind: "explode"}, plain{}, timeline.NodeEnd(0), nil); err == nil || !strings.Contains(err.Error(), "unknown fault") {
 		t.Errorf("New(explode) = %v", err)
 	}
 }

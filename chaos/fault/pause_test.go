@@ -14,7 +14,7 @@ import (
 
 func newPause(t *testing.T, c cluster.Cluster) Fault {
 	t.Helper()
-	f, err := New(timeline.Pause, c, 0)
+	f, err := New(timeline.Fault{Kind: timeline.Pause}, c, timeline.NodeEnd(0), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestSeveralStrikeTogetherAndNameTheNode(t *testing.T) {
 	if err := a.Kill(ctx, 0); err != nil {
 		t.Fatal(err)
 	}
-	f := Several([]int32{3, 4}, []Fault{newPause(t, a), newPause(t, b)})
+	f := Several([]timeline.End{timeline.NodeEnd(3), timeline.NodeEnd(4)}, []Fault{newPause(t, a), newPause(t, b)})
 	if detail, err := f.Inject(ctx); err != nil && !strings.Contains(err.Error(), "node 3: ") || !strings.Contains(detail, "node 4: SIGSTOP") {
 		t.Fatalf("Inject = %q, %v", detail, err)
 	}

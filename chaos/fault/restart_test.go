@@ -23,7 +23,7 @@ func (s synced) WaitInSync(context.Context, int32) error { return s.err }
 
 func newFault(t *testing.T, kind timeline.Kind, c synced) Fault {
 	t.Helper()
-	f, err := New(kind, c, 0)
+	f, err := New(timeline.Fault{Kind: kind}, c, timeline.NodeEnd(0), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func (h hasty) Terminate(ctx context.Context, node int32) error { return h.Kill(
 
 func TestAKillIsNoCleanStop(t *testing.T) {
 	c := node(t)
-	f, err := New(timeline.Restart, hasty{synced{Cluster: c}}, 0)
+	f, err := New(timeline.Fault{Kind: timeline.Restart}, hasty{synced{Cluster: c}}, timeline.NodeEnd(0), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestADiskThatIsNotLostIsNotProved(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(c.Data(0), "left"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	f, err := New(timeline.DiskLoss, sparing{synced{Cluster: c}}, 0)
+	f, err := New(timeline.Fault{Kind: timeline.DiskLoss}, sparing{synced{Cluster: c}}, timeline.NodeEnd(0), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

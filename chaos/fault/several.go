@@ -6,22 +6,24 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"github.com/logproof/logproof/chaos/timeline"
 )
 
-// several is one fault on several nodes at once: each stage is done on all of them side by side, and
-// is done when it is done on each.
+// several is one fault on several nodes or clients at once: each stage is done on all of them side by
+// side, and is done when it is done on each.
 type several struct {
 	faults []Fault
-	nodes  []int32
+	ends   []timeline.End
 }
 
-// Several joins faults, one per node, to one that strikes all nodes together. A single one stays as
-// it is. A stage that fails on some nodes fails, and says which.
-func Several(nodes []int32, faults []Fault) Fault {
+// Several joins faults, one per end, to one that strikes all of them together. A single one stays as
+// it is. A stage that fails on some fails, and says which.
+func Several(ends []timeline.End, faults []Fault) Fault {
 	if len(faults) == 1 {
 		return faults[0]
 	}
-	return &several{faults, nodes}
+	return &several{faults, ends}
 }
 
 // Inject breaks all nodes.
@@ -51,9 +53,9 @@ func (s *several) stage(do func(Fault) (string, error)) (string, error) {
 	for i, f := range s.faults {
 		all.Go(func() {
 			detail, err := do(f)
-			details[i] = fmt.Sprintf("node %d: %s", s.nodes[i], detail)
+			details[i] = fmt.Sprintf("%s: %s", s.ends[i], detail)
 			if err != nil {
-				errs[i] = fmt.Errorf("node %d: %w", s.nodes[i], err)
+				errs[i] = fmt.Errorf("%s: %w", s.ends[i], err)
 			}
 		})
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+
+	"github.com/logproof/logproof/chaos/timeline"
 )
 
 // Cluster that is simulated. The zero value draws one from the seed: mostly three controllers and three
@@ -76,12 +78,18 @@ func (c Cluster) members() (all []member) {
 	return all
 }
 
-// ids of all nodes, ascending.
-func (c Cluster) ids() (all []int32) {
-	for _, m := range c.members() {
-		all = append(all, m.id)
+// ids of the members by what they are, as a timeline needs them.
+func (c Cluster) ids() (m timeline.Members) {
+	for _, one := range c.members() {
+		m.Nodes = append(m.Nodes, one.id)
+		if one.broker {
+			m.Brokers = append(m.Brokers, one.id)
+		}
+		if one.controller {
+			m.Voters = append(m.Voters, one.id)
+		}
 	}
-	return all
+	return m
 }
 
 // hostName is the address of a node's machine. Clients and peers find its listeners by port.

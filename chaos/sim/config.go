@@ -72,14 +72,14 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("unknown plot %q: known are %v", c.Plot, Plots()))
 	}
 	errs = append(errs, c.Cluster.validate())
-	nodes := drawTerrain(terrainOf(c.Seed), c).cluster.ids()
+	members := drawTerrain(terrainOf(c.Seed), c).cluster.ids()
 	for i, f := range c.Timeline {
 		if effects[f.Kind] == nil {
 			errs = append(errs, fmt.Errorf("fault %d: the simulator cannot do %q: it can do %v", i+1, f.Kind, Kinds()))
 		}
 		sel, err := f.Target.Selector()
 		if err == nil && sel.Role == "" {
-			_, err = timeline.Resolve(f.Target, nodes, func(int) int { return 0 })
+			_, err = timeline.Resolve(f.Target, members, func(int) int { return 0 })
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("fault %d: %w", i+1, err))

@@ -100,11 +100,7 @@ func (n *nemesis) group(i int) {
 // aim resolves the target of a planned fault, once all of it is there and no other fault of its
 // process is in force.
 func (n *nemesis) aim(planned timeline.Fault, fire func(targets []int32)) {
-	ids := n.sim.terrain.cluster.ids()
-	if planned.Target == timeline.Any {
-		ids = ids[:n.sim.terrain.cluster.Brokers] // they come first; see timeline.Any
-	}
-	targets, err := timeline.Locate(context.Background(), planned.Target, ids, n.sim.rng.IntN, locator{n.sim})
+	targets, err := timeline.Locate(context.Background(), planned.Target, n.sim.terrain.cluster.ids(), n.sim.rng.IntN, locator{n.sim})
 	for _, id := range targets {
 		if effects[planned.Kind].process && n.busy[n.sim.hostByID(id).slot] {
 			err = fmt.Errorf("node %d has another fault", id)

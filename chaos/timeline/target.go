@@ -17,6 +17,14 @@ import (
 //	follower(orders,0)    one replica of it that is not the leader, drawn from the seed
 //	followers(orders,0)   all of them at once
 //	controller            the active controller
+//	minority, majority    as many brokers as are less, or more, than half of them, drawn from the seed
+//	quorum                as many voters as leave no majority, drawn from the seed
+//	client(0), clients    one client of the load by its number, or all: for links, and to crash them
+//
+// Peers, the other end of a fault of links, may be any of these, and:
+//
+//	everyone              all nodes but the target, and all clients
+//	nodes                 all nodes but the target
 type Target string
 
 // Any is the target that draws one of all brokers: nodes that are controllers only are not among them.
@@ -36,6 +44,16 @@ const (
 	Controller Role = "controller"
 	// All is the role of every node.
 	All Role = "all"
+	// Minority and Majority are roles of brokers, Quorum is one of voters: as many as leave no majority.
+	Minority Role = "minority"
+	Majority Role = "majority"
+	Quorum   Role = "quorum"
+	// Client is one client of the load, Clients are all of them.
+	Client  Role = "client"
+	Clients Role = "clients"
+	// Everyone and Nodes are the peers of a fault of links.
+	Everyone Role = "everyone"
+	Nodes    Role = "nodes"
 )
 
 // NodeTarget is the target that names one node by id.
@@ -48,27 +66,31 @@ func RoleTarget(role Role, topic string, partition int32) Target {
 
 // targetForms is what an error offers.
 const targetForms = `write node(0) for a node by its id, any for a broker drawn from the seed, all for every node at once, leader(orders,0), ` +
-	`follower(orders,0) or followers(orders,0) for the replicas of a partition (in quotes between braces), or controller`
+	`follower(orders,0) or followers(orders,0) for the replicas of a partition (in quotes between braces), controller, ` +
+	`minority or majority of the brokers, quorum for as many voters as leave no majority, or client(0) or clients of the load`
 
 // Selector is a Target that was read. Invariant: exactly one of Any, Role and Node counts; Topic and
 // Partition are set for the roles in a partition only.
 type Selector struct {
 	// Any of all brokers.
 	Any bool
-	// Role that the node has in Partition of Topic, or in the cluster (Controller, All); "" for none.
+	// Role that the node has in Partition of Topic, or in the cluster; "" for none.
 	Role      Role
 	Topic     string
 	Partition int32
-	// Node id, where Any is false and Role is "".
+	// Node id, where Any is false and Role is ""; the number of the client where Role is Client.
 	Node int32
 }
 
+// words are the roles that a target names by one word.
+var words = []Role{Controller, All, Minority, Majority, Quorum, Clients, Everyone, Nodes}
+
 // Selector reads the target.
 func (t Target) Selector() (Selector, error) {
-	switch t {
-	case Any:
+	switch {
+	case t == Any:
 		return Selector{Any: true}, nil
-	case Target(Controller), Target(All):
+	case slices.Contains(words, Role(t)):
 		return Selector{Role: Role(t)}, nil
 	}
 	form, inner, ok := strings.Cut(string(t), "(")
@@ -81,14 +103,18 @@ func (t Target) Selector() (Selector, error) {
 		}
 		return Selector{}, fmt.Errorf("target %q has no topic and partition: write %s(orders,0), between braces in quotes", string(t), role)
 	}
-	if !ok || !closed || form != "node" {
+	if !ok || !closed || form != "node" && form != string(Client) {
 		return Selector{}, fmt.Errorf("unknown target %q: %s", string(t), targetForms)
 	}
 	id, err := strconv.ParseInt(inner, 10, 32)
-	if err != nil || id < 0 || NodeTarget(int32(id)) != t {
-		return Selector{}, fmt.Errorf("target %q has no node id: %s", string(t), targetForms)
+	s := Selector{Node: int32(id)}
+	if form == string(Client) {
+		s.Role = Client
 	}
-	return Selector{Node: int32(id)}, nil
+	if err != nil || id < 0 || s.Target() != t {
+		return Selector{}, fmt.Errorf("target %q has no %s id: %s", string(t), form, targetForms)
+	}
+	return s, nil
 }
 
 // Target is the form that Target.Selector reads back to the same Selector.
@@ -96,8 +122,10 @@ func (s Selector) Target() Target {
 	switch {
 	case s.Any:
 		return Any
-	case s.Role == Controller || s.Role == All:
+	case slices.Contains(words, s.Role):
 		return Target(s.Role)
+	case s.Role == Client:
+		return Target(fmt.Sprintf("%s(%d)", Client, s.Node))
 	case s.Role != "":
 		return RoleTarget(s.Role, s.Topic, s.Partition)
 	}
@@ -115,46 +143,47 @@ type Locator interface {
 	Controller(ctx context.Context) (node int32, err error)
 }
 
-// Resolve names the node that a target means which needs no look at the cluster: node(0) and any.
-// nodes are the ids of all nodes that the target may mean, ascending: for any those of the brokers; draw returns a number in [0,n) and is called only by
-// forms that choose, once, so that one seed makes the same choices in every run.
-func Resolve(t Target, nodes []int32, draw func(n int) int) (int32, error) {
+// Resolve names the node that a target means which needs no look at the cluster: node(0) and any. draw
+// returns a number in [0,n) and is called only by forms that choose, so that one seed makes the same
+// choices in every run.
+func Resolve(t Target, m Members, draw func(n int) int) (int32, error) {
 	s, err := t.Selector()
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, err
-	}
-	if len(nodes) == 0 {
-		return 0, fmt.Errorf("target %s: the cluster has no nodes", t)
-	}
-	if s.Role != "" {
+	case s.Role != "":
 		return 0, fmt.Errorf("target %s: only the running cluster knows who that is", t)
-	}
-	if s.Any {
-		return nodes[draw(len(nodes))], nil
-	}
-	if !slices.Contains(nodes, s.Node) {
-		return 0, fmt.Errorf("target %s: there is no such node, the cluster has %s", t, idList(nodes))
+	case s.Any && len(m.Brokers) == 0:
+		return 0, fmt.Errorf("target %s: the cluster has no brokers", t)
+	case s.Any:
+		return m.Brokers[draw(len(m.Brokers))], nil
+	case !slices.Contains(m.Nodes, s.Node):
+		return 0, fmt.Errorf("target %s: there is no such node, the cluster has %s", t, idList(m.Nodes))
 	}
 	return s.Node, nil
 }
 
-// Locate names the nodes that a target means now: several for Followers and All, ascending, one for every
-// other form. nodes and draw are those of Resolve; where is asked by the forms that name a role, and
-// may be nil where the timeline has none of them.
-func Locate(ctx context.Context, t Target, nodes []int32, draw func(n int) int, where Locator) ([]int32, error) {
+// Locate names the nodes that a target means now, ascending: several where its form says so, one for every
+// other form. draw is that of Resolve; where is asked by the forms that name a role in a partition or the
+// controller, and may be nil where the timeline has none of them.
+func Locate(ctx context.Context, t Target, m Members, draw func(n int) int, where Locator) ([]int32, error) {
 	s, err := t.Selector()
 	if err != nil {
 		return nil, err
 	}
-	if s.Role == "" {
-		node, err := Resolve(t, nodes, draw)
+	switch s.Role {
+	case "":
+		node, err := Resolve(t, m, draw)
 		if err != nil {
 			return nil, err
 		}
 		return []int32{node}, nil
-	}
-	if s.Role == All {
-		return slices.Clone(nodes), nil
+	case All:
+		return slices.Clone(m.Nodes), nil
+	case Minority, Majority, Quorum:
+		return s.some(m, draw)
+	case Client, Clients, Everyone, Nodes:
+		return nil, fmt.Errorf("target %s is no node", t)
 	}
 	if where == nil {
 		return nil, fmt.Errorf("target %s: this cluster cannot tell who that is: it lacks the capability Locator", t)
@@ -164,14 +193,45 @@ func Locate(ctx context.Context, t Target, nodes []int32, draw func(n int) int, 
 		return nil, fmt.Errorf("target %s: %w", t, err)
 	}
 	for _, node := range found {
-		if !slices.Contains(nodes, node) {
-			return nil, fmt.Errorf("target %s is node %d, which this cluster did not start: it has %s", t, node, idList(nodes))
+		if !slices.Contains(m.Nodes, node) {
+			return nil, fmt.Errorf("target %s is node %d, which this cluster did not start: it has %s", t, node, idList(m.Nodes))
 		}
 	}
 	if s.Role == Follower {
 		found = []int32{found[draw(len(found))]}
 	}
 	return found, nil
+}
+
+// some draws as many brokers or voters as the role says.
+func (s Selector) some(m Members, draw func(n int) int) ([]int32, error) {
+	from, n := m.Brokers, s.size(m)
+	if s.Role == Quorum {
+		from = m.Voters
+	}
+	if n == 0 {
+		return nil, fmt.Errorf("target %s: there is none in a cluster with %d brokers and %d voters", s.Target(), len(m.Brokers), len(m.Voters))
+	}
+	left := slices.Clone(from)
+	for i := range n {
+		k := i + draw(len(left)-i)
+		left[i], left[k] = left[k], left[i]
+	}
+	return slices.Sorted(slices.Values(left[:n])), nil
+}
+
+// size is how many nodes Minority, Majority and Quorum are.
+func (s Selector) size(m Members) int {
+	switch s.Role {
+	case Minority:
+		return max(0, (len(m.Brokers)-1)/2)
+	case Majority:
+		if len(m.Brokers) == 0 {
+			return 0
+		}
+		return len(m.Brokers)/2 + 1
+	}
+	return len(m.Voters) - len(m.Voters)/2
 }
 
 // ask asks who has the role; at least one node or an error.

@@ -1,14 +1,15 @@
 package timeline
 
 import (
-	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
 // Kind of a fault, as YAML, the log and the report write it.
 type Kind string
 
+// Kinds of faults; the table of kinds says of each what it does.
 const (
 	// Kill ends a node's process with SIGKILL; healing starts it again on the same files and address.
 	Kill Kind = "kill"
@@ -17,8 +18,40 @@ const (
 	// Restart stops a node with SIGTERM, so that it hands over what it leads and closes its files; healing
 	// starts it again.
 	Restart Kind = "restart"
+
+	// Faults of links: Cut is silence, Refuse and Reset say so, Stall takes and does not read.
+	Cut       Kind = "cut"
+	Refuse    Kind = "refuse"
+	Reset     Kind = "reset"
+	Delay     Kind = "delay"
+	Bandwidth Kind = "bandwidth"
+	Stall     Kind = "stall"
+	SlowClose Kind = "slow-close"
+
+	// Faults of responses, which strike after the node has done what was asked.
+	DropResponse      Kind = "drop-response"
+	DelayResponse     Kind = "delay-response"
+	RewriteError      Kind = "rewrite-error"
+	StaleMetadata     Kind = "stale-metadata"
+	DuplicateResponse Kind = "duplicate-response"
+
 	// DiskLoss kills a node's process and deletes all its files; healing starts it again, empty.
 	DiskLoss Kind = "disk-loss"
+	// PowerLoss ends a process whose disk loses or tears what was not synced.
+	PowerLoss Kind = "power-loss"
+	// Faults of a disk that the node goes on to use.
+	DiskFull  Kind = "disk-full"
+	SyncError Kind = "sync-error"
+	SlowDisk  Kind = "slow-disk"
+	BitRot    Kind = "bit-rot"
+	// Clock sets a node's clock off.
+	Clock Kind = "clock"
+
+	// Faults of the cluster as its clients and operators make them.
+	TransferLeader  Kind = "transfer-leader"
+	CrashClient     Kind = "crash-client"
+	ConnectionStorm Kind = "connection-storm"
+	Poison          Kind = "poison"
 )
 
 // Placement says where the nodes of a cluster run.
@@ -35,6 +68,10 @@ const (
 type Fault struct {
 	Kind   Kind
 	Target Target
+	// Peers is the other end of the links that a fault of links strikes; "" for other kinds.
+	Peers Target
+	// Params of the kind.
+	Params Params
 	// After is how long the load has held its floor when the fault is injected, measured from the
 	// end of warm-up (first fault) or from the proof that the previous faults healed. With Overlap
 	// it is plain time from the injection of the fault before it.
@@ -52,9 +89,27 @@ type Timeline []Fault
 
 // String is the fault as people read it: "kill node(0) after 2s, hold 500ms".
 func (f Fault) String() string {
-	text := fmt.Sprintf("%s %s after %v, hold %v", f.Kind, f.Target, f.After, f.Hold)
+	text := fmt.Sprintf("%s after %v, hold %v", f.What(), f.After, f.Hold)
 	if f.Overlap {
 		return "meanwhile " + text
+	}
+	return text
+}
+
+// What is the fault without its times: "delay node(0) from nodes (delay 100ms, jitter 5ms)".
+func (f Fault) What() string {
+	text := fmt.Sprintf("%s %s", f.Kind, f.Target)
+	if f.Peers != "" {
+		text += fmt.Sprintf(" from %s", f.Peers)
+	}
+	var params []string
+	for _, name := range ParamNames() {
+		if value := f.Params.Text(name); value != "" && !(name == DirectionParam && value == string(Both)) {
+			params = append(params, fmt.Sprintf("%s %s", name, value))
+		}
+	}
+	if len(params) > 0 {
+		text += " (" + strings.Join(params, ", ") + ")"
 	}
 	return text
 }
@@ -93,37 +148,4 @@ func (t Timeline) InForce() time.Duration {
 		i = end
 	}
 	return sum
-}
-
-// faultJSON is a Fault with durations as text, so that a plan reads like its scenario.
-type faultJSON struct {
-	Kind    Kind   `json:"kind"`
-	Target  Target `json:"target"`
-	After   string `json:"after"`
-	Hold    string `json:"hold"`
-	Overlap bool   `json:"overlap,omitempty"`
-}
-
-// MarshalJSON writes {"kind","target","after","hold"}, durations as Go writes them ("1.5s"), and
-// "overlap" where it is true.
-func (f Fault) MarshalJSON() ([]byte, error) {
-	return json.Marshal(faultJSON{f.Kind, f.Target, f.After.String(), f.Hold.String(), f.Overlap})
-}
-
-// UnmarshalJSON reads what MarshalJSON writes.
-func (f *Fault) UnmarshalJSON(data []byte) error {
-	var j faultJSON
-	if err := json.Unmarshal(data, &j); err != nil {
-		return err
-	}
-	after, err := time.ParseDuration(j.After)
-	if err != nil {
-		return fmt.Errorf("after of fault %s: %w", j.Kind, err)
-	}
-	hold, err := time.ParseDuration(j.Hold)
-	if err != nil {
-		return fmt.Errorf("hold of fault %s: %w", j.Kind, err)
-	}
-	*f = Fault{Kind: j.Kind, Target: j.Target, After: after, Hold: hold, Overlap: j.Overlap}
-	return nil
 }

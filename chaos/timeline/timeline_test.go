@@ -49,6 +49,9 @@ func TestBadRolesSayWhatToWrite(t *testing.T) {
 	}
 }
 
+// cluster is one whose nodes are all brokers and voters.
+func cluster(ids ...int32) Members { return Members{Nodes: ids, Brokers: ids, Voters: ids, Clients: 3} }
+
 // placed is a cluster of one partition, orders/0, and a controller.
 type placed struct {
 	leader     int32
@@ -90,7 +93,7 @@ func TestLocate(t *testing.T) {
 		{"leader", where, nil, "unknown target"},
 		{"node(7)", where, nil, "no such node"},
 	} {
-		got, err := Locate(t.Context(), c.target, []int32{0, 1, 2, 5}, func(int) int { return 1 }, c.where)
+		got, err := Locate(t.Context(), c.target, cluster(0, 1, 2, 5), func(int) int { return 1 }, c.where)
 		if !slices.Equal(got, c.want) || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("Locate(%s) = %v, %v; want %v, %q", c.target, got, err, c.want, c.err)
 		}
@@ -127,7 +130,7 @@ func TestOverlap(t *testing.T) {
 		{Kind: Kill, Target: "leader(orders,0)", After: 400 * time.Millisecond, Hold: 3 * time.Second, Overlap: true},
 		{Kind: Kill, Target: Any, After: time.Second, Hold: time.Second},
 	}
-	if p := line.Validate(Process, []int32{0, 1, 2}); p != nil {
+	if p := line.Validate(Process, cluster(0, 1, 2)); p != nil {
 		t.Errorf("problems: %v", p)
 	}
 	if line.Group(0) != 2 || line.Group(2) != 3 {
@@ -148,14 +151,14 @@ func TestOverlap(t *testing.T) {
 	} {
 		bad := slices.Clone(line)
 		change(bad)
-		if p := bad.Validate(Process, []int32{0, 1, 2}); len(p) != 1 || !strings.HasPrefix(p[0].Error(), want) {
+		if p := bad.Validate(Process, cluster(0, 1, 2)); len(p) != 1 || !strings.HasPrefix(p[0].Error(), want) {
 			t.Errorf("problems %v; want %q", p, want)
 		}
 	}
 }
 
 func TestResolve(t *testing.T) {
-	nodes := []int32{0, 1, 5}
+	nodes := cluster(0, 1, 5)
 	never := func(int) int { t.Error("a named node must not draw"); return 0 }
 	if got, err := Resolve("node(5)", nodes, never); err != nil || got != 5 {
 		t.Errorf("Resolve(node(5)) = %d, %v", got, err)
@@ -165,14 +168,14 @@ func TestResolve(t *testing.T) {
 	if err != nil || got != 1 || asked != 3 {
 		t.Errorf("Resolve(any) = %d, %v after a draw of %d; want node 1 of 3", got, err, asked)
 	}
-	_, err = Resolve("node(7)", []int32{0}, never)
+	_, err = Resolve("node(7)", cluster(0), never)
 	if err == nil || !strings.Contains(err.Error(), "node 0 only") {
 		t.Errorf("Resolve(node(7) of 1) error = %v; want the nodes there are", err)
 	}
 	if _, err = Resolve("controller", nodes, never); err == nil || !strings.Contains(err.Error(), "running cluster") {
 		t.Errorf("Resolve(controller) error = %v", err)
 	}
-	if _, err = Resolve(Any, nil, never); err == nil {
+	if _, err = Resolve(Any, Members{}, never); err == nil {
 		t.Error("Resolve(any) of no nodes must fail")
 	}
 }
@@ -203,7 +206,7 @@ func TestValidateFindsEveryProblem(t *testing.T) {
 		{Kind: "kil", Target: "node(7)", After: -1, Hold: -1},
 	}
 	var fields []string
-	for _, p := range line.Validate(Process, []int32{0}) {
+	for _, p := range line.Validate(Process, cluster(0)) {
 		if p.Fault != 1 {
 			t.Errorf("problem in fault %d: %v", p.Fault, p)
 		}
@@ -212,13 +215,13 @@ func TestValidateFindsEveryProblem(t *testing.T) {
 	if want := []string{"fault", "target", "after", "hold"}; !slices.Equal(fields, want) {
 		t.Errorf("problems in %v, want %v", fields, want)
 	}
-	if p := line[:1].Validate(Process, []int32{0}); p != nil {
+	if p := line[:1].Validate(Process, cluster(0)); p != nil {
 		t.Errorf("a good timeline has problems: %v", p)
 	}
 }
 
 func TestAFaultThatThePlacementCannotDo(t *testing.T) {
-	problems := Timeline{{Kind: Kill, Target: Any}}.Validate("external", []int32{0})
+	problems := Timeline{{Kind: Kill, Target: Any}}.Validate("external", cluster(0))
 	if len(problems) != 1 || !strings.Contains(problems[0].Error(), `placement "external" cannot do kill`) {
 		t.Errorf("Validate = %v", problems)
 	}

@@ -1,14 +1,15 @@
 package timeline
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// Validate lists everything that keeps the timeline from being executed on nodes (ids, ascending)
+// Validate lists everything that keeps the timeline from being executed on a cluster with these members
 // under a placement; nil when it can be. Roles are not resolved: see ValidateRoles.
-func (t Timeline) Validate(placement Placement, nodes []int32) []Problem {
+func (t Timeline) Validate(placement Placement, m Members) []Problem {
 	var problems []Problem
 	for i, f := range t {
 		add := func(p Problem) {
@@ -18,8 +19,17 @@ func (t Timeline) Validate(placement Placement, nodes []int32) []Problem {
 		if p, bad := checkKind(f.Kind, placement); bad {
 			add(p)
 		}
-		if err := checkTarget(f.Target, nodes); err != nil {
+		info, known := Lookup(f.Kind)
+		if err := checkTarget(f.Target, info.On, m); err != nil {
 			add(Problem{Field: "target", Text: err.Error()})
+		}
+		if known {
+			if err := f.checkPeers(info, m); err != nil {
+				add(Problem{Field: "peers", Text: err.Error()})
+			}
+			for _, p := range f.checkParams(info) {
+				add(p)
+			}
 		}
 		if f.After < 0 {
 			add(Problem{Field: "after", Text: fmt.Sprintf("%v is before the load began: it must not be negative", f.After)})
@@ -34,13 +44,72 @@ func (t Timeline) Validate(placement Placement, nodes []int32) []Problem {
 	return problems
 }
 
-// checkTarget is the error of a target that is no target of any cluster with these nodes.
-func checkTarget(t Target, nodes []int32) error {
-	if s, err := t.Selector(); err == nil && s.Role != "" {
+// checkTarget is the error of a target that no cluster with these members has, or that the subject of a
+// fault does not allow; an unknown fault allows all.
+func checkTarget(t Target, on Subject, m Members) error {
+	s, err := t.Selector()
+	if err != nil {
+		return err
+	}
+	client := s.Role == Client || s.Role == Clients
+	switch {
+	case s.Role == Everyone || s.Role == Nodes:
+		return fmt.Errorf("%s is who the peers of a fault of links may be, and no target: write all for every node", t)
+	case on == OnClients && !client:
+		return fmt.Errorf("target %s is no client of the load: write client(0), or clients for all of them", t)
+	case on == OnLeader && s.Role != Leader:
+		return fmt.Errorf("target %s is not the leader of a partition: write leader(orders,0)", t)
+	case (on == OnNodes || on == OnLeader) && client:
+		return fmt.Errorf("target %s is a client of the load: this fault strikes nodes", t)
+	}
+	return s.exists(m)
+}
+
+// exists is the error of a selector that means nobody, whatever the state of the cluster.
+func (s Selector) exists(m Members) error {
+	switch s.Role {
+	case "":
+		_, err := Resolve(s.Target(), m, func(int) int { return 0 })
+		return err
+	case Minority, Majority, Quorum:
+		_, err := s.some(m, func(int) int { return 0 })
+		return err
+	case Client:
+		if m.Clients > 0 && int(s.Node) >= m.Clients {
+			return fmt.Errorf("target %s: the load has the clients 0 to %d, producers first", s.Target(), m.Clients-1)
+		}
+	}
+	return nil
+}
+
+// checkPeers is the error of peers that a fault cannot have.
+func (f Fault) checkPeers(info Info, m Members) error {
+	if f.Peers == "" {
 		return nil
 	}
-	_, err := Resolve(t, nodes, func(int) int { return 0 })
-	return err
+	if !info.Peers {
+		return fmt.Errorf("%s has no peers, it is no fault of links: remove them", f.Kind)
+	}
+	s, err := f.Peers.Selector()
+	if err != nil {
+		return fmt.Errorf("peers: %w", err)
+	}
+	target, err := f.Target.Selector()
+	if err != nil {
+		return nil // it is reported as such
+	}
+	ofClients := target.Role == Client || target.Role == Clients
+	switch {
+	case s.Role == All:
+		return errors.New("peers all: write nodes for all other nodes, or everyone for the clients too")
+	case f.Peers == f.Target:
+		return fmt.Errorf("peers %s is the target itself: name the other end", f.Peers)
+	case ofClients && (s.Role == Client || s.Role == Clients):
+		return fmt.Errorf("there is no link from %s to %s: a client has links to nodes only", f.Target, f.Peers)
+	case s.Role == Everyone || s.Role == Nodes || s.Role == Clients:
+		return nil
+	}
+	return s.exists(m)
 }
 
 // checkOverlap reports a fault that overlaps with nothing.
@@ -69,12 +138,21 @@ type Topic struct {
 func (t Timeline) ValidateRoles(topics []Topic) []Problem {
 	var problems []Problem
 	for i, f := range t {
-		s, err := f.Target.Selector()
-		if err != nil || s.Topic == "" {
-			continue // the first is Validate's
+		for _, named := range []struct {
+			field  string
+			target Target
+		}{{"target", f.Target}, {"peers", f.Peers}} {
+			s, err := named.target.Selector()
+			if err != nil || s.Topic == "" {
+				continue // the first is Validate's
+			}
+			if p, bad := s.checkRole(topics); bad {
+				p.Fault, p.Field = i, named.field
+				problems = append(problems, p)
+			}
 		}
-		if p, bad := s.checkRole(topics); bad {
-			p.Fault, p.Field = i, "target"
+		if p, bad := f.checkTopic(topics); bad {
+			p.Fault = i
 			problems = append(problems, p)
 		}
 	}

@@ -61,8 +61,9 @@ func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
 	for _, f := range s.Timeline {
 		for range f.Times() {
 			p.Timeline = append(p.Timeline, timeline.Fault{
-				Kind: f.Fault, Target: f.Target, After: time.Duration(f.After), Hold: time.Duration(f.Hold), Overlap: f.Overlap,
-			})
+				Kind: f.Fault, Target: f.Target, Peers: f.Peers, Params: f.Params.Params(),
+				After: time.Duration(f.After), Hold: time.Duration(f.Hold), Overlap: f.Overlap,
+			}.WithDefaults())
 		}
 	}
 	if s.Expect != nil {
@@ -162,11 +163,7 @@ func problems(s spec.Spec, p Plan, over Overrides) spec.Errors {
 		add("brokers", "%d brokers and %d controllers are %d nodes, and system %s runs on at most %d of one machine: write fewer",
 			s.Brokers, s.Controllers, len(p.Nodes), s.System, most)
 	}
-	ids := make([]int32, len(p.Nodes))
-	for i, n := range p.Nodes {
-		ids[i] = n.ID
-	}
-	for _, problem := range timelineProblems(p, ids) {
+	for _, problem := range timelineProblems(p) {
 		text := problem.Text
 		if problem.Known != nil {
 			text = fmt.Sprintf("unknown %s %q: %s", problem.Field, problem.Value, spec.Suggest(problem.Value, problem.Known))
@@ -226,11 +223,20 @@ func forgets(f spec.Fault, p Plan) string {
 	return ""
 }
 
+// members of the cluster, and how many clients its load has.
+func (p Plan) members() timeline.Members {
+	m := timeline.Members{Brokers: p.IDs(Broker), Voters: p.IDs(Controller), Clients: p.Load.Producers + p.Load.Readers}
+	for _, n := range p.Nodes {
+		m.Nodes = append(m.Nodes, n.ID)
+	}
+	return m
+}
+
 // timelineProblems lists what keeps the timeline from being executed on the plan's nodes and topics.
-func timelineProblems(p Plan, ids []int32) []timeline.Problem {
+func timelineProblems(p Plan) []timeline.Problem {
 	var topics []timeline.Topic
 	for _, t := range p.Topics {
 		topics = append(topics, timeline.Topic{Name: t.Name, Partitions: t.Partitions, ReplicationFactor: t.ReplicationFactor})
 	}
-	return append(p.Timeline.Validate(p.Placement, ids), p.Timeline.ValidateRoles(topics)...)
+	return append(p.Timeline.Validate(p.Placement, p.members()), p.Timeline.ValidateRoles(topics)...)
 }

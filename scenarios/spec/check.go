@@ -282,6 +282,22 @@ func (c *checker) timeline() {
 		if _, written := c.spec.source.places[at]; written {
 			c.between(at, int64(f.Repeat), 1, maxRepeat)
 		}
+		c.params(fmt.Sprintf("timeline[%d]", i), f)
+	}
+}
+
+// params reports parameters that are written and that the kind does not take; what a zero says the plan
+// cannot see any more.
+func (c *checker) params(at string, f Fault) {
+	info, known := timeline.Lookup(f.Fault)
+	if !known {
+		return // it is the plan's error
+	}
+	for _, name := range timeline.ParamNames() {
+		path := at + "." + string(name)
+		if _, written := c.spec.source.places[path]; written && !info.Takes(name) {
+			c.errorf(path, "%s", info.Refuse(name))
+		}
 	}
 }
 

@@ -151,7 +151,7 @@ func (d *decoder) mapping(n ast.Node, v reflect.Value, path string) {
 		default:
 			seen[key] = at
 			d.source.keys[join(path, key)] = at
-			d.value(entry.Value, v.Field(index), join(path, key))
+			d.value(entry.Value, v.FieldByIndex(index), join(path, key))
 		}
 	}
 }
@@ -185,7 +185,7 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 			return
 		}
 		v.SetString(text)
-	case reflect.Int, reflect.Int64:
+	case reflect.Int, reflect.Int32, reflect.Int64:
 		number, err := strconv.ParseInt(text, 10, v.Type().Bits())
 		if _, isInt := n.(*ast.IntegerNode); !ok || !isInt || err != nil {
 			d.wrongType(n, path, "a whole number")
@@ -238,13 +238,14 @@ func scalarText(n ast.Node) (string, bool) {
 	return "", false
 }
 
-// fieldsOf maps the keys of a struct to its fields, and lists them in their order.
-func fieldsOf(t reflect.Type) (map[string]int, []string) {
-	fields := map[string]int{}
+// fieldsOf maps the keys of a struct to its fields, and lists them in their order; those of an embedded
+// struct are its own.
+func fieldsOf(t reflect.Type) (map[string][]int, []string) {
+	fields := map[string][]int{}
 	var known []string
-	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get("yaml"); key != "" {
-			fields[key] = i
+	for _, field := range reflect.VisibleFields(t) {
+		if key := field.Tag.Get("yaml"); key != "" {
+			fields[key] = field.Index
 			known = append(known, key)
 		}
 	}

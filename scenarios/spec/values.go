@@ -75,6 +75,24 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// ByteRate is a number of bytes a second that is written and read as text: "64KiB/s".
+type ByteRate int64
+
+// String is the rate in the largest unit that divides it.
+func (r ByteRate) String() string { return Size(r).String() + "/s" }
+
+// MarshalText writes String.
+func (r ByteRate) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads a Size for each second: "64KiB/s".
+func (r *ByteRate) UnmarshalText(text []byte) error {
+	size, ok := strings.CutSuffix(string(text), "/s")
+	if !ok || (*Size)(r).UnmarshalText([]byte(size)) != nil {
+		return fmt.Errorf("%q is not a rate: write bytes a second with a unit, such as 64KiB/s", text)
+	}
+	return nil
+}
+
 // Acks is how many replicas a producer waits for, in Kafka's words.
 type Acks string
 

@@ -187,6 +187,9 @@ func (c *Cluster) Nodes() []int32 { return slices.Clone(c.ids) }
 // Brokers lists the ids of the nodes that serve clients, up or down, ascending.
 func (c *Cluster) Brokers() []int32 { return slices.Clone(c.brokers) }
 
+// Voters implements cluster.Voting.
+func (c *Cluster) Voters() []int32 { return slices.Clone(c.voters) }
+
 // Endpoint of a node; the zero Endpoint when there is no such node.
 func (c *Cluster) Endpoint(id int32) Endpoint {
 	if n := c.nodes[id]; n != nil {
