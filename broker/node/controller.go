@@ -95,7 +95,7 @@ func (a *controllerActor) Step(now time.Time, message any, fx *actor.Effects) {
 			a.perform(now, a.quorum.Unreachable(m.Token.(sentTo).voter), fx)
 		}
 	case Committed:
-		m.Done(a.image)
+		m.Done(a.image, a.quorum)
 	case actor.Drained:
 	default:
 		panic(fmt.Sprintf("node: controller got %T", message))

@@ -4,6 +4,7 @@ import (
 	"github.com/logproof/logproof/broker/log"
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/partition"
+	"github.com/logproof/logproof/broker/quorum"
 )
 
 // Replica is where one replica stands, for metrics and for those who look from inside.
@@ -40,9 +41,11 @@ const (
 // Report asks a shard for its replicas; they are given to Done within the step, by topic and partition.
 type Report struct{ Done func([]Replica) }
 
-// Committed asks the controller for the image of what it knows to be committed; it is given to Done within
-// the step.
-type Committed struct{ Done func(*metadata.Image) }
+// Committed asks the controller for the image of what it knows to be committed, and for its quorum; they are
+// given to Done within the step, and only to be looked at.
+type Committed struct {
+	Done func(*metadata.Image, *quorum.Quorum)
+}
 
 func (s *shard) report(m Report) {
 	all := make([]Replica, 0, len(s.replicas))

@@ -44,6 +44,34 @@ type VoterStatus struct {
 	Heard bool
 }
 
+// Position is where a voter stands, for those who check it from outside after every step.
+type Position struct {
+	Leader Leader
+	// Leads says that this voter is that leader.
+	Leads bool
+	// Applied is the last entry that it has applied, First the oldest in its log and Last the newest.
+	Applied, First, Last uint64
+	// Writing says that entries are on their way to the log: it may end otherwise soon.
+	Writing bool
+}
+
+// Position of this voter.
+func (q *Quorum) Position() Position {
+	basic := q.node.BasicStatus()
+	return Position{
+		Leader: q.leader, Leads: basic.RaftState == raft.StateLeader && q.leader.ID == q.cfg.ID,
+		Applied: q.applied.index, First: q.store.base.index + 1, Last: q.store.last(), Writing: q.under != nil || len(q.queue) > 0,
+	}
+}
+
+// Term of an entry in the log, or of the one before its first; ok is false if it is not there.
+func (q *Quorum) Term(index uint64) (term int32, ok bool) {
+	if index < q.store.base.index || index > q.store.last() {
+		return 0, false
+	}
+	return q.store.at(index).term, true
+}
+
 // Status of this voter.
 func (q *Quorum) Status() Status {
 	basic := q.node.BasicStatus()

@@ -10,6 +10,7 @@ import (
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/node"
 	"github.com/logproof/logproof/broker/partition"
+	"github.com/logproof/logproof/broker/quorum"
 )
 
 // Violation of an invariant, seen from inside.
@@ -36,7 +37,8 @@ const violationsMax = 20
 //	join         a follower joins the ISR of its own term, and is not known to be fenced or to stop
 //	ack          nothing is acknowledged above the leader's high watermark
 //	durability   what was acknowledged is on the disk of a replica that may lead
-//	quorum       one leader for each term; equal offsets of the metadata log are equal images
+//	quorum       one leader for each term; equal offsets of the metadata log are equal images; what is
+//	             committed is the same entry everywhere, stays committed, and later leaders have it
 //	divergence   no reader has a record that its leader's log lacks (reader.diverged)
 //	session-order  answers come in the order of requests (connection.answered)
 //	calls        what nodes send each other can be read, and is sent to who is there
@@ -59,6 +61,7 @@ type checker struct {
 	terms      []claim
 	active     *host
 	activeTerm int32
+	raft       raftChecker
 	buffer     []byte
 }
 
@@ -78,6 +81,7 @@ type asked struct {
 
 func newChecker(s *simulation) checker {
 	c := checker{sim: s, asked: map[askedOf]asked{}, parts: make([]agreed, s.terrain.load.Partitions), sums: map[int64]uint64{}}
+	c.raft.voters = make([]voter, len(s.hosts))
 	c.seen, c.told = make([]*metadata.Image, len(s.hosts)), make([]*metadata.Image, len(s.hosts))
 	for range s.hosts {
 		c.replicas = append(c.replicas, make([]watched, s.terrain.load.Partitions))
@@ -116,7 +120,10 @@ func (c *checker) after(h *host, b *box, messages []any, fx *actor.Effects) {
 	switch b.address.Role {
 	case actor.Controller:
 		var none actor.Effects
-		b.actor.Step(startTime, node.Committed{Done: func(image *metadata.Image) { c.published(h, image) }}, &none)
+		b.actor.Step(startTime, node.Committed{Done: func(image *metadata.Image, q *quorum.Quorum) {
+			c.published(h, image)
+			c.raft.look(h, q, c.violated)
+		}}, &none)
 		return
 	case actor.Shard:
 	default:
