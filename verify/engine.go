@@ -26,6 +26,7 @@ type Engine struct {
 	assumptions *assumptions
 	faults      *faults
 	outages     *outages
+	progress    *progress
 	ended       bool
 	torn        *history.TornError
 }
@@ -34,7 +35,7 @@ type Engine struct {
 // inconclusive; Check refuses it.
 func New(expect Expect) *Engine {
 	l, f := newLedger(), &faults{}
-	e := &Engine{expect: expect, ledger: l, faults: f, assumptions: newAssumptions(expect, l, f), outages: newOutages(f)}
+	e := &Engine{expect: expect, ledger: l, faults: f, assumptions: newAssumptions(expect, l, f), outages: newOutages(f), progress: newProgress(expect.Budgets)}
 	for _, r := range Rules() {
 		e.judges = append(e.judges, e.newJudge(r))
 	}
@@ -93,6 +94,7 @@ func (e *Engine) Observe(entry history.Entry) {
 	e.faults.observe(op)
 	e.assumptions.observe(op)
 	e.outages.observe(op)
+	e.progress.observe(op)
 	for _, j := range e.judges {
 		j.observe(op)
 	}
@@ -120,7 +122,7 @@ func (e *Engine) Retained() int {
 
 // Report judges everything observed so far. It may be called again after more entries.
 func (e *Engine) Report() Report {
-	r := Report{Counters: e.ledger.counters, Outages: e.outages.report()}
+	r := Report{Counters: e.ledger.counters}
 	r.Assumptions = append([]Assumption{e.wholeHistory()}, e.assumptions.report()...)
 	asked := false
 	r.Verdict = Pass
@@ -138,7 +140,27 @@ func (e *Engine) Report() Report {
 	if !asked {
 		r.Verdict = Inconclusive
 	}
+	e.available(&r)
 	return r
+}
+
+// available reports what was out of service for how long, and judges it if there are budgets.
+func (e *Engine) available(r *Report) {
+	survey := e.outages.survey()
+	for _, s := range survey {
+		r.Baselines = append(r.Baselines, s.Baseline)
+		r.Outages = append(r.Outages, s.outages...)
+	}
+	if len(e.expect.Budgets) == 0 {
+		return
+	}
+	b := budgeter{e.expect, e.faults, survey, e.progress, e.outages.last}
+	for _, budget := range e.expect.Budgets {
+		r.Budgets = append(r.Budgets, b.judge(budget))
+	}
+	result := availability(r.Budgets)
+	r.Rules = append(r.Rules, result)
+	r.Verdict = Worst(r.Verdict, result.Verdict)
 }
 
 // wholeHistory is the assumption that nothing is missing at the end.

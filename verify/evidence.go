@@ -18,6 +18,9 @@ const evidenceMax = 6
 func Explain(src interface{ Next() (history.Entry, error) }, r *Report) error {
 	wanted := map[history.Partition][]*Anomaly{}
 	for i := range r.Rules {
+		if r.Rules[i].Rule == Availability {
+			continue // it is about what did not happen
+		}
 		for j := range r.Rules[i].Anomalies {
 			a := &r.Rules[i].Anomalies[j]
 			a.Evidence = nil

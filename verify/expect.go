@@ -76,6 +76,11 @@ type Expect struct {
 	RequireScan bool `json:"require_scan"`
 	// RequireAttempts asks that the answered produce attempts account for the acknowledged records.
 	RequireAttempts bool `json:"require_attempts"`
+	// Budgets that outages are held against. One that is missed is a fail, one that cannot be judged is
+	// inconclusive.
+	Budgets []Budget `json:"budgets,omitempty"`
+	// ISR is needed to judge RecoverWithin; nil if nobody noted it.
+	ISR *ISR `json:"isr,omitempty"`
 }
 
 // Validate lists every mistake of the expectation in one error.
@@ -94,6 +99,9 @@ func (x Expect) Validate() error {
 	}
 	if x.StaleWithin < 0 {
 		errs = append(errs, fmt.Errorf("stale_within is %v: it must not be negative", x.StaleWithin))
+	}
+	for _, b := range x.Budgets {
+		errs = append(errs, b.validate())
 	}
 	return errors.Join(errs...)
 }

@@ -1,34 +1,32 @@
 package verify
 
 import (
-	"cmp"
-	"math/bits"
-	"slices"
 	"time"
 
 	"github.com/logproof/logproof/verify/history"
 )
 
-// outageMin is the shortest time without a successful produce that may be called an outage.
-const outageMin = 100 * time.Millisecond
-
-// pausesMax bounds the pauses kept of one partition, or of all together.
-const pausesMax = 1024
+// fewWaits is how many waits a partition needs for a percentile of its own: of fewer the 99th is the
+// longest.
+const fewWaits = 100
 
 // AllPartitions stands in place of a partition in an Outage of all of them together.
 const AllPartitions = "all"
 
-// Outage is a time in which no record was acknowledged, as clients saw it: from the last success
-// before to the first success after. It is longer than 100 ms, than the 99th percentile before the first
-// fault of the duration of produce operations, and than three times that of the time between two
-// successes.
+// Outage is a time in which clients waited for an operation of one kind and none succeeded. It is longer
+// than the limit of its partition and kind: see Baseline.
 type Outage struct {
-	// Partition is AllPartitions for a time without success anywhere, else the one of its topic that was
-	// without success for the longest then.
-	Partition string       `json:"partition"`
-	From      history.Time `json:"from"`
-	To        history.Time `json:"to"`
-	// Open says that no success came after; To is then the return of the last failed operation.
+	// Partition is AllPartitions for a time without success anywhere.
+	Partition string `json:"partition"`
+	// Kind is history.Produce: records were sent and none was acknowledged; or history.Fetch: records were
+	// acknowledged and none was given to a reader.
+	Kind history.Kind `json:"kind"`
+	// From is when the first of those that waited began to, and not before the last success; To is the
+	// first success after.
+	From history.Time `json:"from"`
+	To   history.Time `json:"to"`
+	// Open says that no success came after; To is then how long it was watched: the return of the last
+	// operation.
 	Open bool `json:"open,omitempty"`
 	// Fault that overlaps it, "" if none: "kill node 0"; several are separated by semicolons.
 	Fault string `json:"fault,omitempty"`
@@ -37,177 +35,194 @@ type Outage struct {
 // Duration of the outage.
 func (o Outage) Duration() time.Duration { return time.Duration(o.To - o.From) }
 
-// outages finds pauses between successes as they happen and decides at the end which are outages,
-// when the time of the first fault and so the usual durations are known.
+// Baseline is what is usual for one kind of operation in a partition: how long clients waited before a
+// success, for each success before the first fault was injected; or of the whole run if none was.
+type Baseline struct {
+	// Partition is AllPartitions for all of them together.
+	Partition string       `json:"partition"`
+	Kind      history.Kind `json:"kind"`
+	// Waits is the number of successes that were preceded by another; 0 is no baseline.
+	Waits int64 `json:"waits"`
+	// P99 is the 99th percentile of the waits, to an eighth above. Of fewer than a hundred waits it is the
+	// longest, or that of all partitions of the topic together if that is more.
+	P99 time.Duration `json:"p99_ns"`
+	// Limit is max(100 ms, 3 x P99): a longer wait is an outage.
+	Limit time.Duration `json:"limit_ns"`
+}
+
+// outages finds waits between successes as they happen and decides at the end which are outages, when the
+// time of the first fault and so what is usual are known.
 type outages struct {
-	faults     *faults
-	durations  quantiles // of produce operations
+	faults  *faults
+	writes  service
+	reads   service
+	extents map[history.Partition]*extent
+	waiting int          // partitions with records that no reader was given
+	last    history.Time // return of the last operation of a client of the load
+}
+
+// service is one kind of operation in all partitions.
+type service struct {
+	kind       history.Kind
 	all        *pulse
 	partitions map[history.Partition]*pulse
-	between    quantiles // successes of one partition
-	betweenAll quantiles // successes of all
 }
 
-// pulse is the successes of one partition, or of all together.
-type pulse struct {
-	begun   bool
-	success history.Time // last successful return
-	last    history.Time // last return of any produce operation
-	pauses  []pause
+// extent is how far a partition was acknowledged and read: the offsets after the highest ones.
+type extent struct{ acked, read int64 }
+
+func newService(kind history.Kind) service {
+	return service{kind, newPulse(), map[history.Partition]*pulse{}}
 }
 
-// pause is a time between two successes, longer than outageMin.
-type pause struct{ from, to history.Time }
+func (s *service) of(p history.Partition) *pulse {
+	if s.partitions[p] == nil {
+		s.partitions[p] = newPulse()
+	}
+	return s.partitions[p]
+}
 
 func newOutages(f *faults) *outages {
-	return &outages{faults: f, all: &pulse{}, partitions: map[history.Partition]*pulse{}}
+	return &outages{faults: f, writes: newService(history.Produce), reads: newService(history.Fetch), extents: map[history.Partition]*extent{}}
 }
 
 func (o *outages) observe(op *history.Operation) {
-	if op.Kind != history.Produce {
+	switch op.Kind {
+	case history.Produce:
+		o.produced(op)
+	case history.Fetch:
+		o.fetched(op)
+	default:
 		return
 	}
-	ok, calm := op.Outcome == history.OK, op.Return < o.faults.first()
-	if ok && calm {
-		o.durations.add(time.Duration(op.Return - op.Invoke))
+	o.last = max(o.last, op.Return)
+}
+
+// produced: who sends waits from the invocation to a success.
+func (o *outages) produced(op *history.Operation) {
+	first := o.faults.first()
+	beat := func(p *pulse) {
+		p.last = max(p.last, op.Return)
+		p.asked(op.Invoke)
+		if op.Outcome == history.OK {
+			p.succeed(op.Return, first)
+		}
 	}
-	o.all.beat(op.Return, ok, calm, &o.betweenAll)
+	beat(o.writes.all)
 	for i := range op.Runs {
-		p := op.Runs[i].Partition
-		if o.partitions[p] == nil {
-			o.partitions[p] = &pulse{}
+		run := &op.Runs[i]
+		beat(o.writes.of(run.Partition))
+		if op.Outcome == history.OK && run.FirstOffset != history.Unset {
+			o.acknowledged(run.Partition, run.FirstOffset+int64(run.Count), op.Return)
 		}
-		o.partitions[p].beat(op.Return, ok, calm, &o.between)
 	}
 }
 
-// beat takes the return of a produce operation.
-func (p *pulse) beat(at history.Time, ok, calm bool, between *quantiles) {
-	p.last = max(p.last, at)
-	if !ok {
-		return
-	}
-	if p.begun {
-		gap := time.Duration(at - p.success)
-		if calm {
-			between.add(gap)
-		}
-		if gap > outageMin {
-			p.pause(pause{p.success, at})
-		}
-	}
-	p.begun, p.success = true, max(p.success, at)
-}
-
-// pause keeps a pause; when there are too many, the longer of two stays.
-func (p *pulse) pause(n pause) {
-	if len(p.pauses) < pausesMax {
-		p.pauses = append(p.pauses, n)
-		return
-	}
-	shortest := 0
-	for i, q := range p.pauses {
-		if q.to-q.from < p.pauses[shortest].to-p.pauses[shortest].from {
-			shortest = i
-		}
-	}
-	if q := p.pauses[shortest]; n.to-n.from > q.to-q.from {
-		p.pauses = append(append(p.pauses[:shortest:shortest], p.pauses[shortest+1:]...), n)
+// acknowledged: readers wait for a record from its acknowledgement on, unless one of them has it already.
+func (o *outages) acknowledged(p history.Partition, end int64, at history.Time) {
+	here := o.extent(p)
+	if here.acked = max(here.acked, end); here.acked > here.read && o.reads.of(p).since == history.Never {
+		o.reads.of(p).asked(at)
+		o.reads.all.asked(at)
+		o.waiting++
 	}
 }
 
-// report lists the times when nothing was acknowledged anywhere, and of each topic, as topics may promise
-// different things, those of its partitions: of several that overlap the longest.
-func (o *outages) report() []Outage {
-	list := o.over(AllPartitions, o.all, o.limit(&o.betweenAll))
-	byTopic := map[string][]Outage{}
-	var topics []string
-	for _, p := range sortedPartitions(o.partitions) {
-		if !slices.Contains(topics, p.Topic) {
-			topics = append(topics, p.Topic)
+func (o *outages) fetched(op *history.Operation) {
+	first := o.faults.first()
+	for i := range op.Runs {
+		run := &op.Runs[i]
+		here, pulse := o.extent(run.Partition), o.reads.of(run.Partition)
+		here.read = max(here.read, run.FirstOffset+int64(run.Count))
+		if pulse.since != history.Never {
+			o.waiting--
 		}
-		byTopic[p.Topic] = append(byTopic[p.Topic], o.over(p.String(), o.partitions[p], o.limit(&o.between))...)
+		pulse.succeed(op.Return, first)
+		if here.acked > here.read {
+			pulse.asked(op.Return)
+			o.waiting++
+		}
 	}
-	for _, topic := range topics {
-		list = append(list, longest(byTopic[topic])...)
+	if len(op.Runs) > 0 {
+		o.reads.all.succeed(op.Return, first)
+		if o.waiting > 0 {
+			o.reads.all.asked(op.Return)
+		}
+	}
+}
+
+func (o *outages) extent(p history.Partition) *extent {
+	if o.extents[p] == nil {
+		o.extents[p] = &extent{}
+	}
+	return o.extents[p]
+}
+
+// surveyed is what came out of one pulse.
+type surveyed struct {
+	Baseline
+	partition history.Partition // zero for all
+	outages   []Outage
+	dropped   int // long waits that are not among them, as there were too many
+}
+
+// survey decides for every kind and partition what is usual and what is an outage. Reads are part of it
+// if anybody read.
+func (o *outages) survey() []surveyed {
+	all := o.surveyService(&o.writes)
+	if o.reads.all.begun {
+		all = append(all, o.surveyService(&o.reads)...)
+	}
+	return all
+}
+
+func (o *outages) surveyService(s *service) []surveyed {
+	first := o.faults.first()
+	topics := map[string]*quantiles{}
+	whole := map[history.Partition]*pulse{}
+	for p, pulse := range s.partitions {
+		whole[p] = pulse.whole(first)
+		if topics[p.Topic] == nil {
+			topics[p.Topic] = &quantiles{}
+		}
+		topics[p.Topic].merge(whole[p].calm)
+	}
+	list := []surveyed{o.surveyPulse(AllPartitions, s.kind, s.all.whole(first), &quantiles{})}
+	for _, p := range sortedPartitions(whole) {
+		found := o.surveyPulse(p.String(), s.kind, whole[p], topics[p.Topic])
+		found.partition = p
+		list = append(list, found)
 	}
 	return list
 }
 
-// longest leaves out outages that overlap with a longer one, and puts the others in order.
-func longest(all []Outage) []Outage {
-	slices.SortStableFunc(all, func(a, b Outage) int { return cmp.Compare(b.Duration(), a.Duration()) })
-	var kept []Outage
-	for _, o := range all {
-		if !slices.ContainsFunc(kept, func(k Outage) bool { return o.From < k.To && k.From < o.To }) {
-			kept = append(kept, o)
-		}
+func (o *outages) surveyPulse(name string, kind history.Kind, p *pulse, topic *quantiles) surveyed {
+	base := Baseline{Partition: name, Kind: kind, Waits: p.calm.n, P99: p.calm.p99()}
+	if base.Waits < fewWaits {
+		base.P99 = max(base.P99, topic.p99())
 	}
-	slices.SortFunc(kept, func(a, b Outage) int { return cmp.Compare(a.From, b.From) })
-	return kept
-}
-
-// limit is how long a pause must be to be an outage.
-func (o *outages) limit(between *quantiles) time.Duration {
-	return max(outageMin, o.durations.p99(), 3*between.p99())
-}
-
-// over lists the pauses of a pulse that are longer than the limit.
-func (o *outages) over(name string, p *pulse, limit time.Duration) []Outage {
-	var list []Outage
-	add := func(from, to history.Time, open bool) {
-		if time.Duration(to-from) > limit {
-			list = append(list, Outage{Partition: name, From: from, To: to, Open: open, Fault: o.faults.during(from, to)})
-		}
+	base.Limit = max(outageMin, 3*base.P99)
+	watched := p.last
+	if kind == history.Fetch {
+		watched = o.last // a reader that is given nothing has no operation
 	}
-	for _, q := range p.pauses {
-		add(q.from, q.to, false)
+	found := surveyed{Baseline: base, dropped: p.dropped}
+	waits, open := p.over(base.Limit, watched)
+	for i, w := range waits {
+		found.outages = append(found.outages, Outage{
+			Partition: name, Kind: kind, From: w.since, To: w.to, Open: open && i == len(waits)-1, Fault: o.faults.during(w.since, w.to),
+		})
 	}
-	if p.begun {
-		add(p.success, p.last, true)
-	}
-	return list
+	return found
 }
 
 func (o *outages) retained() int {
-	n := len(o.all.pauses)
-	for _, p := range o.partitions {
-		n += 1 + len(p.pauses)
-	}
-	return n
-}
-
-// quantiles counts durations in buckets of at most an eighth of their value: enough for a limit.
-type quantiles struct {
-	counts [64 * 8]int64
-	n      int64
-}
-
-func (q *quantiles) add(d time.Duration) {
-	q.n++
-	q.counts[bucket(uint64(max(d, 1)))]++
-}
-
-// bucket is the exponent and the three bits after the leading one.
-func bucket(v uint64) int {
-	e := bits.Len64(v) - 1
-	if e < 3 {
-		return e * 8
-	}
-	return e*8 + int(v>>(e-3)&7)
-}
-
-// p99 is an upper bound of the 99th percentile, 0 of nothing.
-func (q *quantiles) p99() time.Duration {
-	var sum int64
-	for i, c := range q.counts {
-		if sum += c; c > 0 && sum*100 >= q.n*99 {
-			e, part := i/8, i%8
-			if e >= 3 {
-				return time.Duration(uint64(8+part+1)<<(e-3)) - 1
-			}
-			return time.Duration(1 << (e + 1))
+	n := len(o.extents)
+	for _, s := range []*service{&o.writes, &o.reads} {
+		n += s.all.retained()
+		for _, p := range s.partitions {
+			n += p.retained()
 		}
 	}
-	return 0
+	return n
 }

@@ -153,7 +153,12 @@ type Report struct {
 	Rules       []RuleResult `json:"rules"`
 	Assumptions []Assumption `json:"assumptions"`
 	Counters
-	Outages []Outage `json:"outages,omitempty"`
+	// Outages of every partition and kind of operation, and of all partitions together. Baselines say from
+	// what length on a wait is one.
+	Outages   []Outage   `json:"outages,omitempty"`
+	Baselines []Baseline `json:"baselines,omitempty"`
+	// Budgets are the results of Expect.Budgets, in their order. The rule Availability sums them up.
+	Budgets []BudgetResult `json:"budgets,omitempty"`
 }
 
 // plural is "1 record" and "2 records".

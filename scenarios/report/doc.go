@@ -3,7 +3,7 @@
 //	verify.Report ──┐           ┌─> Text         stdout, the verdict first
 //	loadgen's sums ─┼─ Run ─────┼─> verdict.json what was judged and how        logproof.verdict/v1
 //	faults, paths ──┘           ├─> result.json  the same and every measurement logproof.result/v1
-//	                            ├─> junit.xml    one test case per rule and per assumption
+//	                            ├─> junit.xml    one test case per rule, budget and assumption
 //	                            └─> summary.md   for a pull request
 //
 // No number stands before the verdict, and a run that broke a promise shows what it broke instead of

@@ -46,11 +46,16 @@ type resultFile struct {
 	Rules       []ruleLine          `json:"rules"`
 	Assumptions []verify.Assumption `json:"assumptions"`
 	Faults      []Fault             `json:"faults"`
-	Outages     []Outage            `json:"outages"`
-	Throughput  Throughput          `json:"throughput"`
-	Latency     []Latency           `json:"latency"`
-	Accounting  []Identity          `json:"accounting"`
-	Next        []string            `json:"next"`
+	// Outages of every partition; Distributions are of those that a repeated fault caused, Baselines say from
+	// what length on a wait is one.
+	Outages       []Outage              `json:"outages"`
+	Distributions []Distribution        `json:"outage_distributions"`
+	Baselines     []verify.Baseline     `json:"baselines"`
+	Budgets       []verify.BudgetResult `json:"budgets"`
+	Throughput    Throughput            `json:"throughput"`
+	Latency       []Latency             `json:"latency"`
+	Accounting    []Identity            `json:"accounting"`
+	Next          []string              `json:"next"`
 }
 
 // ruleLine is a rule's result without its anomalies, which are in verdict.json.
@@ -76,7 +81,8 @@ func ResultJSON(w io.Writer, r Run) error {
 	file := resultFile{
 		identity: r.identity(ResultSchema), Verdict: r.Verdict(), Headline: r.Headline(),
 		DurationNS: r.Duration, Dir: r.Dir, Rules: []ruleLine{}, Assumptions: some(r.AllAssumptions()),
-		Faults: some(r.Faults), Outages: some(r.Outages), Throughput: r.Throughput,
+		Faults: some(r.Faults), Outages: some(r.Outages),
+		Distributions: some(r.Distributions()), Baselines: some(r.Report.Baselines), Budgets: some(r.Report.Budgets), Throughput: r.Throughput,
 		Latency: some(r.Latency), Accounting: some(r.Accounting), Next: some(r.Next),
 	}
 	for _, rule := range r.Report.Rules {

@@ -41,7 +41,7 @@ type (
 	}
 )
 
-// JUnit writes one test case per rule and per assumption. A rule that found an anomaly is a failure;
+// JUnit writes one test case per rule, per budget and per assumption. A rule that found an anomaly is a failure;
 // what could not be judged is an error, because JUnit has no third verdict and a skip would look
 // green; a rule that nobody asked for is skipped.
 func JUnit(w io.Writer, r Run) error {
@@ -50,7 +50,12 @@ func JUnit(w io.Writer, r Run) error {
 		Timestamp: r.Started.UTC().Format(time.RFC3339),
 	}
 	for _, rule := range r.Report.Rules {
-		suite.add(ruleCase(r.Scenario, rule))
+		if rule.Rule != verify.Availability { // its budgets are cases of their own
+			suite.add(ruleCase(r.Scenario, rule))
+		}
+	}
+	for _, b := range r.Report.Budgets {
+		suite.add(budgetCase(r.Scenario, b))
 	}
 	for _, assumption := range r.AllAssumptions() {
 		c := junitCase{Class: r.Scenario + ".assumption", Name: assumption.Name, Output: assumption.Detail}

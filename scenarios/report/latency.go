@@ -10,28 +10,31 @@ func (p *page) latency() {
 	if len(p.run.Latency) == 0 {
 		return
 	}
-	rows := latencyRows(p.run.Latency)
+	p.rows("latency", latencyRows(p.run.Latency))
+	p.line("", "response counts from the intended send time of each record, not from when the client got round to it")
+	if thin(p.run.Latency) {
+		p.line("", "- : fewer than 10 samples lie above that percentile")
+	}
+}
+
+// rows writes a table under a label, or one line for each row where the table is too wide.
+func (p *page) rows(label string, rows [][]string) {
 	lines := table(rows)
 	widest := 0
 	for _, text := range lines {
 		widest = max(widest, utf8.RuneCountInString(text))
 	}
 	if widest <= p.width-labelWidth {
-		p.block("latency", lines)
-	} else {
-		label := "latency"
-		for _, row := range rows[1:] {
-			text := row[0]
-			for i, cell := range row[1:] {
-				text += ", " + rows[0][i+1] + " " + cell
-			}
-			p.line(label, text)
-			label = ""
-		}
+		p.block(label, lines)
+		return
 	}
-	p.line("", "response counts from the intended send time of each record, not from when the client got round to it")
-	if thin(p.run.Latency) {
-		p.line("", "- : fewer than 10 samples lie above that percentile")
+	for _, row := range rows[1:] {
+		text := row[0]
+		for i, cell := range row[1:] {
+			text += ", " + rows[0][i+1] + " " + cell
+		}
+		p.line(label, text)
+		label = ""
 	}
 }
 

@@ -2,11 +2,11 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
-
-	"github.com/logproof/logproof/verify"
 )
 
 // Markdown writes the summary for a pull request: a table of the rules, the anomalies, and what was
@@ -30,23 +30,65 @@ func Markdown(w io.Writer, r Run) error {
 	for _, rule := range r.Report.Rules {
 		fmt.Fprintf(&out, "| %s | %s | %s |\n", cell(string(rule.Rule)), ruleWord(rule), cell(judged(rule)))
 	}
+	for _, b := range r.Report.Budgets {
+		fmt.Fprintf(&out, "| budget %s | %s | %s |\n", cell(b.Title()), b.Verdict, cell(budgetText(b)))
+	}
 	out.WriteString("\n")
-	for _, fault := range r.Faults {
+	for i, fault := range r.Faults {
+		if i == anomaliesShown {
+			fmt.Fprintf(&out, "- and %s more faults, see result.json\n", count(int64(len(r.Faults)-i)))
+			break
+		}
 		fmt.Fprintf(&out, "- fault: %s at %s, healed at %s\n", cell(fault.Text), moment(fault.From), moment(fault.To))
 	}
-	for _, outage := range r.Outages {
-		text := outageText(outage)
-		if split := splitText(outage.Split); split != "" {
-			text += ": " + split
-		}
-		fmt.Fprintf(&out, "- outage: %s\n", cell(text))
-	}
-	if r.Verdict() != verify.Fail {
+	markdownOutages(&out, r)
+	if !r.broken() {
 		markdownNumbers(&out, r)
 	}
 	fmt.Fprintf(&out, "\nRun %s, seed %d, system %s, placement %s, %s.\n", cell(r.RunID), r.Seed, cell(r.System), cell(r.Placement), span(r.Duration))
 	_, err := w.Write(out.Bytes())
 	return err
+}
+
+// markdownOutages writes how long the outages took: each while they are few, else their distributions and
+// the longest.
+func markdownOutages(out *bytes.Buffer, r Run) {
+	outages := worst(r.Outages)
+	title := "outage"
+	if len(outages) > anomaliesShown {
+		out.WriteString("- outages:\n\n")
+		markdownTable(out, distributionRows(r.Distributions()))
+		out.WriteString("\n")
+		title = "one of the longest"
+		slices.SortStableFunc(outages, func(a, b Outage) int { return cmp.Compare(b.Duration(), a.Duration()) })
+		outages = outages[:listed]
+	}
+	for _, outage := range outages {
+		text := outageText(outage)
+		if split := splitText(outage.Split); split != "" {
+			text += ": " + split
+		}
+		fmt.Fprintf(out, "- %s: %s\n", title, cell(text))
+	}
+	if rule := outageRule(r.Report.Baselines); rule != "" {
+		fmt.Fprintf(out, "- %s\n", cell(rule))
+	}
+}
+
+// markdownTable writes rows, the first of which is the head.
+func markdownTable(out *bytes.Buffer, rows [][]string) {
+	for i, row := range rows {
+		for k, text := range row {
+			row[k] = cell(strings.TrimSpace(text))
+			if k == 0 && strings.HasPrefix(text, " ") {
+				row[k] = "&nbsp;&nbsp;" + row[k]
+			}
+		}
+		out.WriteString("| " + strings.Join(row, " | ") + " |\n")
+		if i == 0 {
+			out.WriteString(strings.Repeat("|---", len(row)) + "|\n")
+		}
+	}
 }
 
 // markdownNumbers writes throughput and the table of latencies.
@@ -58,12 +100,7 @@ func markdownNumbers(out *bytes.Buffer, r Run) {
 		return
 	}
 	out.WriteString("- latency, response from the intended send time:\n\n")
-	for i, row := range latencyRows(r.Latency) {
-		out.WriteString("| " + strings.Join(row, " | ") + " |\n")
-		if i == 0 {
-			out.WriteString(strings.Repeat("|---", len(row)) + "|\n")
-		}
-	}
+	markdownTable(out, latencyRows(r.Latency))
 }
 
 // cell makes text safe inside a Markdown line or table: no markup, no line break, no column.

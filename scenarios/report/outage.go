@@ -2,15 +2,15 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/history"
 )
 
-// Outage is a time without acknowledged records, and what it was spent on.
+// Outage is a time in which clients waited in vain, and what it was spent on.
 type Outage struct {
 	verify.Outage
 	// Split are the parts in the order in which they happen: Detect, Elect, Recovery, CatchUp. It is
@@ -25,7 +25,8 @@ const (
 	Detect = "detect"
 	// Elect is from then until the new leader has taken over.
 	Elect = "elect"
-	// Recovery is from then until a client's write is acknowledged: the outage is over.
+	// Recovery is from then until a client's write is acknowledged, or its read answered with what it waited
+	// for: the outage is over.
 	Recovery = "client recovery"
 	// CatchUp is from then until all replicas are in the ISR again: the next failure can be borne.
 	CatchUp = "catch-up"
@@ -51,20 +52,16 @@ func (p Part) String() string {
 	return p.Name + " " + span(p.Took)
 }
 
-// outages writes the longest ones, and what all of them come to.
+// outages writes the longest ones, and how long all of them took.
 func (p *page) outages() {
-	outages := slices.Clone(p.run.Outages)
-	slices.SortStableFunc(outages, func(a, b Outage) int { return cmp.Compare(b.Duration(), a.Duration()) })
+	outages := worst(p.run.Outages)
 	label := "outage"
 	if len(outages) > listed {
-		for _, text := range outageSums(outages) {
-			p.line(label, text)
-			label = ""
-		}
-		p.line(label, "the longest:")
-		outages = outages[:listed]
+		p.rows("outages", distributionRows(p.run.Distributions()))
+		label = "the longest"
 	}
-	for _, outage := range outages {
+	slices.SortStableFunc(outages, func(a, b Outage) int { return cmp.Compare(b.Duration(), a.Duration()) })
+	for _, outage := range outages[:min(listed, len(outages))] {
 		p.line(label, outageText(outage))
 		if text := splitText(outage.Split); text != "" {
 			p.line("", text)
@@ -74,43 +71,42 @@ func (p *page) outages() {
 	if len(p.run.Outages) == 0 && len(p.run.Faults) > 0 {
 		p.line(label, "none that a client noticed")
 	}
+	if rule := outageRule(p.run.Report.Baselines); rule != "" && len(p.run.Faults)+len(outages) > 0 {
+		p.line("", rule)
+	}
 }
 
-// outageSums says of all partitions together, and of each topic, how often it was out of service and for how
-// long. The outages are sorted, the longest first.
-func outageSums(outages []Outage) []string {
-	groups := map[string][]time.Duration{}
-	var names []string
-	for _, o := range outages {
-		name := "any partition"
-		if o.Partition != verify.AllPartitions {
-			name = "a partition of " + o.Partition[:strings.LastIndexByte(o.Partition, '/')]
+// outageRule says from what length on a wait is an outage, "" where nothing was measured.
+func outageRule(baselines []verify.Baseline) string {
+	var limits []string
+	for _, kind := range []history.Kind{history.Produce, history.Fetch} {
+		var least, most time.Duration
+		for _, b := range baselines {
+			if b.Kind == kind {
+				if least == 0 || b.Limit < least {
+					least = b.Limit
+				}
+				most = max(most, b.Limit)
+			}
 		}
-		if groups[name] == nil {
-			names = append(names, name)
+		switch {
+		case most == 0:
+		case least == most:
+			limits = append(limits, span(most)+" for a "+operations(kind))
+		default:
+			limits = append(limits, span(least)+" to "+span(most)+" for a "+operations(kind))
 		}
-		groups[name] = append(groups[name], o.Duration())
 	}
-	slices.Sort(names)
-	var texts []string
-	for _, name := range names {
-		var total time.Duration
-		for _, d := range groups[name] {
-			total += d
-		}
-		n := len(groups[name])
-		text := fmt.Sprintf("%d times without a successful write to %s", n, name)
-		if n == 1 {
-			text = "once without a successful write to " + name
-		}
-		texts = append(texts, fmt.Sprintf("%s: median %s, longest %s, %s together", text, span((groups[name][(n-1)/2]+groups[name][n/2])/2), span(groups[name][0]), span(total)))
+	if limits == nil {
+		return ""
 	}
-	return texts
+	return "an outage is a wait without any success for more than max(100 ms, 3 x p99 of the waits before the first fault): " +
+		strings.Join(limits, " a partition, ") + " a partition"
 }
 
 // outageText is an outage for people.
 func outageText(o Outage) string {
-	text := span(o.Duration()) + " without a successful write to "
+	text := span(o.Duration()) + " without a successful " + operations(o.Kind) + " "
 	if o.Partition == verify.AllPartitions {
 		text += "any partition"
 	} else {
@@ -118,7 +114,7 @@ func outageText(o Outage) string {
 	}
 	text += ", from " + moment(time.Duration(o.From))
 	if o.Open {
-		text += " to the end of the load"
+		text += " to the end"
 	}
 	if o.Fault != "" {
 		text += " (" + o.Fault + ")"

@@ -57,11 +57,11 @@ func passing() Run {
 		Throughput: Throughput{Intended: 61246, Acked: 61234, Received: 122492, AckedBytes: 15675904, Over: 12250 * time.Millisecond, AckedOver: 12400 * time.Millisecond},
 		Latency:    []Latency{latency("response", 61234, time.Microsecond), latency("service", 61234, time.Microsecond/2)},
 		Outages: []Outage{
-			{Outage: verify.Outage{Partition: "all", From: 3214e6, To: 4026e6, Fault: "kill node 0"}, Split: []Part{
+			{Outage: verify.Outage{Partition: "all", Kind: history.Produce, From: 3214e6, To: 4026e6, Fault: "kill node 0"}, Split: []Part{
 				{Name: Detect, Took: 571e6, OK: true}, {Name: Elect, Took: 31e6, OK: true},
 				{Name: Recovery, Took: 214e6, OK: true}, {Name: CatchUp, Took: 1930e6, OK: true},
 			}},
-			{Outage: verify.Outage{Partition: "orders/2", From: 3215e6, To: 3400e6, Fault: "kill node 0"}, Split: []Part{
+			{Outage: verify.Outage{Partition: "orders/2", Kind: history.Produce, From: 3215e6, To: 3400e6, Fault: "kill node 0"}, Split: []Part{
 				{Name: Detect, Reason: "no election of orders/2"}, {Name: Elect, Reason: "no election of orders/2"},
 				{Name: Recovery, Reason: "no election of orders/2"}, {Name: CatchUp, OK: true, Reason: "the ISR was full all the time"},
 			}},
@@ -93,13 +93,13 @@ func inconclusive() Run {
 	r.Report.Rules[1] = verify.RuleResult{Rule: "producer-order", Asked: true, Unit: "record read", Skipped: "the history has no record read to judge"}
 	r.Report.Assumptions[1] = verify.Assumption{Name: "faults", Verdict: verify.Inconclusive, Detail: "kill node 0 was injected, but its effect was not proved: pid 4711 is alive"}
 	r.Accounting[1].Right[1].Records = 3
-	r.Outages = []Outage{{Outage: verify.Outage{Partition: "orders/2", From: 9e9, To: 12e9, Open: true}}}
+	r.Outages = []Outage{{Outage: verify.Outage{Partition: "orders/2", Kind: history.Produce, From: 9e9, To: 12e9, Open: true}}}
 	return r
 }
 
 // TestGolden compares everything that is written with files under testdata.
 func TestGolden(t *testing.T) {
-	for name, run := range map[string]Run{"pass": passing(), "fail": failing(), "inconclusive": inconclusive()} {
+	for name, run := range map[string]Run{"pass": passing(), "fail": failing(), "inconclusive": inconclusive(), "missed": missing()} {
 		for suffix, write := range map[string]func(io.Writer, Run) error{
 			"txt":          func(w io.Writer, r Run) error { return Text(w, r, Style{}) },
 			"narrow.txt":   func(w io.Writer, r Run) error { return Text(w, r, Style{Width: 60}) },
@@ -177,14 +177,14 @@ func TestManyFaults(t *testing.T) {
 		at := time.Duration(i) * time.Second
 		run.Faults = append(run.Faults, Fault{Text: "kill node 0", From: at, To: at + time.Second})
 		run.Outages = append(run.Outages, Outage{Outage: verify.Outage{
-			Partition: "all", From: history.Time(at), To: history.Time(at + time.Duration(i+1)*time.Millisecond),
+			Partition: "all", Kind: history.Produce, From: history.Time(at), To: history.Time(at + time.Duration(i+1)*time.Millisecond),
 		}})
 	}
 	var out bytes.Buffer
 	if err := Text(&out, run, Style{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"and 7 more", "10 times without a successful write to any partition: median 5.50 ms, longest 10.0 ms", "55.0 ms together", "10.0 ms without", "8.00 ms without"} {
+	for _, want := range []string{"and 7 more", "writes to any partition     10  5.50 ms  9.00 ms  10.0 ms   55.0 ms", "10.0 ms without", "8.00 ms without"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the text does not say %q:\n%s", want, out.String())
 		}

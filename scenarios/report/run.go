@@ -161,7 +161,7 @@ func (r Run) Verdict() verify.Verdict {
 func (r Run) Headline() string {
 	switch r.Verdict() {
 	case verify.Fail:
-		return "promises were broken: " + r.classes()
+		return r.failure()
 	case verify.Pass:
 		return "every promise that was judged was kept"
 	default:
@@ -184,6 +184,9 @@ func (r Run) classes() string {
 	var order []string
 	totals := map[string]int64{}
 	for _, rule := range r.Report.Rules {
+		if rule.Rule == verify.Availability {
+			continue // its budgets have names
+		}
 		for _, anomaly := range rule.Anomalies {
 			class := string(anomaly.Class)
 			if totals[class] == 0 {
@@ -215,8 +218,16 @@ func (r Run) doubts() []doubt {
 		}
 	}
 	for _, rule := range r.Report.Rules {
+		if rule.Rule == verify.Availability {
+			continue // its budgets follow
+		}
 		if rule.Asked && rule.Verdict == verify.Inconclusive {
 			doubts = append(doubts, doubt{string(rule.Rule), judged(rule)})
+		}
+	}
+	for _, b := range r.Report.Budgets {
+		if b.Verdict == verify.Inconclusive {
+			doubts = append(doubts, doubt{b.Title(), b.Detail})
 		}
 	}
 	return doubts
@@ -245,7 +256,7 @@ func units(n int64, unit string) string {
 	if n == 1 {
 		return unit
 	}
-	for _, noun := range []string{"record", "watermark"} {
+	for _, noun := range []string{"record", "watermark", "budget"} {
 		if strings.Contains(unit, noun) && !strings.Contains(unit, noun+"s") {
 			return strings.Replace(unit, noun, noun+"s", 1)
 		}

@@ -135,6 +135,7 @@ func (p *page) judged() {
 		count(report.Operations), count(report.Attempts), count(report.RecordsAcked), count(report.RecordsUnknown),
 		count(report.RecordsFailed), count(report.RecordsRead), count(report.RecordsScanned)))
 	p.rules()
+	p.budgets()
 	all := p.run.AllAssumptions()
 	held := 0
 	var names []string
@@ -188,7 +189,7 @@ const listed = 3
 
 // numbers writes what was measured. A run that broke a promise has no throughput worth a line.
 func (p *page) numbers() {
-	if p.run.Verdict() == verify.Fail {
+	if p.run.broken() {
 		p.line("not shown", "throughput and latency: a run that broke its promises is not measured by them; result.json has them")
 		return
 	}
