@@ -15,6 +15,7 @@ import (
 	"github.com/logproof/logproof/broker/log"
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/partition"
+	"github.com/logproof/logproof/broker/quorum"
 	"github.com/logproof/logproof/broker/wire"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -384,4 +385,52 @@ func TestTooFewInSync(t *testing.T) {
 	if got := p.read(leader, topic); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("read %v", got)
 	}
+}
+
+// A controller that stops hands over its lead at once: another decides long before an election would be over,
+// and one that does not lead has nothing to hand over.
+func TestAControllerResigns(t *testing.T) {
+	p := newParty(t, nil)
+	p.create(0, "orders")
+	p.healthy("orders")
+	active := func() int32 {
+		for id, m := range p.up {
+			if m.node.controller.machine != nil {
+				return int32(id)
+			}
+		}
+		return -1
+	}
+	was := active()
+	for id := range p.up {
+		if int32(id) != was {
+			done := false
+			p.up[id].deliver(api.Controller, Resign{Done: func() { done = true }})
+			p.until("who does not lead has resigned", func() bool { return done })
+		}
+	}
+	began, done := p.now, false
+	p.up[was].deliver(api.Controller, Resign{Done: func() { done = true }})
+	p.until("another is active", func() bool { return done && active() >= 0 && active() != was })
+	if took, election := p.now.Sub(began), 30*time.Millisecond*quorum.DefaultElectionTicks; took >= election/2 {
+		t.Errorf("another was active after %v; an election takes %v", took, election)
+	}
+}
+
+// Where nobody can take over, as when all stop at once, a controller does not wait for ever.
+func TestAControllerWithoutAnHeirResigns(t *testing.T) {
+	p := newParty(t, nil)
+	p.create(0, "orders")
+	p.healthy("orders")
+	for id, m := range p.up {
+		if m.node.controller.machine != nil {
+			p.kill(int32(id+1)%3, false)
+			p.kill(int32(id+2)%3, false)
+			done := false
+			p.up[id].deliver(api.Controller, Resign{Done: func() { done = true }})
+			p.until("it has resigned", func() bool { return done })
+			return
+		}
+	}
+	t.Fatal("nobody was active")
 }

@@ -38,7 +38,8 @@ type controllerActor struct {
 	// questions about the metadata log wait for something to tell.
 	questions []tailQuestion
 	// eager counts the ticks after the start in which the first voter still asks for votes at once.
-	eager int
+	eager       int
+	resignation resignation
 }
 
 type pendingReply struct {
@@ -94,6 +95,8 @@ func (a *controllerActor) Step(now time.Time, message any, fx *actor.Effects) {
 		if m.Err != nil {
 			a.perform(now, a.quorum.Unreachable(m.Token.(sentTo).voter), fx)
 		}
+	case Resign:
+		a.resign(now, m, fx)
 	case Committed:
 		m.Done(a.image, a.quorum)
 	case actor.Drained:
@@ -118,6 +121,7 @@ func (a *controllerActor) begin(now time.Time, fx *actor.Effects) {
 func (a *controllerActor) tick(now time.Time, fx *actor.Effects) {
 	fx.After(a.cfg.Timing.QuorumTick, quorumTick{})
 	a.perform(now, a.quorum.Tick(), fx)
+	a.resignation.wait(a.resigned)
 	if a.eager > 0 {
 		a.eager--
 		switch status := a.quorum.Status(); {
@@ -250,6 +254,9 @@ func (a *controllerActor) led(leader quorum.Leader, fx *actor.Effects) {
 	if a.machine != nil && (leader.ID != a.cfg.Sessions.NodeID || leader.Term != a.term) {
 		a.machine = nil
 		a.abandon(fx)
+	}
+	if leader.ID != a.cfg.Sessions.NodeID {
+		a.resigned()
 	}
 	if a.cfg.Roles.Broker {
 		fx.Send(api.Uplink, leads{leader})

@@ -219,9 +219,9 @@ func (s *Server) Err() error {
 	return s.mu.err
 }
 
-// Stop hands over what the node's broker leads, for as long as ctx lasts, closes connections and, unless
-// the node failed, syncs and closes the logs and marks them clean. One of Stop and Kill must be called,
-// once.
+// Stop hands over what the node's broker leads, and then the lead of the controllers, for as long as ctx lasts,
+// closes connections and, unless the node failed, syncs and closes the logs and marks them clean. One of Stop
+// and Kill must be called, once.
 func (s *Server) Stop(ctx context.Context) error {
 	s.retire(ctx)
 	s.Kill()
@@ -238,19 +238,27 @@ func (s *Server) Stop(ctx context.Context) error {
 	return nil
 }
 
-// retire asks the controller to release the broker. One that is not released in time is found dead by
-// the others a session timeout later, and loses nothing.
+// retire asks the controller to release the broker, and then the other controllers to go on without this one.
+// What is not handed over in time the others find dead a session timeout or an election later, and nothing is
+// lost.
 func (s *Server) retire(ctx context.Context) {
-	if _, ok := s.runtime.lasting[api.Uplink]; !ok || ctx.Err() != nil {
+	s.handOver(ctx, api.Uplink, func(done func()) any { return node.Retire{Done: done} })
+	s.handOver(ctx, api.Controller, func(done func()) any { return node.Resign{Done: done} })
+}
+
+// handOver sends a message with a function to be called when it is done, if the node has such an actor, and
+// waits for that.
+func (s *Server) handOver(ctx context.Context, to actor.Address, message func(done func()) any) {
+	if _, ok := s.runtime.lasting[to]; !ok || ctx.Err() != nil {
 		return
 	}
-	released := make(chan struct{})
-	s.runtime.send(api.Uplink, node.Retire{Done: func() { close(released) }})
+	done := make(chan struct{})
+	s.runtime.send(to, message(func() { close(done) }))
 	select {
-	case <-released:
+	case <-done:
 	case <-s.done:
 	case <-ctx.Done():
-		s.log.Warn("stopping without the controller's leave", "reason", ctx.Err())
+		s.log.Warn("stopping without having handed over", "actor", to, "reason", ctx.Err())
 	}
 }
 

@@ -65,7 +65,8 @@ func (h *host) session(c *connection) (actor.Address, actor.Actor) {
 	return h.node.NewSession(c.id, c.listener)
 }
 
-// retire lets the broker hand over what it leads; then follows once, also where it takes too long.
+// retire lets the broker hand over what it leads, and the controller its lead; then follows once, also where
+// they take too long.
 func (h *host) retire(then func()) {
 	once := func() {
 		if then != nil {
@@ -74,13 +75,20 @@ func (h *host) retire(then func()) {
 			todo()
 		}
 	}
-	if !h.broker {
-		once()
-		return
+	resign := func() {
+		if !h.controller {
+			once()
+			return
+		}
+		h.deliver(api.Controller, node.Resign{Done: func() { h.after(time.Microsecond, kindFault, once) }})
 	}
 	h.after(stopWithin/2, kindFault, once)
+	if !h.broker {
+		resign()
+		return
+	}
 	h.deliver(api.Uplink, node.Retire{Done: func() {
 		h.sim.marks[Released]++
-		h.after(time.Microsecond, kindFault, once)
+		h.after(time.Microsecond, kindFault, resign)
 	}})
 }
