@@ -36,7 +36,7 @@ type simFlags struct {
 	scenario string
 }
 
-func newSim(stdout io.Writer) *cobra.Command {
+func newSim(stdout, stderr io.Writer) *cobra.Command {
 	var f simFlags
 	cmd := &cobra.Command{
 		Use:   "sim [scenario]",
@@ -56,7 +56,7 @@ The trace hash at the end covers every event: two runs with equal hashes were th
 			if len(args) > 0 {
 				f.scenario = args[0]
 			}
-			return runSim(cmd.Context(), f, stdout)
+			return runSim(cmd.Context(), f, stdout, stderr)
 		},
 	}
 	flags := cmd.Flags()
@@ -86,7 +86,7 @@ type campaign struct {
 	virtual time.Duration
 }
 
-func runSim(ctx context.Context, f simFlags, stdout io.Writer) error {
+func runSim(ctx context.Context, f simFlags, stdout, stderr io.Writer) error {
 	bugs, err := bug.Parse(f.bugs)
 	if err != nil {
 		return usage("--bug: %w", err)
@@ -102,9 +102,17 @@ func runSim(ctx context.Context, f simFlags, stdout io.Writer) error {
 	}
 	c := campaign{out: stdout, flags: f, verdict: verify.Pass}
 	began := time.Now()
+	p := newProgress(stderr)
+	defer p.Done()
 	for seed := first; ; seed++ {
 		if ctx.Err() != nil {
+			p.Done()
+			fmt.Fprintf(stdout, "stopped before seed %d of %s\n", seed, f.seeds)
+			c.conclude(time.Since(began)) // what was done until then counts
 			return ctx.Err()
+		}
+		if f.seeds != "" {
+			p.Status(c.progress(seed, last, time.Since(began)))
 		}
 		cfg, err := simConfig(seed, f)
 		if err != nil {
@@ -261,6 +269,16 @@ func (c *campaign) explain(cfg sim.Config, result sim.Result, report verify.Repo
 		replay += " --bug " + c.flags.bugs
 	}
 	fmt.Fprintf(c.out, "  replay: %s\n", replay)
+}
+
+// progress says how far a campaign is, and how long the rest will take.
+func (c *campaign) progress(seed, last int64, took time.Duration) string {
+	text := fmt.Sprintf("seed %d, %s after %d, %v simulated", seed, c.verdict, c.seeds, c.virtual.Round(time.Second))
+	if c.seeds > 0 {
+		left := time.Duration(float64(took) / float64(c.seeds) * float64(last-seed+1))
+		text += fmt.Sprintf(", %v left", left.Round(time.Second))
+	}
+	return text
 }
 
 // conclude prints the verdict of all seeds and turns it into an exit code.

@@ -4,16 +4,20 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/logproof/logproof/verify"
 )
 
 // simulated runs logproof sim and gives what it prints and its exit code.
 func simulated(t *testing.T, args ...string) (text string, code int) {
 	t.Helper()
 	var out bytes.Buffer
-	cmd := newSim(&out)
+	cmd := newSim(&out, io.Discard)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(context.Background())
@@ -95,4 +99,28 @@ func TestSimRunsTheScenarioOfACluster(t *testing.T) {
 	want(t, ExitPass, "verdict: pass", "sim", "bug-ack-early", "--seed", "3")
 	want(t, ExitFail, "loss lost-write: orders/0", "sim", "bug-ack-early", "--seed", "3", "--bug", "ack-early")
 	want(t, ExitUsage, "cannot be simulated", "sim", "disk-loss") // it loads two topics
+}
+
+// A campaign that is interrupted says how far it came, and what it found until then.
+func TestInterruptedCampaign(t *testing.T) {
+	var out bytes.Buffer
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c := campaign{out: &out, flags: simFlags{seeds: "0..9", span: time.Second}, verdict: verify.Pass}
+	cmd := newSim(&out, io.Discard)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetArgs([]string{"--seeds", "0..9", "--for", "1s"})
+	cancel()
+	if err := cmd.ExecuteContext(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("the error is %v", err)
+	}
+	for _, want := range []string{"stopped before seed 0 of 0..9", "0 seeds, 0s simulated"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("it prints no %q:\n%s", want, out.String())
+		}
+	}
+	c.seeds, c.virtual = 3, 3*time.Minute
+	if got := c.progress(3, 9, 6*time.Second); got != "seed 3, pass after 3, 3m0s simulated, 14s left" {
+		t.Errorf("progress is %q", got)
+	}
 }
