@@ -3,9 +3,15 @@
 //	node ── env.FS ──▶ disk (sync-delay=5ms,lose-unsynced,space=64MiB,sync-error=3) ── env.FS ──▶ real or mem
 //
 //	             sync-delay       each Sync and SyncDir takes at least that long
-//	             sync-error       the Nth Sync and every later one of that file fail with EIO
+//	             sync-error=N     the Nth Sync and every later one of that file fail with EIO
+//	             sync-error=now   every Sync fails once: what it was to cover is lost, the next says all is well
+//	             write-delay      each write takes at least that long
+//	             write-error=now  every write fails with EIO
 //	             space            a write past the limit stops short with ENOSPC
 //	             lose-unsynced    WriteAt ─▶ 4 KiB pages in this process ── Sync ──▶ the file below
+//
+// All rules but lose-unsynced may change while the disk is used (SetRules). Rot changes a bit of a file
+// below; PowerLoss ends everything, and draws what is left of the layers below.
 //
 // With lose-unsynced a process that is killed loses what it did not sync, as a machine does in a power cut,
 // without a machine to switch off:

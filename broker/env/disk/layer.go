@@ -23,9 +23,17 @@ type layer struct {
 	low     int64
 	size    int64 // of the file when the layer was sealed
 	changed bool
+	// settled layers are not written down any more: they are there already, or they are lost because
+	// their Sync failed. A lost layer stays, and all layers after it do, because reads still see it.
+	settled, lost bool
+	// owed is the lowest cut of lost layers right before this one: the size of a file is no page that
+	// can be lost, it goes down with this layer.
+	owed int64
 }
 
-func newLayer() *layer { return &layer{pages: map[int64]*page{}, low: math.MaxInt64} }
+func newLayer() *layer {
+	return &layer{pages: map[int64]*page{}, low: math.MaxInt64, owed: math.MaxInt64}
+}
 
 // cut hides everything from size on. The page around size must be in pages already.
 func (l *layer) cut(size int64) {
@@ -60,11 +68,11 @@ func (l *layer) writeTo(below env.File) error {
 	if err != nil {
 		return err
 	}
-	if size > l.low {
-		if err := below.Truncate(l.low); err != nil {
+	if cut := min(l.low, l.owed); size > cut {
+		if err := below.Truncate(cut); err != nil {
 			return err
 		}
-		size = l.low
+		size = cut
 	}
 	var buffer []byte
 	numbers := slices.Sorted(maps.Keys(l.pages))

@@ -11,7 +11,7 @@ import (
 
 // node is one file, whatever its name is at the moment and however many handles it has.
 type node struct {
-	disk *disk
+	disk *Disk
 
 	// Guarded by disk.mu.
 	name string
@@ -21,12 +21,17 @@ type node struct {
 	turn   chan struct{} // held while layers are written down; a channel, because it is held while waiting
 	broken atomic.Bool   // a Sync failed by rule: all later ones fail
 
+	// dirty says that something was written since the last Sync; it is kept without layers only.
+	dirty atomic.Bool
+
 	// mu guards what follows. It is held across a write to the file below only where the space rule
-	// needs it, and across the read of at most one page where a write begins or ends inside a page.
-	mu     sync.RWMutex
-	below  env.File // shared by all handles; nil when there is none
-	size   int64    // bytes; kept with layers or the space rule, and stands for nothing without
-	layers []*layer // oldest first, the last is open; none without lose-unsynced
+	// needs it, and for reading by other writes to it, and across the read of at most one page where a
+	// write begins or ends inside a page.
+	mu      sync.RWMutex
+	below   env.File // shared by all handles; nil when there is none
+	counted bool     // its size is part of the space in use
+	size    int64    // bytes; kept with layers or where it is counted, and stands for nothing without
+	layers  []*layer // oldest first, the last is open; none without lose-unsynced
 }
 
 // attach and detach give and take the file below. detach is for the last handle.
@@ -56,7 +61,32 @@ func (n *node) file() (env.File, error) {
 func (n *node) free() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.disk.space.give(n.size)
+	n.give(n.size)
+}
+
+// give gives space back that the file took. It is called with n.mu held.
+func (n *node) give(bytes int64) {
+	if n.counted {
+		n.disk.space.give(bytes)
+	}
+}
+
+// count makes the file's size part of the space in use.
+func (n *node) count() (err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.layered() {
+		below, err := n.file()
+		if err != nil {
+			return err
+		}
+		if n.size, err = below.Size(); err != nil {
+			return err
+		}
+	}
+	n.counted = true
+	n.disk.space.charge(n.size)
+	return nil
 }
 
 // plain says that the file below is the whole truth about this node.
@@ -66,7 +96,7 @@ func (n *node) plain() bool {
 	return !n.broken.Load() && (n.layers == nil || len(n.layers) == 1 && !n.layers[0].changed)
 }
 
-func (n *node) layered() bool { return n.disk.rules.LoseUnsynced }
+func (n *node) layered() bool { return n.disk.layered }
 
 func (n *node) readAt(p []byte, off int64) (int, error) {
 	if n.layered() {
@@ -96,17 +126,18 @@ func (n *node) writeAt(p []byte, off int64) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	n.mu.Lock()
-	below, err := n.file()
-	if err != nil {
-		n.mu.Unlock()
+	if err := n.writes(); err != nil {
 		return 0, err
 	}
-	if !n.layered() && n.disk.rules.Space == 0 {
-		n.mu.Unlock()
-		return below.WriteAt(p, off)
+	if written, done, err := n.writePlain(p, off); done {
+		return written, err
 	}
+	n.mu.Lock()
 	defer n.mu.Unlock()
+	below, err := n.file()
+	if err != nil {
+		return 0, err
+	}
 	fits, full := n.reserve(p, off)
 	if len(fits) == 0 {
 		return 0, full
@@ -116,11 +147,44 @@ func (n *node) writeAt(p []byte, off int64) (int, error) {
 	if written > 0 {
 		n.size = max(n.size, off+int64(written))
 	}
-	n.disk.space.give(reserved - n.size)
+	n.give(reserved - n.size)
 	if err == nil {
 		err = full
 	}
 	return written, err
+}
+
+// writes is what comes before every change of the file.
+func (n *node) writes() error {
+	n.disk.powered()
+	rules := n.disk.rules.Load()
+	if rules.WriteDelay > 0 {
+		n.disk.sleep(rules.WriteDelay)
+		n.disk.powered()
+	}
+	if rules.WriteFails {
+		return syscall.EIO
+	}
+	if !n.layered() {
+		n.dirty.Store(true)
+	}
+	return nil
+}
+
+// writePlain writes to a file that is neither layered nor counted, beside other writes; done is false if
+// it is one of the two.
+func (n *node) writePlain(p []byte, off int64) (written int, done bool, err error) {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if n.layered() || n.counted {
+		return 0, false, nil
+	}
+	below, err := n.file()
+	if err != nil {
+		return 0, true, err
+	}
+	written, err = below.WriteAt(p, off)
+	return written, true, err
 }
 
 // put writes where writes go. It is called with n.mu held.
@@ -134,7 +198,7 @@ func (n *node) put(below env.File, p []byte, off int64) (int, error) {
 // reserve takes space for a write and cuts the write to what there is space for.
 func (n *node) reserve(p []byte, off int64) ([]byte, error) {
 	grow := off + int64(len(p)) - n.size
-	if grow <= 0 {
+	if grow <= 0 || !n.counted {
 		return p, nil
 	}
 	granted := n.disk.space.take(grow)
@@ -150,16 +214,22 @@ func (n *node) reserve(p []byte, off int64) ([]byte, error) {
 }
 
 func (n *node) truncate(size int64) error {
+	if err := n.writes(); err != nil {
+		return err
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	below, err := n.file()
 	if err != nil {
 		return err
 	}
-	if !n.layered() && n.disk.rules.Space == 0 {
+	if !n.layered() && !n.counted {
 		return below.Truncate(size)
 	}
-	grow := max(0, size-n.size)
+	grow := int64(0)
+	if n.counted {
+		grow = max(0, size-n.size)
+	}
 	if granted := n.disk.space.take(grow); granted < grow {
 		n.disk.space.give(granted)
 		return syscall.ENOSPC
@@ -170,10 +240,10 @@ func (n *node) truncate(size int64) error {
 		err = below.Truncate(size)
 	}
 	if err != nil {
-		n.disk.space.give(grow)
+		n.give(grow)
 		return err
 	}
-	n.disk.space.give(n.size + grow - size)
+	n.give(n.size + grow - size)
 	n.size = size
 	return nil
 }

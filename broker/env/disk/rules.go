@@ -17,13 +17,21 @@ type Rules struct {
 	LoseUnsynced bool
 	// Space is the most bytes that all files together may have; 0 is no limit.
 	Space int64
-	// SyncError is the number of the Sync, counted from 1 over all files, that fails with EIO; from
-	// then on every Sync of that file fails. 0 is none.
+	// SyncError is the number of the Sync, counted from 1 over all files since the rules came into force,
+	// that fails with EIO; from then on every Sync of that file fails. 0 is none.
 	SyncError int
+	// SyncFails makes every Sync fail with EIO that has something to make durable, from now on. What it
+	// was to cover is given up, as Linux does it: it can still be read, it is never written to disk, and a
+	// second Sync says that all is well. Without LoseUnsynced there is nothing that could be given up.
+	SyncFails bool
+	// WriteDelay is the least time that each write takes.
+	WriteDelay time.Duration
+	// WriteFails makes every write, cut and new file fail with EIO from now on.
+	WriteFails bool
 }
 
 // Known is the language of Parse, for messages and for help.
-const Known = "sync-delay=DURATION, lose-unsynced, space=SIZE, sync-error=N"
+const Known = "sync-delay=DURATION, lose-unsynced, space=SIZE, sync-error=N or now, write-delay=DURATION, write-error=now"
 
 // Parse reads rules separated by commas, such as "sync-delay=5ms,lose-unsynced,space=64MiB". The empty
 // string is a disk without faults. A duration is written as time.ParseDuration reads it, a size as a number
@@ -51,10 +59,9 @@ func Parse(text string) (Rules, error) {
 func (r *Rules) set(name, value string) (err error) {
 	switch name {
 	case "sync-delay":
-		r.SyncDelay, err = time.ParseDuration(value)
-		if err == nil && r.SyncDelay <= 0 {
-			err = errors.New("the delay must be more than 0")
-		}
+		r.SyncDelay, err = parseDelay(value)
+	case "write-delay":
+		r.WriteDelay, err = parseDelay(value)
 	case "lose-unsynced":
 		r.LoseUnsynced = true
 		if value != "" {
@@ -62,7 +69,14 @@ func (r *Rules) set(name, value string) (err error) {
 		}
 	case "space":
 		r.Space, err = parseSize(value)
+	case "write-error":
+		if r.WriteFails = value == now; !r.WriteFails {
+			err = errors.New("its only value is now")
+		}
 	case "sync-error":
+		if r.SyncFails = value == now; r.SyncFails {
+			return nil
+		}
 		r.SyncError, err = strconv.Atoi(value)
 		if err == nil && r.SyncError < 1 {
 			err = errors.New("syncs are counted from 1")
@@ -71,6 +85,17 @@ func (r *Rules) set(name, value string) (err error) {
 		err = errors.New("no such rule")
 	}
 	return err
+}
+
+// now is the value of an error that begins with the rule.
+const now = "now"
+
+func parseDelay(text string) (time.Duration, error) {
+	delay, err := time.ParseDuration(text)
+	if err == nil && delay <= 0 {
+		err = errors.New("the delay must be more than 0")
+	}
+	return delay, err
 }
 
 // String prints the rules as Parse reads them; a disk without faults is the empty string.
@@ -87,6 +112,15 @@ func (r Rules) String() string {
 	}
 	if r.SyncError != 0 {
 		words = append(words, "sync-error="+strconv.Itoa(r.SyncError))
+	}
+	if r.SyncFails {
+		words = append(words, "sync-error="+now)
+	}
+	if r.WriteDelay != 0 {
+		words = append(words, "write-delay="+r.WriteDelay.String())
+	}
+	if r.WriteFails {
+		words = append(words, "write-error="+now)
 	}
 	return strings.Join(words, ",")
 }

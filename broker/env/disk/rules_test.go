@@ -10,15 +10,17 @@ import (
 
 func TestParse(t *testing.T) {
 	for text, want := range map[string]disk.Rules{
-		"":               {},
-		" ":              {},
-		"lose-unsynced":  {LoseUnsynced: true},
-		"sync-delay=5ms": {SyncDelay: 5 * time.Millisecond},
-		"space=64MiB":    {Space: 64 << 20},
-		"space=5":        {Space: 5},
-		"space=5B":       {Space: 5},
-		"space=2TiB":     {Space: 2 << 40},
-		"sync-error=3":   {SyncError: 3},
+		"":                               {},
+		" ":                              {},
+		"lose-unsynced":                  {LoseUnsynced: true},
+		"sync-delay=5ms":                 {SyncDelay: 5 * time.Millisecond},
+		"space=64MiB":                    {Space: 64 << 20},
+		"space=5":                        {Space: 5},
+		"space=5B":                       {Space: 5},
+		"space=2TiB":                     {Space: 2 << 40},
+		"sync-error=3":                   {SyncError: 3},
+		"sync-error=now":                 {SyncFails: true},
+		"write-error=now,write-delay=2s": {WriteFails: true, WriteDelay: 2 * time.Second},
 		"sync-error=3, space=1536KiB ,sync-delay=1m30s,lose-unsynced": {
 			SyncDelay: 90 * time.Second, LoseUnsynced: true, Space: 1536 << 10, SyncError: 3,
 		},
@@ -61,6 +63,10 @@ func TestParseErrors(t *testing.T) {
 		"space=9223372036854775808":   "not a whole number",
 		"sync-error=0":                "counted from 1",
 		"sync-error=first":            "invalid syntax",
+		"sync-error=1,sync-error=now": "twice",
+		"write-error":                 "only value is now",
+		"write-error=3":               "only value is now",
+		"write-delay=0s":              "more than 0",
 		"space=1KiB,space=2KiB":       "twice",
 		"lose-unsynced,lose-unsynced": "twice",
 	} {
@@ -83,6 +89,7 @@ func TestParseErrors(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add("sync-delay=5ms,lose-unsynced,space=64MiB,sync-error=1")
 	f.Add("space=1KiB,,")
+	f.Add("sync-error=now,write-error=now,write-delay=1s")
 	f.Fuzz(func(t *testing.T, text string) {
 		rules, err := disk.Parse(text)
 		if err != nil {
