@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/api"
+	"github.com/logproof/logproof/broker/control"
 	"github.com/logproof/logproof/broker/controller"
 	"github.com/logproof/logproof/broker/env/disk"
 	"github.com/logproof/logproof/broker/env/real"
@@ -31,6 +32,11 @@ type Broker struct {
 	lock     *lock
 	events   *os.File
 	shutdown time.Duration
+	// What Control changes.
+	disk    *disk.Disk // nil if the files are the owner's own
+	clock   *server.Clock
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	control *control.Server
 }
 
 // Start recovers a broker and serves it; it returns once requests of clients are answered, and in a
@@ -40,7 +46,7 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	b := &Broker{}
+	b := &Broker{clock: &server.Clock{}}
 	if err := b.start(ctx, cfg.withDefaults()); err != nil {
 		done, cancel := context.WithCancel(ctx)
 		cancel()
@@ -63,8 +69,12 @@ func (b *Broker) start(ctx context.Context, cfg Config) (err error) {
 			return err
 		}
 	}
-	if cfg.Disk.String() != "" {
+	if cfg.Disk.String() != "" || cfg.Control != "" {
 		files = disk.New(files, cfg.Disk, time.Sleep)
+	}
+	b.disk, _ = files.(*disk.Disk)
+	if b.dial = cfg.Dial; b.dial == nil {
+		b.dial = (&net.Dialer{}).DialContext
 	}
 	if err := b.listen(cfg); err != nil {
 		return err
@@ -82,10 +92,13 @@ func (b *Broker) start(ctx context.Context, cfg Config) (err error) {
 	}
 	b.server, err = server.Start(server.Config{
 		Node: n, FS: files, Clients: b.clients, Peers: b.peers, Metrics: b.metrics, Dial: cfg.Dial,
-		Events: events, Log: cfg.Log,
+		Events: events, Log: cfg.Log, Clock: b.clock,
 	})
 	if err != nil {
 		return err
+	}
+	if b.control != nil {
+		b.control.Serve(b)
 	}
 	b.shutdown = cfg.ShutdownTimeout
 	return b.server.Ready(ctx)
@@ -104,9 +117,16 @@ func (b *Broker) listen(cfg Config) (err error) {
 		}
 	}
 	if cfg.Metrics != "" {
-		b.metrics, err = listen(cfg.Metrics, "--metrics")
+		if b.metrics, err = listen(cfg.Metrics, "--metrics"); err != nil {
+			return err
+		}
 	}
-	return err
+	if cfg.Control != "" {
+		if b.control, err = control.Listen(cfg.Control); err != nil {
+			return fmt.Errorf("--control: %w", err)
+		}
+	}
+	return nil
 }
 
 // node is the configuration of the node that this process runs.
@@ -211,6 +231,10 @@ func (b *Broker) Shutdown(ctx context.Context) error { return b.release(ctx) }
 // Kill ends the broker as the end of its process would: connections break, and the next Start on
 // its files recovers them.
 func (b *Broker) Kill() {
+	if b.control != nil {
+		b.control.Close()
+		b.control = nil
+	}
 	b.server.Kill()
 	b.server = nil
 	_ = b.release(context.Background()) // nothing that is left can fail in a way that matters to a killed broker
@@ -219,8 +243,11 @@ func (b *Broker) Kill() {
 // release gives up whatever Start has got so far.
 func (b *Broker) release(ctx context.Context) error {
 	var err error
+	if b.control != nil {
+		err = b.control.Close()
+	}
 	if b.server != nil {
-		err = b.server.Stop(ctx)
+		err = errors.Join(b.server.Stop(ctx), err)
 	}
 	for _, l := range []net.Listener{b.clients, b.peers, b.metrics} {
 		if l != nil {

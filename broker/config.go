@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/bug"
+	"github.com/logproof/logproof/broker/control"
 	"github.com/logproof/logproof/broker/env"
 	"github.com/logproof/logproof/broker/env/disk"
 	"github.com/logproof/logproof/broker/partition"
@@ -72,6 +73,9 @@ type Config struct {
 	FlushInterval time.Duration
 	// Disk makes the files below misbehave by rules.
 	Disk disk.Rules
+	// Control is the path of a unix socket through which the rules of the disk and the clock are changed
+	// while the node runs, see package control; none if empty.
+	Control string
 	// SegmentBytes is the size at which a log begins a new segment; 1 GiB if 0.
 	SegmentBytes int64
 	// MaxMessageBytes is the largest record batch that is accepted; 1048588 if 0, as in Kafka.
@@ -112,6 +116,9 @@ func (c Config) Validate() error {
 	errs = append(errs, c.withDefaults().validateCluster()...)
 	if c.SegmentBytes < 0 || c.SegmentBytes > 1<<31-1 {
 		bad("segment size %d: want 1 to %d bytes, as positions in its index are 32 bits", c.SegmentBytes, 1<<31-1)
+	}
+	if err := control.CheckPath(c.Control); err != nil {
+		bad("--control: %w", err)
 	}
 	if c.MaxMessageBytes < 0 || c.Shards < 0 || c.DefaultPartitions < 0 {
 		bad("sizes and numbers must not be negative")

@@ -58,6 +58,16 @@ type TopicDeleted struct {
 	ID    string `json:"id"`
 }
 
+// DiskChanged says by which rules the node's disk misbehaves from now on; "" is a sound disk.
+type DiskChanged struct {
+	Rules string `json:"rules"`
+}
+
+// ClockChanged says how far the node's clock is ahead of its machine's from now on, as "-3s".
+type ClockChanged struct {
+	Offset string `json:"offset"`
+}
+
 // Name implements Event.
 func (NodeStarted) Name() string { return "node-started" }
 
@@ -75,6 +85,23 @@ func (TopicCreated) Name() string { return "topic-created" }
 
 // Name implements Event.
 func (TopicDeleted) Name() string { return "topic-deleted" }
+
+// Name implements Event.
+func (DiskChanged) Name() string { return "disk-changed" }
+
+// Name implements Event.
+func (ClockChanged) Name() string { return "clock-changed" }
+
+// String implements Event.
+func (e DiskChanged) String() string {
+	if e.Rules == "" {
+		return "the disk is sound"
+	}
+	return "the disk misbehaves: " + e.Rules
+}
+
+// String implements Event.
+func (e ClockChanged) String() string { return "the clock is off by " + e.Offset }
 
 // String implements Event.
 func (e NodeStarted) String() string {
@@ -113,8 +140,10 @@ func (e TopicCreated) String() string {
 // String implements Event.
 func (e TopicDeleted) String() string { return fmt.Sprintf("topic %s deleted", e.Topic) }
 
-// Line is an event as a line of events.jsonl, with its newline: {"at","node","event",...fields}.
-func Line(at time.Time, node int32, e Event) ([]byte, error) {
+// Line is an event as a line of events.jsonl, with its newline: {"at","node","event",...fields}. at is what
+// the node's clock shows; where that is off by an offset, the line has it as "clock_offset", so that events
+// of several nodes can be put into one order.
+func Line(at time.Time, offset time.Duration, node int32, e Event) ([]byte, error) {
 	fields, err := json.Marshal(e)
 	if err != nil {
 		return nil, fmt.Errorf("encode event %s: %w", e.Name(), err)
@@ -123,7 +152,8 @@ func Line(at time.Time, node int32, e Event) ([]byte, error) {
 		At    time.Time `json:"at"`
 		Node  int32     `json:"node"`
 		Event string    `json:"event"`
-	}{at.UTC(), node, e.Name()})
+		Clock string    `json:"clock_offset,omitempty"`
+	}{at.UTC(), node, e.Name(), offsetText(offset)})
 	if err != nil {
 		return nil, fmt.Errorf("encode event %s: %w", e.Name(), err)
 	}
@@ -132,4 +162,11 @@ func Line(at time.Time, node int32, e Event) ([]byte, error) {
 		line = append(append(line, ','), fields[1:len(fields)-1]...)
 	}
 	return append(line, "}\n"...), nil
+}
+
+func offsetText(offset time.Duration) string {
+	if offset == 0 {
+		return ""
+	}
+	return offset.String()
 }

@@ -25,9 +25,12 @@ func TestLine(t *testing.T) {
 		{LogRecovered{Topic: "orders", Clean: true}, `"event":"log-recovered","topic":"orders","partition":0,"clean":true,"end_offset":0,"segments":0,"batches":0,"truncated_bytes":0}`,
 			"orders-0 opened at offset 0, it was closed cleanly"},
 		{TopicCreated{"orders", "ab", 6}, `"event":"topic-created","topic":"orders","id":"ab","partitions":6}`, "topic orders created with 6 partitions"},
+		{DiskChanged{"space=1MiB"}, `"event":"disk-changed","rules":"space=1MiB"}`, "the disk misbehaves: space=1MiB"},
+		{DiskChanged{}, `"event":"disk-changed","rules":""}`, "the disk is sound"},
+		{ClockChanged{"-3s"}, `"event":"clock-changed","offset":"-3s"}`, "the clock is off by -3s"},
 		{TopicDeleted{"orders", "ab"}, `"event":"topic-deleted","topic":"orders","id":"ab"}`, "topic orders deleted"},
 	} {
-		got, err := Line(at, 2, c.event)
+		got, err := Line(at, 0, 2, c.event)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,5 +40,13 @@ func TestLine(t *testing.T) {
 		if !json.Valid(got) || c.event.String() != c.text {
 			t.Errorf("%s: %q, want %q", c.event.Name(), c.event, c.text)
 		}
+	}
+}
+
+// A line of a node whose clock is off says by how much.
+func TestLineOfAClockThatIsOff(t *testing.T) {
+	got, err := Line(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), -1500*time.Millisecond, 2, NodeStopped{})
+	if want := `{"at":"2026-01-02T03:04:05Z","node":2,"event":"node-stopped","clock_offset":"-1.5s"}` + "\n"; err != nil || string(got) != want {
+		t.Errorf("got  %s, %v\nwant %s", got, err, want)
 	}
 }

@@ -29,6 +29,9 @@ type Config struct {
 	// Incarnation is drawn by the owner for each process (KIP-631); it is not zero for a broker.
 	Incarnation metadata.Incarnation
 	Timing      Timing
+	// Wall is what the node's wall clock shows at a time of a step, for what is stamped with it; the time
+	// itself if nil.
+	Wall func(time.Time) time.Time
 	// SnapshotEvery so many metadata records a controller makes a snapshot, and keeps a tenth as many
 	// entries before it; 0 is quorum's default.
 	SnapshotEvery int64
@@ -110,6 +113,9 @@ func (c Config) complete() (Config, error) {
 		c.Timing.FetchWait = min(DefaultFetchWait, session/6)
 	}
 	c.Timing = c.Timing.complete()
+	if c.Wall == nil {
+		c.Wall = func(t time.Time) time.Time { return t }
+	}
 	if c.SnapshotEvery == 0 {
 		c.SnapshotEvery = quorum.DefaultSnapshotEvery
 	}

@@ -63,7 +63,7 @@ func (a *controllerActor) propose(now time.Time, records []metadata.Record, fx *
 		}
 		values[i] = value
 	}
-	index, q, err := a.quorum.Propose(now.UnixMilli(), values)
+	index, q, err := a.quorum.Propose(a.cfg.Wall(now).UnixMilli(), values)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ type events struct {
 	node    int32
 	log     *slog.Logger
 	metrics *metrics
+	clock   *Clock
 	began   time.Time
 	mu      struct {
 		sync.Mutex
@@ -22,8 +23,8 @@ type events struct {
 	}
 }
 
-func newEvents(node int32, out io.Writer, log *slog.Logger, m *metrics) *events {
-	e := &events{node: node, log: log, metrics: m, began: time.Now()}
+func newEvents(node int32, out io.Writer, log *slog.Logger, m *metrics, clock *Clock) *events {
+	e := &events{node: node, log: log, metrics: m, clock: clock, began: time.Now()}
 	e.mu.out = out
 	return e
 }
@@ -40,7 +41,7 @@ func (s *events) emit(e event.Event) {
 		}
 	case event.NodeFailed:
 		level = slog.LevelError
-	case event.BrokerFenced, event.LogTruncated:
+	case event.BrokerFenced, event.LogTruncated, event.DiskChanged, event.ClockChanged:
 		level = slog.LevelWarn
 	case event.LeaderElected:
 		if e.Leader < 0 || e.Unclean {
@@ -62,7 +63,7 @@ func (s *events) write(e event.Event) {
 	if s.mu.out == nil {
 		return
 	}
-	line, err := event.Line(time.Now(), s.node, e)
+	line, err := event.Line(s.clock.Now(), s.clock.Offset(), s.node, e)
 	if err == nil {
 		_, err = s.mu.out.Write(line)
 	}

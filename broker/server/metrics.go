@@ -218,10 +218,15 @@ func (p *partitions) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(p.topics, prometheus.GaugeValue, float64(len(topics)))
 }
 
-// serveMetrics answers /metrics on the listener until it is closed.
-func (m *metrics) serve(l net.Listener) *http.Server {
+// serve answers /metrics on the listener until it is closed. Its Date is what the node's clock shows, so that
+// a clock that is off can be seen from outside.
+func (m *metrics) serve(l net.Listener, clock *Clock) *http.Server {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
+	metrics := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", clock.Now().UTC().Format(http.TimeFormat))
+		metrics.ServeHTTP(w, r)
+	})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go server.Serve(l) //nolint:errcheck // it ends with ErrServerClosed when the server stops
 	return server

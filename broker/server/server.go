@@ -32,6 +32,8 @@ type Config struct {
 	// Events receives events.jsonl; nil for nobody.
 	Events io.Writer
 	Log    *slog.Logger
+	// Clock of the node; the machine's if nil.
+	Clock *Clock
 }
 
 // Server is a running node.
@@ -69,7 +71,11 @@ func Start(cfg Config) (*Server, error) {
 		s.listeners[wire.Peers] = cfg.Peers
 	}
 	s.mu.connections = map[*connection]bool{}
-	s.events = newEvents(cfg.Node.Sessions.NodeID, cfg.Events, cfg.Log, s.metrics)
+	if cfg.Clock == nil {
+		cfg.Clock = &Clock{}
+	}
+	cfg.Node.Wall = cfg.Clock.At
+	s.events = newEvents(cfg.Node.Sessions.NodeID, cfg.Events, cfg.Log, s.metrics, cfg.Clock)
 	var err error
 	if s.node, err = node.Open(cfg.FS, cfg.Node); err != nil {
 		return nil, err
@@ -87,7 +93,7 @@ func Start(cfg Config) (*Server, error) {
 	}
 	s.metrics.registry.MustRegister(newPartitions(s.watermarks))
 	if cfg.Metrics != nil {
-		s.http = s.metrics.serve(cfg.Metrics)
+		s.http = s.metrics.serve(cfg.Metrics, cfg.Clock)
 	}
 	for l, listener := range s.listeners {
 		s.accepting.Go(func() { s.accept(l, listener) })
@@ -208,6 +214,9 @@ func (s *Server) fail(err error) {
 		close(s.done)
 	})
 }
+
+// Emit adds an event from outside the node: something was done to it.
+func (s *Server) Emit(e event.Event) { s.events.emit(e) }
 
 // Done is closed when the node stopped by itself; Err says why.
 func (s *Server) Done() <-chan struct{} { return s.done }

@@ -45,6 +45,10 @@ list says is not found by the others.`,
   # the same broker on a slow disk that forgets what was not synced when the process dies:
   logproof broker --data ./data --disk sync-delay=20ms,lose-unsynced
 
+  # a disk that can be broken, and a clock that can be put back, while it runs:
+  logproof broker --data ./data --disk lose-unsynced --control ./control.sock
+  echo '{"disk":"space=1MiB"}' | nc -UN ./control.sock
+
   # a cluster of three, each in its own terminal; topics get 3 replicas, of which 2 must have a record:
   V=1@127.0.0.1:9101,2@127.0.0.1:9102,3@127.0.0.1:9103
   D="--default-replication 3 --min-isr 2"
@@ -85,6 +89,7 @@ func (f *brokerFlags) addTo(cmd *cobra.Command) {
 	flags.IntVar(&f.cfg.Shards, "shards", 0, "goroutines that share the partitions (default: one per CPU)")
 	flags.StringVar(&f.bugs, "bug", "", "`names` of planted bugs, comma-separated: "+bugNames())
 	flags.StringVar(&f.cfg.Events, "events", "", "`file` that gets a line of JSON for each event; empty for none")
+	flags.StringVar(&f.cfg.Control, "control", "", "`path` of a unix socket that changes the disk's rules and the clock while the node runs, and can cut the power; for tests; empty for none")
 	flags.StringVar(&f.pprof, "pprof", "", "`host:port` for Go profiles; empty for none")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log every connection and recovered log")
 }
