@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/logproof/logproof/chaos/fault"
@@ -26,6 +24,8 @@ type firing struct {
 	act  fault.Fault
 	// injected is when it was, healAt when its hold is over.
 	injected, healAt time.Time
+	// ends of its hold by the plan, from the injection of the group's first fault.
+	over time.Duration
 }
 
 // group executes the faults first..end-1, which may be in force together:
@@ -33,40 +33,85 @@ type firing struct {
 //	inject 1 ── prove 1 ─────────── hold 1 ─── heal 1, prove it
 //	   └── after 2 ── inject 2 ── prove 2 ──────── hold 2 ─────── heal 2, prove it
 //
-// One stage is done at a time, in the order in which they are due. When one fails, or ctx ends, all
-// that is in force is healed, the last first.
+// One stage is done at a time, in the order in which they are due; a fault whose hold is over by the plan
+// heals before the next is injected, however long its stages took. When one fails, or ctx ends, all that
+// is in force is healed, the last first.
 func (n *Nemesis) group(ctx context.Context, first, end int) error {
-	var inForce []*firing // in the order of their injection
-	next, due := first, n.now()
-	for next < end || len(inForce) > 0 {
-		heal := earliest(inForce)
-		if next < end && (heal < 0 || !inForce[heal].healAt.Before(due)) {
-			err := n.wait(ctx, due)
-			var f *firing
-			if err == nil {
-				f, err = n.fire(ctx, next, inForce)
-			}
-			if f != nil {
-				inForce = append(inForce, f)
-			}
-			if err != nil {
-				return errors.Join(err, n.healAll(ctx, inForce))
-			}
-			if next++; next < end {
-				due = f.injected.Add(n.cfg.Timeline[next].After)
-			}
+	g := &group{nemesis: n, first: first, due: n.now(), planned: n.cfg.Timeline.Injections(first)}
+	for next := first; next < end || len(g.inForce) > 0; {
+		fired, err := g.act(ctx, next, next < end)
+		if err != nil {
+			return errors.Join(err, n.healAll(ctx, g.inForce))
+		}
+		if fired == nil {
 			continue
 		}
-		if err := n.wait(ctx, inForce[heal].healAt); err != nil {
-			return errors.Join(err, n.healAll(ctx, inForce))
-		}
-		f := inForce[heal]
-		inForce = slices.Delete(inForce, heal, heal+1)
-		if err := n.heal(ctx, f); err != nil {
-			return errors.Join(err, n.healAll(ctx, inForce))
+		if next++; next < end {
+			g.due = fired.injected.Add(n.cfg.Timeline[next].After)
 		}
 	}
 	return nil
+}
+
+// group is faults that may be in force together.
+type group struct {
+	nemesis *Nemesis
+	first   int
+	// planned is when each is injected by the plan, from the injection of the first.
+	planned []time.Duration
+	// due is when the next one is injected, inForce are those that were, in their order.
+	due     time.Time
+	inForce []*firing
+	// waiting is the condition of the next fault while it is looked at.
+	waiting *waiting
+}
+
+// act does the next thing: it heals a fault whose hold is over, fires the next one, or looks at its
+// condition. The result is the fault that was fired, if one was.
+func (g *group) act(ctx context.Context, next int, more bool) (*firing, error) {
+	n := g.nemesis
+	if heal := g.heals(next, more); heal >= 0 {
+		return nil, g.heal(ctx, heal)
+	}
+	if err := n.wait(ctx, g.due); err != nil {
+		return nil, err
+	}
+	if held, err := g.hold(ctx, next); held || err != nil {
+		return nil, err
+	}
+	f, err := n.fire(ctx, next, g.inForce)
+	if err == errWait {
+		return nil, g.heal(ctx, earliest(g.inForce))
+	}
+	g.waiting = nil
+	if f != nil {
+		f.over = g.planned[next-g.first] + n.cfg.Timeline[next].Hold
+		g.inForce = append(g.inForce, f)
+	}
+	return f, err
+}
+
+// heals is the fault that is to be healed before the next one is injected; -1 for none.
+func (g *group) heals(next int, more bool) int {
+	at := earliest(g.inForce)
+	if at < 0 || !more || g.inForce[at].healAt.Before(g.due) {
+		return at
+	}
+	over := slices.DeleteFunc(slices.Clone(g.inForce), func(f *firing) bool { return f.over > g.planned[next-g.first] })
+	if len(over) == 0 {
+		return -1
+	}
+	return slices.Index(g.inForce, over[earliest(over)])
+}
+
+// heal waits until the hold of a fault in force is over, and heals it.
+func (g *group) heal(ctx context.Context, at int) error {
+	f := g.inForce[at]
+	if err := g.nemesis.wait(ctx, f.healAt); err != nil {
+		return err
+	}
+	g.inForce = slices.Delete(g.inForce, at, at+1)
+	return g.nemesis.heal(ctx, f)
 }
 
 // earliest is the fault whose hold is over first, -1 if there is none; the last injected among equals.
@@ -80,14 +125,19 @@ func earliest(inForce []*firing) int {
 	return found
 }
 
+// errWait is a drawn fault that waits for those in force; a written one fails.
+var errWait = errors.New("it waits")
+
 // fire resolves the target of the i-th fault, injects and proves it. What it returns is to be healed,
 // also with an error; nil when nothing was touched.
 func (n *Nemesis) fire(ctx context.Context, i int, inForce []*firing) (*firing, error) {
 	planned := n.cfg.Timeline[i]
 	f := &firing{index: i, kind: planned.Kind, target: string(planned.Target)}
 	if err := n.aim(ctx, f, inForce); err != nil {
-		refuse := func(context.Context) (string, error) { return "", err }
-		return nil, n.stage(ctx, f, history.Inject, n.cfg.ProveWithin, refuse)
+		if errors.Is(err, errBusy) && planned.Drawn > 0 && len(inForce) > 0 {
+			return nil, errWait
+		}
+		return nil, n.refuse(ctx, f, err)
 	}
 	err := n.stage(ctx, f, history.Inject, n.cfg.ProveWithin, f.act.Inject)
 	f.injected = n.now()
@@ -98,58 +148,9 @@ func (n *Nemesis) fire(ctx context.Context, i int, inForce []*firing) (*firing, 
 	return f, err
 }
 
-// aim resolves the target of a fault and prepares it on its nodes. A node that another fault has in
-// force is refused: neither could be proved, and which of them healed it would be anybody's guess.
-func (n *Nemesis) aim(ctx context.Context, f *firing, inForce []*firing) error {
-	ctx, cancel := context.WithTimeout(ctx, n.cfg.ProveWithin)
-	defer cancel()
-	planned := n.cfg.Timeline[f.index]
-	draw := n.draw(f.index)
-	ends, err := timeline.Ends(ctx, planned.Target, n.members(), draw, n.locator)
-	if err != nil {
-		return err
-	}
-	var peers []timeline.End
-	if planned.Peers != "" {
-		if peers, err = timeline.PeerEnds(ctx, planned.Peers, ends, n.members(), draw, n.locator); err != nil {
-			return err
-		}
-	}
-	var acts []fault.Fault
-	for _, end := range ends {
-		for _, other := range inForce {
-			if slices.Contains(other.ends, end) {
-				return fmt.Errorf("target %s is %s, on which fault %d, %s, is in force", planned.Target, end, other.index+1, other.kind)
-			}
-		}
-		act, err := n.prepare(planned, n.cfg.Cluster, end, peers)
-		if err != nil {
-			return err
-		}
-		acts = append(acts, act)
-	}
-	f.ends, f.act, f.target = ends, fault.Several(ends, acts), endList(ends)
-	if len(ends) > 1 || planned.Target != timeline.NodeTarget(ends[0].ID) {
-		f.note = fmt.Sprintf("target %s is %s; ", planned.Target, f.target)
-	}
-	if planned.Peers != "" {
-		f.note += fmt.Sprintf("peers %s are %s; ", planned.Peers, endList(peers))
-	}
-	return nil
-}
-
-// endList prints "node 0", "nodes 1, 2", "nodes 0, 1, clients".
-func endList(ends []timeline.End) string {
-	if len(ends) == 1 {
-		return ends[0].String()
-	}
-	text := make([]string, len(ends))
-	for i, end := range ends {
-		if text[i] = end.String(); !end.Client {
-			text[i] = strconv.Itoa(int(end.ID))
-		}
-	}
-	return "nodes " + strings.Join(text, ", ")
+// refuse records an injection that was not even tried, and why.
+func (n *Nemesis) refuse(ctx context.Context, f *firing, why error) error {
+	return n.stage(ctx, f, history.Inject, n.cfg.ProveWithin, func(context.Context) (string, error) { return "", why })
 }
 
 // heal heals one fault and proves it.
@@ -170,4 +171,43 @@ func (n *Nemesis) healAll(ctx context.Context, inForce []*firing) error {
 		errs = append(errs, n.heal(ctx, f))
 	}
 	return errors.Join(errs...)
+}
+
+// lookEvery is how long a condition that does not hold is left alone.
+const lookEvery = 50 * time.Millisecond
+
+// waiting is a condition that does not hold yet.
+type waiting struct {
+	look  func(context.Context) error
+	limit time.Time
+}
+
+// hold looks at the condition of the next fault, and reports whether it is to be looked at again: a while
+// later, or when a fault in force has healed. One that does not come true in time fails the fault.
+func (g *group) hold(ctx context.Context, next int) (held bool, err error) {
+	n := g.nemesis
+	c := n.cfg.Timeline[next].Until
+	if !c.Holds() {
+		return false, nil
+	}
+	if g.waiting == nil {
+		g.waiting = &waiting{look: n.watch(c), limit: n.now().Add(c.Within)}
+	}
+	limited, cancel := context.WithTimeout(ctx, n.cfg.ProveWithin)
+	defer cancel()
+	err = g.waiting.look(limited)
+	if err == nil && c.Elsewhere != "" {
+		err = n.elsewhere(limited, c.Elsewhere, g.inForce)
+	}
+	switch {
+	case err == nil:
+		return false, nil
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case !n.now().Before(g.waiting.limit):
+		f := &firing{index: next, kind: n.cfg.Timeline[next].Kind, target: string(n.cfg.Timeline[next].Target)}
+		return false, n.refuse(ctx, f, fmt.Errorf("its condition did not come true: %s: %w", c, err))
+	}
+	g.due = n.now().Add(lookEvery)
+	return true, nil
 }

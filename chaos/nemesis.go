@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -34,15 +33,23 @@ type Recorder interface {
 // call, or with an error that says what it last saw when ctx ends or the load cannot reach it.
 type Gate func(ctx context.Context, hold time.Duration) error
 
+// Watch begins to look at a condition. What it returns is called again and again: it is nil when the
+// condition holds, else the error says what it saw. Elsewhere is not asked of it.
+type Watch func(timeline.Condition) (look func(context.Context) error)
+
 // Config of a Nemesis.
 type Config struct {
 	Cluster  cluster.Cluster
 	Timeline timeline.Timeline
+	// Guards limit what may be in force at once.
+	Guards timeline.Guards
 	// Seed draws the node of targets that leave it open, one independent draw per fault.
 	Seed     int64
 	Recorder Recorder
 	// Gate holds a fault back until the load is worth breaking.
 	Gate Gate
+	// Watch looks at the conditions of faults; nil where no fault has one.
+	Watch Watch
 	// Progress, if set, is called at the beginning and at the end of every stage by Run's goroutine.
 	Progress func(Event)
 	// ProveWithin bounds Inject and Prove each (0 is 10 s), HealWithin Heal and ProveHealed each (0
@@ -102,10 +109,13 @@ func (n *Nemesis) check(i int) error {
 	if i == 0 && planned.Overlap {
 		return errors.New("there is no fault before it to overlap with")
 	}
+	if planned.Until.Holds() && n.cfg.Watch == nil {
+		return errors.New("it has a condition, and nobody watches the load")
+	}
+	if (s.Topic != "" || s.Role == timeline.Controller || planned.Until.Elsewhere != "") && n.locator == nil {
+		return errors.New("this cluster cannot tell who that is: it lacks the capability Locator")
+	}
 	if s.Topic != "" || s.Role == timeline.Controller {
-		if n.locator == nil {
-			return errors.New("this cluster cannot tell who that is: it lacks the capability Locator")
-		}
 		// Which node it will be decides nothing about whether the fault can be made.
 		if nodes := n.cfg.Cluster.Nodes(); len(nodes) > 0 {
 			_, err = n.prepare(planned, n.cfg.Cluster, timeline.NodeEnd(nodes[0]), nil)
@@ -119,19 +129,16 @@ func (n *Nemesis) check(i int) error {
 	return err
 }
 
-// members of the cluster; voters where it can tell.
-func (n *Nemesis) members() timeline.Members {
-	m := timeline.Members{Nodes: n.cfg.Cluster.Nodes(), Brokers: n.cfg.Cluster.Brokers()}
-	if voting, ok := n.cfg.Cluster.(cluster.Voting); ok {
-		m.Voters = voting.Voters()
-	}
-	return m
-}
+// draw is the generator of the i-th fault.
+func (n *Nemesis) draw(i int) func(int) int { return timeline.Draw(n.cfg.Seed, i) }
 
-// draw is the generator of the i-th fault, seeded by both, so that what one fault draws does not
-// depend on what others drew.
-func (n *Nemesis) draw(i int) func(int) int {
-	return rand.New(rand.NewPCG(uint64(n.cfg.Seed), uint64(i))).IntN
+// watch begins to look at a condition: what the load and the replicas are asked.
+func (n *Nemesis) watch(c timeline.Condition) func(context.Context) error {
+	c.Elsewhere = "" // the nemesis knows best which nodes are struck
+	if !c.Holds() {
+		return func(context.Context) error { return nil }
+	}
+	return n.cfg.Watch(c)
 }
 
 // waitUntil returns at a time, or with ctx's error when it ends before.

@@ -85,6 +85,25 @@ func (i Info) Refuse(name Param) string {
 	return fmt.Sprintf("%s does not take %s: it takes %s", i.Kind, name, strings.Join(takes, ", "))
 }
 
+// unknownTopic is the problem of a topic that the run does not have.
+func unknownTopic(field, topic string, topics []Topic) Problem {
+	known := make([]string, len(topics))
+	for i, t := range topics {
+		known[i] = t.Name
+	}
+	return Problem{
+		Field: field, Value: topic, Known: known, Text: fmt.Sprintf("there is no topic %q, the topics are %s", topic, strings.Join(known, ", ")),
+	}
+}
+
+// checkTopic reports a condition on a topic that does not exist.
+func (c Condition) checkTopic(topics []Topic) (Problem, bool) {
+	if c.InSync == "" || slices.ContainsFunc(topics, func(t Topic) bool { return t.Name == c.InSync }) {
+		return Problem{}, false
+	}
+	return unknownTopic("until.in-sync", c.InSync, topics), true
+}
+
 // checkTopic reports a parameter that names a topic or a partition which does not exist.
 func (f Fault) checkTopic(topics []Topic) (Problem, bool) {
 	p := f.Params
@@ -94,14 +113,7 @@ func (f Fault) checkTopic(topics []Topic) (Problem, bool) {
 	at := slices.IndexFunc(topics, func(t Topic) bool { return t.Name == p.Topic })
 	switch {
 	case at < 0:
-		known := make([]string, len(topics))
-		for i, t := range topics {
-			known[i] = t.Name
-		}
-		return Problem{
-			Field: string(TopicParam), Value: p.Topic, Known: known,
-			Text: fmt.Sprintf("there is no topic %q, the topics are %s", p.Topic, strings.Join(known, ", ")),
-		}, true
+		return unknownTopic(string(TopicParam), p.Topic, topics), true
 	case p.Partition >= topics[at].Partitions:
 		return Problem{
 			Field: string(PartitionParam), Text: fmt.Sprintf("topic %s has the partitions 0 to %d", p.Topic, topics[at].Partitions-1),

@@ -8,13 +8,15 @@ import (
 
 // faultJSON is a Fault with durations as text, so that a plan reads like its scenario.
 type faultJSON struct {
-	Kind    Kind        `json:"kind"`
-	Target  Target      `json:"target"`
-	Peers   Target      `json:"peers,omitempty"`
-	Params  *paramsJSON `json:"params,omitempty"`
-	After   string      `json:"after"`
-	Hold    string      `json:"hold"`
-	Overlap bool        `json:"overlap,omitempty"`
+	Kind    Kind           `json:"kind"`
+	Target  Target         `json:"target"`
+	Peers   Target         `json:"peers,omitempty"`
+	Params  *paramsJSON    `json:"params,omitempty"`
+	After   string         `json:"after"`
+	Hold    string         `json:"hold"`
+	Overlap bool           `json:"overlap,omitempty"`
+	Until   *conditionJSON `json:"until,omitempty"`
+	Drawn   int            `json:"drawn,omitempty"`
 }
 
 // paramsJSON is Params: durations as text, rate and space in bytes.
@@ -32,10 +34,10 @@ type paramsJSON struct {
 	Offset    string    `json:"offset,omitempty"`
 }
 
-// MarshalJSON writes {"kind","target","after","hold"}, durations as Go writes them ("1.5s"), "peers" and
-// "params" where there are any, and "overlap" where it is true.
+// MarshalJSON writes {"kind","target","after","hold"}, durations as Go writes them ("1.5s"), and what else
+// there is: "peers", "params", "overlap", "until" and "drawn".
 func (f Fault) MarshalJSON() ([]byte, error) {
-	j := faultJSON{Kind: f.Kind, Target: f.Target, Peers: f.Peers, After: f.After.String(), Hold: f.Hold.String(), Overlap: f.Overlap}
+	j := faultJSON{Kind: f.Kind, Target: f.Target, Peers: f.Peers, After: f.After.String(), Hold: f.Hold.String(), Overlap: f.Overlap, Until: f.Until.json(), Drawn: f.Drawn}
 	if p := f.Params; p != (Params{}) {
 		j.Params = &paramsJSON{
 			Direction: p.Direction, Delay: p.Text(DelayParam), Jitter: p.Text(JitterParam), Rate: p.Rate, API: p.API,
@@ -54,7 +56,7 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return err
 	}
-	*f = Fault{Kind: j.Kind, Target: j.Target, Peers: j.Peers, Overlap: j.Overlap}
+	*f = Fault{Kind: j.Kind, Target: j.Target, Peers: j.Peers, Overlap: j.Overlap, Drawn: j.Drawn}
 	var params paramsJSON
 	if j.Params != nil {
 		params = *j.Params
@@ -66,6 +68,11 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 	if params.Partition != nil {
 		f.Params.Partition = *params.Partition
 	}
+	var until conditionJSON
+	if j.Until != nil {
+		until = *j.Until
+	}
+	f.Until = Condition{InSync: until.InSync, Elsewhere: until.Elsewhere, Lag: until.Lag}
 	for _, d := range []struct {
 		name, text string
 		into       *time.Duration
@@ -73,6 +80,7 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 	}{
 		{"after", j.After, &f.After, true}, {"hold", j.Hold, &f.Hold, true}, {"delay", params.Delay, &f.Params.Delay, false},
 		{"jitter", params.Jitter, &f.Params.Jitter, false}, {"offset", params.Offset, &f.Params.Offset, false},
+		{"floor", until.Floor, &f.Until.Floor, false}, {"within", until.Within, &f.Until.Within, j.Until != nil},
 	} {
 		if d.text == "" && !d.required {
 			continue

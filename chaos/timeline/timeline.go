@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 )
@@ -81,6 +82,12 @@ type Fault struct {
 	// Overlap injects the fault while the one before it is in force: After must be below that one's
 	// Hold. The load is not asked to hold its floor: what is in force may well keep it from that.
 	Overlap bool
+	// Until holds the fault back, after After, until a condition is true.
+	Until Condition
+	// Drawn is the number, from 1, of the mix that the fault was drawn from; 0 is one that was written. A
+	// drawn fault fires when its time has come, also where the one before it has healed by then, and waits
+	// for those in force where it would strike a node that is struck, or break a guard.
+	Drawn int
 }
 
 // Timeline is executed in order. Faults that overlap form a group with the one before them: each
@@ -90,7 +97,10 @@ type Timeline []Fault
 // String is the fault as people read it: "kill node(0) after 2s, hold 500ms".
 func (f Fault) String() string {
 	text := fmt.Sprintf("%s after %v, hold %v", f.What(), f.After, f.Hold)
-	if f.Overlap {
+	if f.Until.Holds() {
+		text = fmt.Sprintf("%s after %v and until %v, hold %v", f.What(), f.After, f.Until, f.Hold)
+	}
+	if f.Overlap && f.Drawn == 0 {
 		return "meanwhile " + text
 	}
 	return text
@@ -137,15 +147,36 @@ func (t Timeline) Duration() time.Duration {
 // take comes on top.
 func (t Timeline) InForce() time.Duration {
 	var sum time.Duration
-	for i := 0; i < len(t); {
-		end := t.Group(i)
-		injected, healed := time.Duration(0), t[i].Hold
-		for _, f := range t[i+1 : end] {
-			injected += f.After
-			healed = max(healed, injected+f.Hold)
+	for i := 0; i < len(t); i = t.Group(i) {
+		healed := time.Duration(0)
+		for k, at := range t.Injections(i) {
+			healed = max(healed, at+t[i+k].Hold)
 		}
 		sum += healed
-		i = end
 	}
 	return sum
+}
+
+// Injections are when the faults of the group that opens with fault i are injected, by the plan, each from
+// the injection of the first: what stages and conditions take comes on top.
+func (t Timeline) Injections(i int) []time.Duration {
+	at := make([]time.Duration, t.Group(i)-i)
+	for k := 1; k < len(at); k++ {
+		at[k] = at[k-1] + t[i+k].After
+	}
+	return at
+}
+
+// mixes keeps the draws of mixes apart from those of targets, which are numbered by their faults.
+const mixes = 1 << 32
+
+// MixDraws is the generator of a mix, numbered from 1: which faults it draws depends on nothing else.
+func MixDraws(seed int64, mix int) *rand.Rand {
+	return rand.New(rand.NewPCG(uint64(seed), mixes+uint64(mix)))
+}
+
+// Draw gives the numbers that the target of the i-th fault is drawn with: the same for a seed on every
+// placement, whatever other faults drew.
+func Draw(seed int64, i int) func(n int) int {
+	return rand.New(rand.NewPCG(uint64(seed), uint64(i))).IntN
 }

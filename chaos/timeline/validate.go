@@ -37,6 +37,9 @@ func (t Timeline) Validate(placement Placement, m Members) []Problem {
 		if f.Hold < 0 {
 			add(Problem{Field: "hold", Text: fmt.Sprintf("%v is no time to hold a fault: it must not be negative", f.Hold)})
 		}
+		if err := f.Until.check(); err != nil {
+			add(Problem{Field: "until", Text: err.Error()})
+		}
 		if p, bad := t.checkOverlap(i); bad {
 			add(p)
 		}
@@ -118,6 +121,8 @@ func (t Timeline) checkOverlap(i int) (Problem, bool) {
 	switch {
 	case !f.Overlap:
 		return Problem{}, false
+	case i > 0 && f.Drawn > 0 && f.Drawn == t[i-1].Drawn:
+		return Problem{}, false
 	case i == 0:
 		return Problem{Field: "overlap", Text: "there is no fault before the first one that it could overlap with: remove it"}, true
 	case f.After >= t[i-1].Hold:
@@ -141,7 +146,7 @@ func (t Timeline) ValidateRoles(topics []Topic) []Problem {
 		for _, named := range []struct {
 			field  string
 			target Target
-		}{{"target", f.Target}, {"peers", f.Peers}} {
+		}{{"target", f.Target}, {"peers", f.Peers}, {"until.elsewhere", f.Until.Elsewhere}} {
 			s, err := named.target.Selector()
 			if err != nil || s.Topic == "" {
 				continue // the first is Validate's
@@ -152,6 +157,10 @@ func (t Timeline) ValidateRoles(topics []Topic) []Problem {
 			}
 		}
 		if p, bad := f.checkTopic(topics); bad {
+			p.Fault = i
+			problems = append(problems, p)
+		}
+		if p, bad := f.Until.checkTopic(topics); bad {
 			p.Fault = i
 			problems = append(problems, p)
 		}

@@ -58,14 +58,12 @@ func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
 	for _, t := range s.Topics {
 		p.Topics = append(p.Topics, Topic{t.Name, int32(t.Partitions), int16(t.ReplicationFactor), int16(t.MinISR), t.Unclean})
 	}
-	for _, f := range s.Timeline {
-		for range f.Times() {
-			p.Timeline = append(p.Timeline, timeline.Fault{
-				Kind: f.Fault, Target: f.Target, Peers: f.Peers, Params: f.Params.Params(),
-				After: time.Duration(f.After), Hold: time.Duration(f.Hold), Overlap: f.Overlap,
-			}.WithDefaults())
-		}
+	e := expansion{
+		seed: seed, members: p.members(), topics: p.topics(), converge: s.Limits.Converge,
+		guards: timeline.Guards{MaxDown: s.Guards.MaxDown, KeepQuorum: s.Guards.KeepQuorum},
 	}
+	e.entries("timeline", s.Timeline)
+	p.Timeline, p.Guards = append(p.Timeline, e.line...), e.guards
 	if s.Expect != nil {
 		p.Expect = &Expect{Bug: s.Expect.Bug, Rule: s.Expect.Rule, Class: s.Expect.Class, Also: slices.Clone(s.Expect.Also)}
 	}
@@ -76,7 +74,7 @@ func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
 	}
 	p.Phases = phases(s, rate, p.Timeline)
 	p.Floor = floor(s, rate, p.Phases, p.Timeline)
-	if errs := problems(s, p, over); len(errs) > 0 {
+	if errs := problems(s, p, e, over); len(errs) > 0 {
 		return Plan{}, errs.Sorted()
 	}
 	return p, nil
@@ -143,45 +141,16 @@ func floor(s spec.Spec, rate pace.Rate, phases []Phase, line timeline.Timeline) 
 	return f
 }
 
-// entryOf finds the entry of the scenario that a fault of the plan comes from, and whether it is
-// the first of that entry's repetitions.
-func entryOf(s spec.Spec, fault int) (entry int, first bool) {
-	for i, f := range s.Timeline {
-		if fault < f.Times() {
-			return i, fault == 0
-		}
-		fault -= f.Times()
-	}
-	panic(fmt.Sprintf("plan: fault %d is not in the timeline", fault))
-}
-
 // problems lists what cannot be done.
-func problems(s spec.Spec, p Plan, over Overrides) spec.Errors {
+func problems(s spec.Spec, p Plan, e expansion, over Overrides) spec.Errors {
 	var errs spec.Errors
 	add := func(path, format string, args ...any) { errs = append(errs, s.Errorf(path, format, args...)) }
 	if most := MaxNodes(s.System); len(p.Nodes) > most {
 		add("brokers", "%d brokers and %d controllers are %d nodes, and system %s runs on at most %d of one machine: write fewer",
 			s.Brokers, s.Controllers, len(p.Nodes), s.System, most)
 	}
-	for _, problem := range timelineProblems(p) {
-		text := problem.Text
-		if problem.Known != nil {
-			text = fmt.Sprintf("unknown %s %q: %s", problem.Field, problem.Value, spec.Suggest(problem.Value, problem.Known))
-		}
-		if entry, first := entryOf(s, problem.Fault); first {
-			add(fmt.Sprintf("timeline[%d].%s", entry, problem.Field), "%s", text)
-		}
-	}
-	for i, f := range s.Timeline {
-		if text := forgets(f, p); text != "" {
-			add(fmt.Sprintf("timeline[%d].target", i), "%s", text)
-		}
-		if f.Overlap && f.Times() > 1 {
-			add(fmt.Sprintf("timeline[%d].repeat", i), "repeat does not go with overlap: which of them would overlap? Write the entries out")
-		}
-		if f.Overlap && i > 0 && s.Timeline[i-1].Times() > 1 {
-			add(fmt.Sprintf("timeline[%d].overlap", i), "overlap does not go with the repeat of the fault before it: write the entries out")
-		}
+	for _, problem := range e.all(p) {
+		add(problem.path, "%s", problem.text)
 	}
 	if least := p.Duration(); time.Duration(s.Limits.Total) <= least {
 		add("limits.total", "limits.total is %v: the phases alone take %v", s.Limits.Total, least)
@@ -199,8 +168,8 @@ func problems(s spec.Spec, p Plan, over Overrides) spec.Errors {
 
 // forgets says why a fault would make a controller forget how it voted, "" if it does not: a quorum that
 // forgets may elect two leaders, and no promise of the log survives that.
-func forgets(f spec.Fault, p Plan) string {
-	if f.Fault != timeline.DiskLoss {
+func forgets(f timeline.Fault, p Plan) string {
+	if f.Kind != timeline.DiskLoss {
 		return ""
 	}
 	selector, err := f.Target.Selector()
@@ -232,11 +201,11 @@ func (p Plan) members() timeline.Members {
 	return m
 }
 
-// timelineProblems lists what keeps the timeline from being executed on the plan's nodes and topics.
-func timelineProblems(p Plan) []timeline.Problem {
+// topics of the run, as a timeline needs them.
+func (p Plan) topics() []timeline.Topic {
 	var topics []timeline.Topic
 	for _, t := range p.Topics {
 		topics = append(topics, timeline.Topic{Name: t.Name, Partitions: t.Partitions, ReplicationFactor: t.ReplicationFactor})
 	}
-	return append(p.Timeline.Validate(p.Placement, p.members()), p.Timeline.ValidateRoles(topics)...)
+	return topics
 }

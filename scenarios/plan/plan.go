@@ -33,6 +33,8 @@ type Plan struct {
 	// Phases of the load, in order.
 	Phases   []Phase           `json:"phases"`
 	Timeline timeline.Timeline `json:"timeline"`
+	// Guards limit what of the timeline may be in force at once.
+	Guards timeline.Guards `json:"guards,omitzero"`
 	// Checks are the rules of verify that judge the run.
 	Checks []string `json:"checks"`
 	Floor  Floor    `json:"floor"`
@@ -206,13 +208,32 @@ func (p Plan) Partitions() []history.Partition {
 
 // JSON is the content of plan.json: indented, with a newline at its end, the same bytes for the same
 // plan.
-func (p Plan) JSON() ([]byte, error) {
+func (p Plan) JSON() ([]byte, error) { return encode("plan", p.Scenario, p) }
+
+// ScheduleSchema of schedule.json.
+const ScheduleSchema = "logproof.schedule/v1"
+
+// Schedule is the content of schedule.json: the faults and their guards as the scenario and the seed make
+// them, before anything is started. Placement and cluster do not stand in it: the same seed gives the same
+// bytes on every placement.
+func (p Plan) Schedule() ([]byte, error) {
+	return encode("schedule", p.Scenario, struct {
+		Schema   string            `json:"schema"`
+		Scenario string            `json:"scenario"`
+		Seed     int64             `json:"seed"`
+		Guards   timeline.Guards   `json:"guards"`
+		Faults   timeline.Timeline `json:"faults"`
+	}{ScheduleSchema, p.Scenario, p.Seed, p.Guards, p.Timeline})
+}
+
+// encode writes indented JSON with a newline at its end.
+func encode(what, scenario string, v any) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(p); err != nil {
-		return nil, fmt.Errorf("write the plan of %s: %w", p.Scenario, err)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("write the %s of %s: %w", what, scenario, err)
 	}
 	return out.Bytes(), nil
 }

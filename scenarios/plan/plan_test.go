@@ -135,7 +135,7 @@ func TestWhatCannotBeDonePointsIntoTheFile(t *testing.T) {
 		{"timeline: [{target: any}]", `x.yaml:6:12: unknown fault "": known are bandwidth, bit-rot, clock`},
 		{"timeline: [{fault: kill}]", `x.yaml:6:12: unknown target ""`},
 		{"timeline: [{fault: kill, target: leader}]", `x.yaml:6:34: unknown target "leader": write node(0)`},
-		{"timeline: [{fault: kill, target: leader(orders,0)}]", `x.yaml:6:48: unknown key "0)" in timeline[0]: known are fault, target, peers, direction, delay, jitter, rate, api, topic, partition, error, count, space, offset, after, hold, repeat, overlap; is it a part of a value? Between braces one with a comma needs quotes`},
+		{"timeline: [{fault: kill, target: leader(orders,0)}]", `x.yaml:6:48: unknown key "0)" in timeline[0]: known are fault, target, peers, direction, delay, jitter, rate, api, topic, partition, error, count, space, offset, after, hold, repeat, overlap, until, mix, sequence; is it a part of a value? Between braces one with a comma needs quotes`},
 		{"timeline: [{fault: kill, target: any, after: -1s}]", "x.yaml:6:46: -1s is before the load began"},
 		{"timeline: [{fault: kill, target: any, hold: -1s}]", "x.yaml:6:45: -1s is no time to hold a fault"},
 		{`timeline: [{fault: kill, target: "leader(ordres,0)"}]`, `x.yaml:6:34: target leader(ordres,0): there is no topic "ordres", the topics are orders, clicks`},

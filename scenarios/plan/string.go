@@ -3,6 +3,8 @@ package plan
 import (
 	"fmt"
 	"strings"
+
+	"github.com/logproof/logproof/chaos/timeline"
 )
 
 // String is the plan for people: one line per part, in the order in which things happen.
@@ -84,18 +86,7 @@ func (p Plan) phaseLines(line func(label, format string, args ...any)) {
 		label := first(i, "phases")
 		switch {
 		case phase.Name == Faults:
-			for n := 0; n < len(p.Timeline); label = "" {
-				next := n + 1
-				for next < len(p.Timeline) && p.Timeline[next] == p.Timeline[n] {
-					next++
-				}
-				if next == n+1 {
-					line(label, "fault %d: %s, then heal", next, p.Timeline[n])
-				} else {
-					line(label, "faults %d to %d, each: %s, then heal", n+1, next, p.Timeline[n])
-				}
-				n = next
-			}
+			p.faultLines(label, line)
 		case phase.Within > 0:
 			line(label, "%s: the floor holds for %v, within %v", phase.Name, phase.Hold, phase.Within)
 		default:
@@ -103,6 +94,43 @@ func (p Plan) phaseLines(line func(label, format string, args ...any)) {
 		}
 	}
 	line("", "converge within %v, then a barrier and a scan of every partition", p.Limits.Converge)
+}
+
+// faultLines prints the faults, equal ones that follow each other and those of a mix together.
+func (p Plan) faultLines(label string, line func(label, format string, args ...any)) {
+	if p.Guards != (timeline.Guards{}) {
+		line(label, "guards: %s", p.Guards)
+		label = ""
+	}
+	for n := 0; n < len(p.Timeline); label = "" {
+		next, f := n+1, p.Timeline[n]
+		if f.Drawn > 0 {
+			n = p.drawnLines(label, n, line)
+			continue
+		}
+		for next < len(p.Timeline) && p.Timeline[next] == f {
+			next++
+		}
+		if next == n+1 {
+			line(label, "fault %d: %s, then heal", next, f)
+		} else {
+			line(label, "faults %d to %d, each: %s, then heal", n+1, next, f)
+		}
+		n = next
+	}
+}
+
+// drawnLines prints the faults that one mix drew: the first as others are, and the rest by when they are
+// injected after it. It returns the index of the fault after them.
+func (p Plan) drawnLines(label string, first int, line func(label, format string, args ...any)) (next int) {
+	at := p.Timeline.Injections(first)
+	next = first + len(at)
+	line(label, "faults %d to %d, drawn from a mix; each is healed when its hold is over:", first+1, next)
+	line("", "  fault %d: %s", first+1, p.Timeline[first])
+	for i, f := range p.Timeline[first+1 : next] {
+		line("", "  fault %d: %v later %s, hold %v", first+i+2, at[i+1], f.What(), f.Hold)
+	}
+	return next
 }
 
 // producer describes the producers.

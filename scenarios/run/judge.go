@@ -19,11 +19,12 @@ import (
 
 // Names of the files that a run makes beside those of its report.
 const (
-	planFile    = "plan.json"
-	historyFile = "history.bin"
+	planFile     = "plan.json"
+	scheduleFile = "schedule.json"
+	historyFile  = "history.bin"
 )
 
-// writePlan keeps what was to be done.
+// writePlan keeps what was to be done: the whole plan, and the schedule of its faults.
 func writePlan(dir string, p plan.Plan) error {
 	text, err := p.JSON()
 	if err != nil {
@@ -31,6 +32,12 @@ func writePlan(dir string, p plan.Plan) error {
 	}
 	if err := os.WriteFile(filepath.Join(dir, planFile), text, 0o644); err != nil {
 		return fmt.Errorf("write the plan: %w", err)
+	}
+	if text, err = p.Schedule(); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, scheduleFile), text, 0o644); err != nil {
+		return fmt.Errorf("write the schedule: %w", err)
 	}
 	return nil
 }

@@ -224,7 +224,8 @@ func (c *conductor) incident(name string, err error) {
 func (c *conductor) nemesis(gate chaos.Gate) (*chaos.Nemesis, error) {
 	p := c.cfg.Plan
 	return chaos.New(chaos.Config{
-		Cluster: c.cluster, Timeline: p.Timeline, Seed: p.Seed, Recorder: c.recorder, Gate: gate,
+		Cluster: c.cluster, Timeline: p.Timeline, Guards: p.Guards, Seed: p.Seed, Recorder: c.recorder, Gate: gate,
+		Watch:      conditions{c.load, c.cluster, p.Load.Readers, p.Floor.PerSecond, time.Now}.watch,
 		HealWithin: time.Duration(p.Limits.Converge),
 		Progress: func(e chaos.Event) {
 			if e.Done {

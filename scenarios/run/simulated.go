@@ -51,6 +51,9 @@ func Simulation(p plan.Plan) (sim.Config, error) {
 	}
 	line := slices.Clone(p.Timeline)
 	for i := range line {
+		if line[i].Until.Holds() || line[i].Drawn > 0 {
+			return cannot("fault %d is %s, and the simulator knows neither conditions nor mixes", i+1, line[i])
+		}
 		if forgets && line[i].Kind == timeline.Kill {
 			line[i].Kind = sim.PowerLoss
 		}

@@ -174,7 +174,8 @@ func (c *checker) run() {
 	c.positive("warm_up.hold", s.WarmUp.Hold)
 	c.positive("warm_up.within", s.WarmUp.Within)
 	c.notNegative("cool_down", s.CoolDown)
-	c.timeline()
+	c.entries("timeline", s.Timeline)
+	c.guards()
 	c.floor()
 	c.checks()
 	c.positive("limits.converge", s.Limits.Converge)
@@ -274,35 +275,6 @@ func (c *checker) load() {
 		c.errorf("load.delivery_timeout", "load.delivery_timeout is %v: it must be at least %v, or 0s to try for ever", l.DeliveryTimeout, minDeliveryTimeout)
 	}
 }
-
-// timeline checks what the plan cannot see any more; the rest is timeline.Validate's.
-func (c *checker) timeline() {
-	for i, f := range c.spec.Timeline {
-		at := fmt.Sprintf("timeline[%d].repeat", i)
-		if _, written := c.spec.source.places[at]; written {
-			c.between(at, int64(f.Repeat), 1, maxRepeat)
-		}
-		c.params(fmt.Sprintf("timeline[%d]", i), f)
-	}
-}
-
-// params reports parameters that are written and that the kind does not take; what a zero says the plan
-// cannot see any more.
-func (c *checker) params(at string, f Fault) {
-	info, known := timeline.Lookup(f.Fault)
-	if !known {
-		return // it is the plan's error
-	}
-	for _, name := range timeline.ParamNames() {
-		path := at + "." + string(name)
-		if _, written := c.spec.source.places[path]; written && !info.Takes(name) {
-			c.errorf(path, "%s", info.Refuse(name))
-		}
-	}
-}
-
-// maxRepeat of one fault: more is a mistyped number.
-const maxRepeat = 10_000
 
 func (c *checker) floor() {
 	f := c.spec.Floor

@@ -1,8 +1,6 @@
 package spec
 
 import (
-	"time"
-
 	"github.com/logproof/logproof/chaos/timeline"
 	"github.com/logproof/logproof/loadgen/pace"
 )
@@ -37,6 +35,8 @@ type Spec struct {
 	CoolDown Duration `yaml:"cool_down"`
 	Floor    Floor    `yaml:"floor"`
 	Timeline []Fault  `yaml:"timeline"`
+	// Guards limit what the timeline may have in force at once.
+	Guards Guards `yaml:"guards"`
 	// Checks are the rules of verify that judge the run.
 	Checks []string `yaml:"checks"`
 	// Expect is set where the scenario exists to catch a planted bug.
@@ -119,59 +119,6 @@ type Floor struct {
 	Acked int64 `yaml:"acked"`
 	Read  int64 `yaml:"read"`
 }
-
-// Fault of the timeline: the fields of timeline.Fault, and how often.
-type Fault struct {
-	Fault  timeline.Kind   `yaml:"fault"`
-	Target timeline.Target `yaml:"target"`
-	// Peers is the other end of the links that a fault of links strikes; "" leaves it to the plan.
-	Peers timeline.Target `yaml:"peers"`
-	Params
-	After Duration `yaml:"after"`
-	Hold  Duration `yaml:"hold"`
-	// Repeat is how often it is injected, one after the other; 0 is once.
-	Repeat int `yaml:"repeat"`
-	// Overlap injects it while the fault before it is in force, After that one was injected.
-	Overlap bool `yaml:"overlap"`
-}
-
-// Params of a fault, which stand beside its other keys: each kind takes its own (timeline.Kinds).
-type Params struct {
-	// Direction of a fault of links: both, in or out.
-	Direction timeline.Direction `yaml:"direction"`
-	Delay     Duration           `yaml:"delay"`
-	Jitter    Duration           `yaml:"jitter"`
-	Rate      ByteRate           `yaml:"rate"`
-	// API whose responses are struck, those about Topic and Partition only if they are given.
-	API       string `yaml:"api"`
-	Topic     string `yaml:"topic"`
-	Partition *int32 `yaml:"partition"`
-	// Error that responses say.
-	Error string `yaml:"error"`
-	Count int    `yaml:"count"`
-	// Space that a disk has left.
-	Space Size `yaml:"space"`
-	// Offset of a clock.
-	Offset Duration `yaml:"offset"`
-}
-
-// Params in the timeline's words: a topic without a partition means all of them.
-func (p Params) Params() timeline.Params {
-	t := timeline.Params{
-		Direction: p.Direction, Delay: time.Duration(p.Delay), Jitter: time.Duration(p.Jitter), Rate: int64(p.Rate), API: p.API,
-		Topic: p.Topic, Error: p.Error, Count: p.Count, Space: int64(p.Space), Offset: time.Duration(p.Offset),
-	}
-	switch {
-	case p.Partition != nil:
-		t.Partition = *p.Partition
-	case p.Topic != "":
-		t.Partition = timeline.EveryPartition
-	}
-	return t
-}
-
-// Times is how often the fault is injected.
-func (f Fault) Times() int { return max(f.Repeat, 1) }
 
 // Expect is what a run with a planted bug must end with.
 type Expect struct {

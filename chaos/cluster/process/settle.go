@@ -38,6 +38,12 @@ func (c *Cluster) WaitInSync(ctx context.Context, node int32) error {
 	return c.wait(ctx, fmt.Sprintf("node %d is not in sync", node), nil, func(views []view) []string { return notInSync(views, node) })
 }
 
+// WaitReplicated returns when every partition of the topics has a leader and all its replicas in the ISR, as
+// the brokers that answer tell. The error names what is pending when ctx ends.
+func (c *Cluster) WaitReplicated(ctx context.Context, topics ...string) error {
+	return c.wait(ctx, "the replicas are not in sync", topics, unreplicated)
+}
+
 // wait asks every broker for the metadata of topics, nil for all, until nothing is pending.
 func (c *Cluster) wait(ctx context.Context, what string, topics []string, pending func([]view) []string) error {
 	tick := time.NewTicker(settleEvery)
@@ -117,11 +123,14 @@ func newest(views []view) (order []place, told map[place]kmsg.MetadataResponseTo
 	return order, told
 }
 
-// unsettled lists what the views lack to be those of a whole cluster that agrees.
-func unsettled(views []view, brokers []int32) []string {
+// unreplicated lists the replicas that lack in an ISR, and the partitions without a leader.
+func unreplicated(views []view) []string {
 	var pending []string
 	add := func(format string, args ...any) { pending = append(pending, fmt.Sprintf(format, args...)) }
 	order, told := newest(views)
+	if len(order) == 0 {
+		add("no broker tells of a partition")
+	}
 	for _, at := range order {
 		p := told[at]
 		if p.Leader < 0 {
@@ -132,6 +141,17 @@ func unsettled(views []view, brokers []int32) []string {
 				add("replica %d of %s is not in the ISR %v", replica, at, p.ISR)
 			}
 		}
+	}
+	return pending
+}
+
+// unsettled lists what the views lack to be those of a whole cluster that agrees.
+func unsettled(views []view, brokers []int32) []string {
+	var pending []string
+	add := func(format string, args ...any) { pending = append(pending, fmt.Sprintf(format, args...)) }
+	order, told := newest(views)
+	if len(order) > 0 {
+		pending = unreplicated(views)
 	}
 	for _, v := range views {
 		if v.err != nil {
