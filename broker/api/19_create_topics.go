@@ -7,8 +7,8 @@ import (
 	"github.com/logproof/logproof/broker/wire"
 )
 
-// CreateTopics (key 19), DeleteTopics (key 20) and ElectLeaders (key 43): the controller decides
-// (broker/controller). What clients ask a broker is carried to the active controller by the broker's
+// CreateTopics (key 19), DeleteTopics (key 20), ElectLeaders (key 43), AlterPartitionReassignments (key
+// 45) and ListPartitionReassignments (key 46): the controller decides (broker/controller). What clients ask a broker is carried to the active controller by the broker's
 // uplink, and answered when the decision is committed and this broker has applied it, so that the
 // client's next Metadata request on any connection here shows it.
 //
@@ -30,6 +30,9 @@ import (
 //
 // Versions of ElectLeaders
 //   - 1 unclean elections and a top-level error, 2 flexible
+//
+// Versions of AlterPartitionReassignments
+//   - 0 flexible; 1 the client may want the replication factor to stay (KIP-860)
 type toController struct{}
 
 func (h *toController) start(s *Session, c *call, _ time.Time, fx *actor.Effects) {

@@ -81,6 +81,9 @@ var handlers = [...]map[int16]func() handler{
 		kmsg.InitProducerID.Int16():       func() handler { return new(initProducerID) },
 		kmsg.OffsetForLeaderEpoch.Int16(): func() handler { return new(offsetForLeaderEpoch) },
 		kmsg.ElectLeaders.Int16():         func() handler { return new(toController) },
+
+		kmsg.AlterPartitionAssignments.Int16():  func() handler { return new(toController) },
+		kmsg.ListPartitionReassignments.Int16(): func() handler { return new(toController) },
 	},
 	wire.Peers: {
 		kmsg.Fetch.Int16():              func() handler { return new(replicaFetch) },
@@ -93,8 +96,12 @@ var handlers = [...]map[int16]func() handler{
 		kmsg.AlterPartition.Int16():     func() handler { return new(toController) },
 		kmsg.BrokerRegistration.Int16(): func() handler { return new(toController) },
 		kmsg.BrokerHeartbeat.Int16():    func() handler { return new(toController) },
-		wire.QuorumMessageKey:           func() handler { return new(toController) },
-		wire.MetadataTailKey:            func() handler { return new(toController) },
+
+		kmsg.AlterPartitionAssignments.Int16():  func() handler { return new(toController) },
+		kmsg.ListPartitionReassignments.Int16(): func() handler { return new(toController) },
+
+		wire.QuorumMessageKey: func() handler { return new(toController) },
+		wire.MetadataTailKey:  func() handler { return new(toController) },
 	},
 }
 

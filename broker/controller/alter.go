@@ -20,8 +20,10 @@ import (
 //     recovery state that cannot follow; named twice in the request
 //   - INVALID_UPDATE_VERSION: the partition has changed since
 //   - INELIGIBLE_REPLICA: a member is fenced, shutting down, or of another epoch
+//   - NEW_LEADER_ELECTED: taken, and it completed a reassignment by which another leads
 //
-// The answer to a proposal that was taken holds the partition as it becomes, at partition epoch + 1.
+// The answer to a proposal that was taken holds the partition as it becomes, at partition epoch + 1;
+// where it completed a reassignment, perhaps in a new leader epoch.
 // One that changes nothing is answered with the partition as it is.
 func (m *Machine) AlterPartition(req *kmsg.AlterPartitionRequest) ([]metadata.Record, *kmsg.AlterPartitionResponse) {
 	resp := req.ResponseKind().(*kmsg.AlterPartitionResponse)
@@ -82,6 +84,7 @@ func (m *Machine) alterOne(once onlyOnce, from int32, id metadata.TopicID, asked
 	}
 	t := m.targetOf(m.image, topic, p)
 	t.settle(proposed(asked), nobody)
+	t.elect(false, false) // it may complete a reassignment, and the leader go with that
 	t.recovering = asked.LeaderRecoveryState == recoveringState
 	changes, next := t.changes(), *p
 	if len(changes) == 0 {
@@ -91,6 +94,11 @@ func (m *Machine) alterOne(once onlyOnce, from int32, id metadata.TopicID, asked
 	}
 	for _, r := range changes {
 		next = next.With(r.PartitionChange)
+	}
+	if next.Leader != p.Leader {
+		// It is taken, and the leader must look at what has become of the partition (KIP-455).
+		answer.ErrorCode = kerr.NewLeaderElected.Code
+		return changes, answer
 	}
 	answer.LeaderID, answer.LeaderEpoch, answer.PartitionEpoch = next.Leader, next.LeaderEpoch, next.PartitionEpoch
 	answer.ISR = slices.Clone(next.ISR)

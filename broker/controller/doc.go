@@ -6,7 +6,7 @@
 //	brokers.go    registration, broker epochs         elections.go  fencing -> ISR, ELR, leader
 //	sessions.go   heartbeats, controlled shutdown     preferred.go  back to the first replica
 //	topics.go     creation and deletion               alter.go      the leader's word on its ISR
-//	placement.go  replicas over racks and brokers
+//	placement.go  replicas over racks and brokers     reassign.go   other replicas, and back
 //
 // A decision changes no state of the cluster by itself: its records do, when they are replayed, in
 // the process that decided as in one that starts later. The machine is pure; its owner writes the

@@ -9,20 +9,25 @@ import (
 
 // target is what a partition shall become. It begins as what the partition is.
 type target struct {
-	topic  *metadata.Topic
-	from   *metadata.Partition
-	image  *metadata.Image
-	minISR int
-	bugs   Bugs
+	topic *metadata.Topic
+	from  *metadata.Partition
+	image *metadata.Image
+	// byDefault is min.insync.replicas of a topic that does not say; minISR is what that comes to.
+	byDefault, minISR int
+	bugs              Bugs
 
-	isr, elr, lastKnown []int32
-	leader              int32
-	recovering          bool
+	// replicas with those that a reassignment is adding and removing; see reassign.go.
+	replicas, adding, removing []int32
+	isr, elr, lastKnown        []int32
+	leader                     int32
+	recovering                 bool
 }
 
 func (m *Machine) targetOf(im *metadata.Image, topic *metadata.Topic, p *metadata.Partition) *target {
 	return &target{
-		topic: topic, from: p, image: im, minISR: topic.MinISR(p, m.cfg.DefaultMinISR), bugs: m.cfg.Bugs,
+		topic: topic, from: p, image: im, bugs: m.cfg.Bugs,
+		byDefault: m.cfg.DefaultMinISR, minISR: topic.MinISR(p, m.cfg.DefaultMinISR),
+		replicas: p.Replicas, adding: p.Adding, removing: p.Removing,
 		isr: p.ISR, elr: p.ELR, lastKnown: p.LastKnownELR, leader: p.Leader, recovering: p.Recovering,
 	}
 }
@@ -62,16 +67,18 @@ func (t *target) remaining(lost int32) []int32 {
 
 // settle sets the ISR, and with it who else may be elected (KIP-966). An ISR of min.insync.replicas
 // needs nobody else. Below that nothing is committed, so whoever was in ISR or ELR still has every
-// committed record and is in the ELR, unless it lost records: then it is only remembered.
+// committed record and is in the ELR, unless it lost records: then it is only remembered. Who is no
+// replica any more is in neither.
 func (t *target) settle(isr []int32, lost int32) {
-	before := union(t.from.ISR, t.from.ELR)
 	t.isr = isr
-	if len(isr) >= t.minISR || t.bugs.LastReplica {
+	t.complete()
+	if len(t.isr) >= t.minISR || t.bugs.LastReplica {
 		t.elr, t.lastKnown = nil, nil
 		return
 	}
+	before := only(union(t.from.ISR, t.from.ELR), t.holds)
 	t.elr = only(before, func(id int32) bool { return id != lost && !slices.Contains(t.isr, id) })
-	t.lastKnown = only(union(before, t.from.LastKnownELR), func(id int32) bool {
+	t.lastKnown = only(union(before, only(t.from.LastKnownELR, t.holds)), func(id int32) bool {
 		return !slices.Contains(t.isr, id) && !slices.Contains(t.elr, id)
 	})
 }
@@ -85,24 +92,24 @@ func (t *target) elect(lastKnown, unclean bool) bool {
 		return true
 	}
 	t.leader = metadata.NoLeader
-	for _, id := range t.from.Replicas {
+	for _, id := range t.replicas {
 		if t.leads(id) {
 			t.leader = id
 			return true
 		}
 	}
-	for _, id := range t.from.Replicas {
+	for _, id := range t.replicas {
 		if t.active(id) && slices.Contains(t.elr, id) {
 			t.promote(id)
 			return true
 		}
 	}
-	if last := t.from.LastLeader; lastKnown && len(t.isr) == 0 && len(t.elr) == 0 && t.active(last) {
+	if last := t.from.LastLeader; lastKnown && len(t.isr) == 0 && len(t.elr) == 0 && t.active(last) && t.holds(last) {
 		t.override(last)
 		return true
 	}
-	for _, id := range t.from.Replicas {
-		if unclean && t.active(id) {
+	for _, id := range union(t.from.Original(), t.replicas) { // those that are only being added have least
+		if unclean && t.active(id) && t.holds(id) {
 			t.override(id)
 			return true
 		}
@@ -115,10 +122,16 @@ func (t *target) leads(id int32) bool { return t.active(id) && slices.Contains(t
 
 func (t *target) active(id int32) bool { return t.image.Broker(id).Active() }
 
+// holds says that the broker holds a replica.
+func (t *target) holds(id int32) bool { return slices.Contains(t.replicas, id) }
+
 // promote makes a member of the ELR the leader. It joins the ISR, which has no active member.
 func (t *target) promote(id int32) {
 	t.leader = id
 	t.isr = append(slices.Clone(t.isr), id)
+	if !slices.Contains(t.removing, id) {
+		t.complete()
+	}
 	t.elr = only(t.elr, func(other int32) bool { return other != id })
 	if len(t.isr) >= t.minISR {
 		t.elr, t.lastKnown = nil, nil
@@ -130,6 +143,9 @@ func (t *target) promote(id int32) {
 func (t *target) override(id int32) {
 	t.leader, t.isr, t.elr, t.lastKnown = id, []int32{id}, nil, nil
 	t.recovering = true
+	if !slices.Contains(t.removing, id) {
+		t.complete()
+	}
 }
 
 // changes gives the record that makes the partition the target; none if it is.
@@ -142,10 +158,14 @@ func (t *target) changes() []metadata.Record {
 			*field, changed = append([]int32{}, to...), true
 		}
 	}
+	list(&r.Replicas, p.Replicas, t.replicas)
+	list(&r.Adding, p.Adding, t.adding)
+	list(&r.Removing, p.Removing, t.removing)
 	list(&r.ISR, p.ISR, t.isr)
 	list(&r.ELR, p.ELR, t.elr)
 	list(&r.LastKnownELR, p.LastKnownELR, t.lastKnown)
-	if t.leader != p.Leader {
+	// A leader that loses a replica begins a new term: the broker that is sent away follows none of it.
+	if t.leader != p.Leader || slices.ContainsFunc(p.Replicas, func(id int32) bool { return !t.holds(id) }) {
 		leader := t.leader
 		r.Leader, changed = &leader, true
 	}
@@ -162,6 +182,8 @@ func (t *target) changes() []metadata.Record {
 // check panics on a target that must not be, before it gets into the log of the cluster.
 func (t *target) check() {
 	switch {
+	case slices.ContainsFunc(slices.Concat(t.isr, t.elr, t.adding, t.removing), func(id int32) bool { return !t.holds(id) }):
+		panic(fmt.Sprintf("controller: %s-%d: ISR %v, ELR %v, adding %v and removing %v are not all of the replicas %v", t.topic.Name, t.from.Index, t.isr, t.elr, t.adding, t.removing, t.replicas))
 	case t.leader != metadata.NoLeader && !slices.Contains(t.isr, t.leader):
 		panic(fmt.Sprintf("controller: %s-%d: leader %d is not in ISR %v", t.topic.Name, t.from.Index, t.leader, t.isr))
 	case slices.ContainsFunc(t.elr, func(id int32) bool { return slices.Contains(t.isr, id) }):

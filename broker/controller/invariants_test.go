@@ -33,12 +33,16 @@ func (m *model) checkShape(topic *metadata.Topic, s *metadata.Partition) {
 		"ISR of others than live replicas": slices.ContainsFunc(s.ISR, func(id int32) bool {
 			return !slices.Contains(s.Replicas, id) || !m.m.Image().Broker(id).Active()
 		}),
-		"ISR without a leader":                s.Leader == metadata.NoLeader && len(s.ISR) > 0,
-		"ELR and ISR overlap":                 slices.ContainsFunc(s.ELR, inISR),
-		"ELR beside a full ISR":               len(s.ELR) > 0 && len(s.ISR) >= topic.MinISR(s, 1),
-		"last known are eligible":             slices.ContainsFunc(s.LastKnownELR, func(id int32) bool { return inISR(id) || inELR(id) }),
-		"recovering without being unclean":    s.Recovering && !m.cfg.LastKnownLeader,
-		"an eligible live replica is waiting": s.Leader == metadata.NoLeader && slices.ContainsFunc(s.ELR, func(id int32) bool { return m.m.Image().Broker(id).Active() }),
+		"ISR without a leader":                   s.Leader == metadata.NoLeader && len(s.ISR) > 0,
+		"ELR and ISR overlap":                    slices.ContainsFunc(s.ELR, inISR),
+		"ELR beside a full ISR":                  len(s.ELR) > 0 && len(s.ISR) >= topic.MinISR(s, 1),
+		"a reassignment of others than replicas": slices.ContainsFunc(slices.Concat(s.Adding, s.Removing), func(id int32) bool { return !slices.Contains(s.Replicas, id) }),
+		"a replica that stands twice":            !distinctReplicas(s.Replicas, s.Replicas),
+		"a reassignment that is over":            s.Reassigned() && !slices.ContainsFunc(s.Target(), func(id int32) bool { return !inISR(id) }),
+		"nothing left of a reassignment":         len(s.Target()) == 0 || len(s.Original()) == 0,
+		"last known are eligible":                slices.ContainsFunc(s.LastKnownELR, func(id int32) bool { return inISR(id) || inELR(id) }),
+		"recovering without being unclean":       s.Recovering && !m.cfg.LastKnownLeader,
+		"an eligible live replica is waiting":    s.Leader == metadata.NoLeader && slices.ContainsFunc(s.ELR, func(id int32) bool { return m.m.Image().Broker(id).Active() }),
 	} {
 		if broken {
 			m.fault("shape: %s: %s", name, describe(topic, s))
@@ -63,10 +67,11 @@ func (m *model) checkHistory(p *part, topic *metadata.Topic, s *metadata.Partiti
 	}
 	minISR := topic.MinISR(s, 1)
 	all := union(union(s.ISR, s.ELR), s.LastKnownELR)
-	if had := union(union(b.ISR, b.ELR), b.LastKnownELR); len(had) >= minISR && len(all) < minISR {
+	stays := func(id int32) bool { return slices.Contains(s.Replicas, id) }
+	if had := only(union(union(b.ISR, b.ELR), b.LastKnownELR), stays); len(had) >= minISR && len(all) < minISR {
 		m.fault("history: %s forgot members of %s", describe(topic, s), describe(topic, &b))
 	}
-	if len(union(b.ISR, b.ELR)) >= minISR && len(union(s.ISR, s.ELR)) < minISR {
+	if len(only(union(b.ISR, b.ELR), stays)) >= minISR && len(union(s.ISR, s.ELR)) < minISR {
 		if len(s.LastKnownELR) == 0 {
 			m.fault("history: %s dropped members of %s", describe(topic, s), describe(topic, &b))
 		}
@@ -133,7 +138,9 @@ func TestModel(t *testing.T) {
 		"ISR and ELR below the minimum after an unclean restart", "a partition that waits for its records",
 		fmt.Sprint("proposal: ", error(nil)), fmt.Sprint("proposal: ", kerr.FencedLeaderEpoch),
 		fmt.Sprint("proposal: ", kerr.InvalidUpdateVersion), fmt.Sprint("proposal: ", kerr.IneligibleReplica),
-		fmt.Sprint("proposal: ", kerr.StaleBrokerEpoch),
+		fmt.Sprint("proposal: ", kerr.StaleBrokerEpoch), fmt.Sprint("proposal: ", kerr.NewLeaderElected),
+		"reassignment, cancelled false: <nil>", "reassignment, cancelled true: <nil>",
+		fmt.Sprint("reassignment, cancelled true: ", kerr.InvalidReplicaAssignment), "a replica that was deleted",
 	} {
 		if marks[mark] == 0 {
 			t.Errorf("never reached: %s", mark)

@@ -95,6 +95,10 @@ func (m *model) survived(topic *metadata.Topic, was, is *metadata.Partition) {
 	if !m.cfg.LastKnownLeader || is.Leader == was.Leader || is.Leader == metadata.NoLeader || slices.Contains(union(was.ISR, was.ELR), is.Leader) {
 		return
 	}
+	if was.Leader != metadata.NoLeader && !slices.Contains(is.Replicas, was.Leader) && !is.Reassigned() && !is.Recovering {
+		m.marks["a leader that joined and led in one change"]++ // the one before was sent away
+		return
+	}
 	for _, p := range m.parts {
 		if p.topic == topic.Name {
 			m.marks["an unclean election"]++
@@ -161,6 +165,8 @@ func (m *model) step() {
 		m.takeover()
 	case n < 93:
 		m.elect(false, nil)
+	case n < 95:
+		m.move(p)
 	default:
 		m.pass(time.Duration(m.rand.IntN(5000)) * time.Millisecond)
 	}
@@ -181,6 +187,33 @@ func (m *model) fetch(p *part) {
 	offset := shared(from, p.logs[follower])
 	p.known[follower] = fetched{offset, m.brokers[follower].epoch}
 	p.logs[follower] = slices.Clone(from[:min(len(from), offset+1+m.rand.IntN(4))])
+}
+
+// move asks for other replicas of a partition, or takes that back. A broker that runs deletes the log of
+// a replica that it is told to give up; one that is down has it still when it returns.
+func (m *model) move(p *part) {
+	_, before := m.state(p)
+	was := slices.Clone(before.Replicas)
+	asked := kmsg.NewAlterPartitionAssignmentsRequestTopicPartition()
+	if m.rand.IntN(3) > 0 {
+		for _, i := range m.rand.Perm(len(m.nodes))[:1+m.rand.IntN(3)] {
+			asked.Replicas = append(asked.Replicas, int32(1+i))
+		}
+	}
+	code := m.reassign(p.topic, true, asked)
+	m.marks[fmt.Sprintf("reassignment, cancelled %v: %v", asked.Replicas == nil, kerr.ErrorForCode(code))]++
+	m.delete(p, was)
+}
+
+// delete is what the brokers do that are sent away.
+func (m *model) delete(p *part, was []int32) {
+	_, now := m.state(p)
+	for _, id := range was {
+		if !slices.Contains(now.Replicas, id) && m.nodes[id].up {
+			m.marks["a replica that was deleted"]++
+			delete(p.logs, id)
+		}
+	}
 }
 
 // propose sends an ISR with one follower more, if it may join, or one less.
@@ -215,7 +248,15 @@ func (m *model) deliver() {
 	if m.rand.IntN(2) == 0 || len(m.mail) > 10 {
 		m.mail = slices.Delete(m.mail, i, i+1)
 	}
+	var was [][]int32
+	for _, p := range m.parts {
+		_, s := m.state(p)
+		was = append(was, s.Replicas)
+	}
 	code := m.alter(req)
+	for i, p := range m.parts {
+		m.delete(p, was[i])
+	}
 	m.marks[fmt.Sprint("proposal: ", kerr.ErrorForCode(code))]++
 }
 

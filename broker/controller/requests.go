@@ -30,6 +30,10 @@ func (m *Machine) Decide(now time.Time, req kmsg.Request) ([]metadata.Record, km
 		return both(m.AlterPartition(req))
 	case *kmsg.ElectLeadersRequest:
 		return both(m.ElectLeaders(req))
+	case *kmsg.AlterPartitionAssignmentsRequest:
+		return both(m.AlterPartitionReassignments(req))
+	case *kmsg.ListPartitionReassignmentsRequest:
+		return nil, m.ListPartitionReassignments(req)
 	}
 	return nil, nil
 }
@@ -82,6 +86,10 @@ func NotController(resp kmsg.Response) bool {
 		code = r.ErrorCode
 	case *kmsg.ElectLeadersResponse:
 		code = r.ErrorCode
+	case *kmsg.AlterPartitionAssignmentsResponse:
+		code = r.ErrorCode
+	case *kmsg.ListPartitionReassignmentsResponse:
+		code = r.ErrorCode
 	}
 	return code == kerr.NotController.Code
 }
@@ -129,6 +137,14 @@ func Refuse(resp kmsg.Response, err *kerr.Error, message string) {
 	case *kmsg.ElectLeadersResponse:
 		if code(&r.ErrorCode) {
 			r.Topics = nil
+		}
+	case *kmsg.AlterPartitionAssignmentsResponse:
+		if code(&r.ErrorCode) {
+			r.ErrorMessage, r.Topics = &message, nil
+		}
+	case *kmsg.ListPartitionReassignmentsResponse:
+		if code(&r.ErrorCode) {
+			r.ErrorMessage, r.Topics = &message, nil
 		}
 	}
 }

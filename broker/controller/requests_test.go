@@ -26,9 +26,13 @@ func TestRefuse(t *testing.T) {
 	alter.BrokerEpoch = 0
 	topics := createRequest("new", 1, 1)
 	topics.Topics = append(topics.Topics, createRequest("there", 1, 1).Topics...)
-	for _, req := range []kmsg.Request{topics, kmsg.NewPtrInitProducerIDRequest(), registration, heartbeat, alter, kmsg.NewPtrElectLeadersRequest()} {
+	for _, req := range []kmsg.Request{topics, kmsg.NewPtrInitProducerIDRequest(), registration, heartbeat, alter, kmsg.NewPtrElectLeadersRequest(),
+		kmsg.NewPtrAlterPartitionAssignmentsRequest(), kmsg.NewPtrListPartitionReassignmentsRequest()} {
 		_, resp := m.Decide(now, req)
 		Refuse(resp, kerr.NotController, "it is another")
+		if _, created := resp.(*kmsg.CreateTopicsResponse); !created && !NotController(resp) {
+			t.Errorf("%T is not seen to be refused", resp)
+		}
 		switch r := resp.(type) {
 		case *kmsg.CreateTopicsResponse:
 			if a, b := r.Topics[0], r.Topics[1]; a.ErrorCode != kerr.NotController.Code || *a.ErrorMessage != "it is another" || b.ErrorCode != kerr.TopicAlreadyExists.Code {
@@ -52,6 +56,14 @@ func TestRefuse(t *testing.T) {
 			}
 		case *kmsg.ElectLeadersResponse:
 			if r.ErrorCode != kerr.NotController.Code {
+				t.Errorf("%+v", r)
+			}
+		case *kmsg.AlterPartitionAssignmentsResponse:
+			if r.ErrorCode != kerr.NotController.Code || *r.ErrorMessage != "it is another" {
+				t.Errorf("%+v", r)
+			}
+		case *kmsg.ListPartitionReassignmentsResponse:
+			if r.ErrorCode != kerr.NotController.Code || *r.ErrorMessage != "it is another" {
 				t.Errorf("%+v", r)
 			}
 		default:

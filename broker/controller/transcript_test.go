@@ -31,6 +31,8 @@ var update = flag.Bool("update", false, "write the transcripts in testdata anew"
 //	alter orders-0 1,2  its leader proposes an ISR; from=, leader-epoch=, partition-epoch=,
 //	                    broker-epochs=, as= (own epoch) say otherwise, recovering: still
 //	elect preferred     for all partitions, or for those named; or elect unclean
+//	reassign orders-0 2,3  other replicas; none: an empty list, cancel: back, same-factor: as many
+//	reassignments       what is under way; of the topics named, or of all
 //	takeover            another controller replays the log and takes over
 //	show                the cluster
 func TestTranscripts(t *testing.T) {
@@ -78,7 +80,7 @@ func (w *world) run(words []string) {
 	for _, a := range args {
 		if k, v, ok := strings.Cut(a, "="); ok {
 			opts[k] = v
-		} else if strings.Contains(" fence stop lost twin again unclean recovering preferred ", " "+a+" ") {
+		} else if strings.Contains(" fence stop lost twin again unclean recovering preferred same-factor ", " "+a+" ") {
 			opts[a] = a
 		} else {
 			plain = append(plain, a)
@@ -108,6 +110,12 @@ func (w *world) run(words []string) {
 		w.alterCommand(plain[0], numbers(strings.Split(plain[1], ",")...), opts)
 	case "elect":
 		w.elect(opts["unclean"] != "", plain)
+	case "reassign":
+		for i := 0; i+1 < len(plain); i += 2 {
+			w.reassignCommand(plain[i], plain[i+1], opts["same-factor"] == "")
+		}
+	case "reassignments":
+		w.reassignments(plain)
 	case "takeover":
 		w.takeover()
 	case "show":
@@ -208,6 +216,57 @@ func (w *world) elect(unclean bool, names []string) {
 		}
 	}
 	w.commit(records)
+}
+
+// reassignCommand asks for other replicas of a partition, which need not exist.
+func (w *world) reassignCommand(name, replicas string, otherFactor bool) {
+	p := kmsg.NewAlterPartitionAssignmentsRequestTopicPartition()
+	topic, index, _ := strings.Cut(name, "-")
+	p.Partition = numbers(index)[0]
+	switch replicas {
+	case "cancel":
+	case "none":
+		p.Replicas = []int32{}
+	default:
+		p.Replicas = numbers(strings.Split(replicas, ",")...)
+	}
+	w.reassign(topic, otherFactor, p)
+}
+
+// reassign delivers a request and gives the error of its first partition.
+func (w *world) reassign(topic string, otherFactor bool, partitions ...kmsg.AlterPartitionAssignmentsRequestTopicPartition) int16 {
+	req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
+	req.SetVersion(1)
+	req.AllowReplicationFactorChange = otherFactor
+	asked := kmsg.NewAlterPartitionAssignmentsRequestTopic()
+	asked.Topic, asked.Partitions = topic, partitions
+	req.Topics = append(req.Topics, asked)
+	records, resp := w.m.AlterPartitionReassignments(req)
+	for _, p := range resp.Topics[0].Partitions {
+		if p.ErrorCode != 0 {
+			w.say("%s: %s", kerr.TypedErrorForCode(p.ErrorCode).Message, *p.ErrorMessage)
+		}
+	}
+	w.commit(records)
+	if len(records) == 0 && resp.Topics[0].Partitions[0].ErrorCode == 0 {
+		w.say("nothing changes")
+	}
+	return resp.Topics[0].Partitions[0].ErrorCode
+}
+
+func (w *world) reassignments(names []string) {
+	req := kmsg.NewPtrListPartitionReassignmentsRequest()
+	for _, name := range names {
+		topic, index, _ := strings.Cut(name, "-")
+		one := kmsg.NewListPartitionReassignmentsRequestTopic()
+		one.Topic, one.Partitions = topic, numbers(index)
+		req.Topics = append(req.Topics, one)
+	}
+	for _, topic := range w.m.ListPartitionReassignments(req).Topics {
+		for _, p := range topic.Partitions {
+			w.say("%s-%d: replicas %v adding %v removing %v", topic.Topic, p.Partition, p.Replicas, p.AddingReplicas, p.RemovingReplicas)
+		}
+	}
 }
 
 func (w *world) show() {

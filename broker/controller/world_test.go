@@ -87,9 +87,18 @@ func (w *world) commit(records []metadata.Record) {
 			if w.elected != nil {
 				w.elected(topic, was, p)
 			}
-			w.say("%s", describe(topic, p))
+			w.say("%s%s", describe(topic, p), replicas(r.PartitionChange, p))
 		}
 	}
+}
+
+// replicas says what a change did to a reassignment.
+func replicas(r *metadata.PartitionChangeRecord, p *metadata.Partition) string {
+	if r.Replicas == nil && r.Adding == nil && r.Removing == nil {
+		return ""
+	}
+	return fmt.Sprintf(" replicas %v%s%s", p.Replicas, mark(len(p.Adding) > 0, fmt.Sprintf(" adding %v", p.Adding)),
+		mark(len(p.Removing) > 0, fmt.Sprintf(" removing %v", p.Removing)))
 }
 
 // describe writes a partition in one line; its epoch is leader epoch / partition epoch.

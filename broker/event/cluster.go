@@ -60,6 +60,17 @@ type ISRChanged struct {
 	PartitionEpoch int32   `json:"partition_epoch"`
 }
 
+// Reassigned is a partition whose reassignment has begun, has changed or is over.
+type Reassigned struct {
+	Topic     string  `json:"topic"`
+	Partition int32   `json:"partition"`
+	Replicas  []int32 `json:"replicas"`
+	// Adding and Removing are those of Replicas that the reassignment brings and takes away; both are
+	// empty when it is over.
+	Adding   []int32 `json:"adding,omitempty"`
+	Removing []int32 `json:"removing,omitempty"`
+}
+
 // BecameLeader is said by the broker that leads from now on; it has taken the term over.
 type BecameLeader struct {
 	Topic         string `json:"topic"`
@@ -113,6 +124,9 @@ func (LeaderElected) Name() string { return "leader-elected" }
 func (ISRChanged) Name() string { return "isr-changed" }
 
 // Name implements Event.
+func (Reassigned) Name() string { return "reassigned" }
+
+// Name implements Event.
 func (BecameLeader) Name() string { return "became-leader" }
 
 // Name implements Event.
@@ -163,6 +177,14 @@ func (e LeaderElected) String() string {
 // String implements Event.
 func (e ISRChanged) String() string {
 	return fmt.Sprintf("%s-%d: ISR %v, it was %v", e.Topic, e.Partition, e.ISR, e.Before)
+}
+
+// String implements Event.
+func (e Reassigned) String() string {
+	if len(e.Adding)+len(e.Removing) == 0 {
+		return fmt.Sprintf("%s-%d has replicas %v", e.Topic, e.Partition, e.Replicas)
+	}
+	return fmt.Sprintf("%s-%d has replicas %v until %v have joined and %v can go", e.Topic, e.Partition, e.Replicas, e.Adding, e.Removing)
 }
 
 // String implements Event.

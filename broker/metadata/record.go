@@ -80,6 +80,11 @@ type PartitionChangeRecord struct {
 	ISR          []int32 `json:"isr,omitzero"`
 	ELR          []int32 `json:"elr,omitzero"`
 	LastKnownELR []int32 `json:"last_known_elr,omitzero"`
+	// Replicas, and which of them a reassignment is adding and removing (KIP-455), stay as they are
+	// if nil; an empty list empties them.
+	Replicas []int32 `json:"replicas,omitzero"`
+	Adding   []int32 `json:"adding,omitzero"`
+	Removing []int32 `json:"removing,omitzero"`
 	// Recovering is set by an unclean election, and taken back by the leader (KIP-704).
 	Recovering *bool `json:"recovering,omitempty"`
 }

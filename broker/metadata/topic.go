@@ -13,9 +13,17 @@ const NoLeader int32 = -1
 // Whoever is in ISR has every committed record. So has whoever is in ELR, the eligible leader
 // replicas (KIP-966): they left the ISR when it was, or became, smaller than min.insync.replicas,
 // and since then nothing was committed. The two have no member in common.
+//
+// While it is reassigned (KIP-455), Replicas are those that shall be, the preferred leader first, and
+// after them those that only still are. It is over when all that shall be are in the ISR.
 type Partition struct {
 	Index    int32
 	Replicas []int32
+	// Adding are the replicas that came with the reassignment, Removing those that go when it is over.
+	// Both are among Replicas, and empty where nothing is under way. One that an earlier reassignment
+	// brought and a later one does without is in both.
+	Adding   []int32 `json:",omitempty"`
+	Removing []int32 `json:",omitempty"`
 	ISR      []int32
 	// ELR is empty while the ISR has min.insync.replicas members.
 	ELR []int32 `json:",omitempty"`
@@ -49,12 +57,28 @@ const (
 
 // MinISR is how large the ISR of one of the topic's partitions must be for records to be committed:
 // the topic's min.insync.replicas, or byDefault where it has none, and never more than the
-// partition has replicas.
+// partition has replicas. Replicas that a reassignment is adding do not count yet: with them a
+// partition of one replica would take no records until a second one is in sync.
 func (t *Topic) MinISR(p *Partition, byDefault int) int {
 	if n, err := strconv.Atoi(t.Configs[MinISRConfig]); err == nil {
 		byDefault = n
 	}
-	return max(1, min(byDefault, len(p.Replicas)))
+	return max(1, min(byDefault, len(p.Replicas)-len(p.Adding)))
+}
+
+// Reassigned says that a reassignment of the partition is under way.
+func (p *Partition) Reassigned() bool { return len(p.Adding)+len(p.Removing) > 0 }
+
+// Target are the replicas that the partition shall have: those that it has, unless it is reassigned.
+func (p *Partition) Target() []int32 { return without(p.Replicas, p.Removing) }
+
+// Original are the replicas that the partition had before it was reassigned, and has again if that is
+// cancelled.
+func (p *Partition) Original() []int32 { return without(p.Replicas, p.Adding) }
+
+// without gives a list of its own.
+func without(list, gone []int32) []int32 {
+	return slices.DeleteFunc(slices.Clone(list), func(id int32) bool { return slices.Contains(gone, id) })
 }
 
 // Unclean says that the topic prefers a leader that may have lost records to none.
@@ -94,6 +118,9 @@ func (p *Partition) With(r *PartitionChangeRecord) Partition {
 		next.Leader = *r.Leader
 		next.LeaderEpoch++
 	}
+	replace(&next.Replicas, r.Replicas)
+	replace(&next.Adding, r.Adding)
+	replace(&next.Removing, r.Removing)
 	replace(&next.ISR, r.ISR)
 	replace(&next.ELR, r.ELR)
 	replace(&next.LastKnownELR, r.LastKnownELR)

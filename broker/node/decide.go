@@ -125,6 +125,9 @@ func announce(before, after *metadata.Image, records []metadata.Record, fx *acto
 				continue
 			}
 			_, old := before.Partition(change.TopicID, change.Index)
+			if change.Replicas != nil || change.Adding != nil || change.Removing != nil {
+				fx.Emit(event.Reassigned{Topic: topic.Name, Partition: p.Index, Replicas: p.Replicas, Adding: p.Adding, Removing: p.Removing})
+			}
 			if change.Leader != nil {
 				fx.Emit(event.LeaderElected{
 					Topic: topic.Name, Partition: p.Index, Leader: p.Leader, LeaderEpoch: p.LeaderEpoch,

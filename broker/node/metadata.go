@@ -30,6 +30,8 @@ type metadataActor struct {
 	backlog []news
 	// sent is what the shards were told of the replicas here.
 	sent map[api.Replica]partition.State
+	// left is what earlier processes have left here, until this one has looked which of it was given up.
+	left []unassign
 	// begun is set once this process serves clients.
 	begun    bool
 	sessions []actor.Address
@@ -59,6 +61,8 @@ type (
 	unassign struct {
 		replica api.Replica
 		topic   string
+		// moved is set if the topic lives on, elsewhere.
+		moved bool
 	}
 	assigned struct{}
 )
@@ -149,8 +153,15 @@ func (a *metadataActor) apply(fx *actor.Effects) {
 
 func deletes(r metadata.Record) bool { return r.RemoveTopic != nil }
 
-// assignAll tells the shards of every replica here that is not as they were told.
+// assignAll tells the shards of every replica here that is not as they were told, and of those that a
+// reassignment took away.
 func (a *metadataActor) assignAll(fx *actor.Effects) {
+	for _, m := range a.left {
+		if _, p := a.next.Partition(m.replica.Topic, m.replica.Partition); p != nil && !slices.Contains(p.Replicas, a.cfg.Sessions.NodeID) {
+			a.giveUp(m, fx)
+		}
+	}
+	a.left = nil
 	sameBrokers := slices.Equal(a.image.Registered(), a.next.Registered())
 	for _, name := range a.next.Names() {
 		topic := a.next.Topic(name)
@@ -158,11 +169,22 @@ func (a *metadataActor) assignAll(fx *actor.Effects) {
 			continue
 		}
 		for i := range topic.Partitions {
-			if p := &topic.Partitions[i]; slices.Contains(p.Replicas, a.cfg.Sessions.NodeID) {
+			p := &topic.Partitions[i]
+			replica := api.Replica{Topic: topic.ID, Partition: p.Index}
+			if slices.Contains(p.Replicas, a.cfg.Sessions.NodeID) {
 				a.assign(topic, p, fx)
+			} else if _, here := a.sent[replica]; here {
+				a.giveUp(unassign{replica, topic.Name, true}, fx)
 			}
 		}
 	}
+}
+
+// giveUp lets a shard delete a replica, or the files that are left of one.
+func (a *metadataActor) giveUp(m unassign, fx *actor.Effects) {
+	delete(a.sent, m.replica)
+	a.waiting++
+	fx.Send(api.ShardOf(m.replica, a.cfg.Sessions.Shards), m)
 }
 
 func (a *metadataActor) assign(topic *metadata.Topic, p *metadata.Partition, fx *actor.Effects) {
@@ -197,13 +219,10 @@ func (a *metadataActor) unassign(id metadata.TopicID, before []metadata.Record, 
 		return
 	}
 	for _, p := range topic.Partitions {
-		if !slices.Contains(p.Replicas, a.cfg.Sessions.NodeID) {
-			continue
-		}
 		replica := api.Replica{Topic: id, Partition: p.Index}
-		delete(a.sent, replica)
-		a.waiting++
-		fx.Send(api.ShardOf(replica, a.cfg.Sessions.Shards), unassign{replica: replica, topic: topic.Name})
+		if _, here := a.sent[replica]; here || slices.Contains(p.Replicas, a.cfg.Sessions.NodeID) {
+			a.giveUp(unassign{replica: replica, topic: topic.Name}, fx)
+		}
 	}
 }
 

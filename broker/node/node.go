@@ -39,6 +39,7 @@ func Open(fs env.FS, cfg Config) (*Node, error) {
 	}
 	cfg.Incarnation = n.uplink.cfg.Incarnation
 	n.metadata = newMetadata(cfg)
+	n.metadata.left = leftOver(fs)
 	for i := range cfg.Sessions.Shards {
 		n.shards = append(n.shards, newShard(fs, cfg, int64(i)))
 	}

@@ -99,6 +99,9 @@ func (m *alter) answer(resp *kmsg.AlterPartitionResponse, i int) partition.Answe
 	case i < len(resp.Topics) && len(resp.Topics[i].Partitions) == 1 && resp.Topics[i].TopidID == m.replica.Topic:
 		p := &resp.Topics[i].Partitions[0]
 		a.Error, a.PartitionEpoch, a.ISR = kerr.TypedErrorForCode(p.ErrorCode), p.PartitionEpoch, p.ISR
+		if a.Error == nil && p.LeaderEpoch != m.proposal.LeaderEpoch {
+			a.Error = kerr.NewLeaderElected // it completed a reassignment: another term begins, if for the same leader
+		}
 	}
 	return a
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ func (s *shard) assign(now time.Time, m assign, fx *actor.Effects) {
 			return
 		}
 		s.replicas[m.replica] = r
+		delete(s.away, m.replica)
 	}
 	if err := s.enter(now, r, m, fx); err != nil {
 		fx.Fatal = fmt.Errorf("%s: %w", replicaDir(r.topic, r.id.Partition), err)
@@ -56,16 +58,20 @@ func (s *shard) open(m assign, fx *actor.Effects) (*replica, error) {
 	return &replica{id: m.replica, topic: m.topic, log: l, position: partition.Log{End: end, Synced: end, HighWatermark: l.StartOffset()}}, nil
 }
 
-// unassign deletes a replica. Whoever waits for it is told that it is gone.
+// unassign deletes a replica. Whoever waits for it is told that it is gone, or leads elsewhere.
 func (s *shard) unassign(m unassign, fx *actor.Effects) {
 	r := s.replicas[m.replica]
 	var err error
+	code := kerr.UnknownTopicOrPartition
+	if delete(s.away, m.replica); m.moved {
+		s.away[m.replica], code = true, kerr.NotLeaderForPartition
+	}
 	if r != nil {
 		delete(s.replicas, m.replica)
 		r.deleted = true
 		if r.leader != nil {
 			for _, ack := range r.leader.Drain() {
-				fx.Send(ack.Ticket.To, refusal(ack.Ticket, kerr.UnknownTopicOrPartition, ""))
+				fx.Send(ack.Ticket.To, refusal(ack.Ticket, code, ""))
 			}
 		}
 		s.detach(r)
@@ -81,7 +87,15 @@ func (s *shard) unassign(m unassign, fx *actor.Effects) {
 	fx.Send(api.Metadata, assigned{})
 }
 
-// sweep deletes the files that a killed process left of a deleted topic.
+// missing is the error of a replica that is not here.
+func (s *shard) missing(id api.Replica) *kerr.Error {
+	if s.away[id] {
+		return kerr.NotLeaderForPartition
+	}
+	return kerr.UnknownTopicOrPartition
+}
+
+// sweep deletes the files that a killed process left of a replica that was given up.
 func (s *shard) sweep(m unassign) error {
 	dir := replicaDir(m.topic, m.replica.Partition)
 	owner, err := readOwner(s.fs, dir)
@@ -136,6 +150,26 @@ func writeOwner(files env.FS, dir string, id metadata.TopicID) error {
 		return err
 	}
 	return files.SyncDir(".")
+}
+
+// leftOver lists the replicas whose directories are there. What cannot be read is no replica, or is found
+// damaged when it is opened.
+func leftOver(files env.FS) (found []unassign) {
+	dirs, err := files.List(".")
+	if err != nil {
+		return nil
+	}
+	for _, dir := range dirs {
+		i := strings.LastIndexByte(dir, '-')
+		index, err := strconv.ParseInt(dir[i+1:], 10, 32)
+		if i < 0 || err != nil {
+			continue
+		}
+		if id, err := readOwner(files, dir); err == nil {
+			found = append(found, unassign{api.Replica{Topic: id, Partition: int32(index)}, dir[:i], true})
+		}
+	}
+	return found
 }
 
 // removeAll deletes a directory of files. The owner's file goes last: until then the rest can be

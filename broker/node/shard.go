@@ -23,6 +23,8 @@ type shard struct {
 	cfg      Config
 	machine  partition.Config
 	replicas map[api.Replica]*replica
+	// away are the replicas that other brokers have now. A session may not know that yet.
+	away map[api.Replica]bool
 	// sources are the brokers from which replicas here fetch, by id.
 	sources []*source
 	// dirty lists the replicas to sync at the next Drained, each once.
@@ -49,7 +51,7 @@ type replica struct {
 	cut *partition.Truncation
 	// dirty is set while the replica stands in the shard's list, syncing while a sync is under way.
 	dirty, syncing bool
-	// deleted is set when the topic is gone but a sync is still under way.
+	// deleted is set when the replica is gone but a sync is still under way.
 	deleted bool
 	watches []*watch
 	planted planted
@@ -67,7 +69,7 @@ func newShard(fs env.FS, cfg Config, id int64) *shard {
 		machine: partition.Config{
 			Self: cfg.Sessions.NodeID, Flush: cfg.Flush, ReplicaLagMax: cfg.Timing.ReplicaLagMax, Bugs: partitionBugs(cfg.Bugs),
 		},
-		replicas: map[api.Replica]*replica{}, watches: map[watchKey]*watch{},
+		replicas: map[api.Replica]*replica{}, away: map[api.Replica]bool{}, watches: map[watchKey]*watch{},
 	}
 }
 

@@ -140,7 +140,7 @@ func (s *shard) find(id api.Replica, epoch int32) (*replica, *kerr.Error) {
 	r := s.replicas[id]
 	switch {
 	case r == nil:
-		return nil, kerr.UnknownTopicOrPartition
+		return nil, s.missing(id)
 	case r.leader == nil:
 		return nil, kerr.NotLeaderForPartition
 	case epoch >= 0 && epoch < r.leader.Epoch:

@@ -16,7 +16,7 @@ func (s *shard) produce(m api.ProducePart, fx *actor.Effects) {
 	r := s.replicas[m.Replica]
 	switch {
 	case r == nil:
-		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.UnknownTopicOrPartition, ""))
+		fx.Send(m.Ticket.To, refusal(m.Ticket, s.missing(m.Replica), ""))
 		return
 	case r.leader == nil:
 		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.NotLeaderForPartition, ""))

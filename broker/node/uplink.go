@@ -68,6 +68,8 @@ func (u *uplink) Step(now time.Time, message any, fx *actor.Effects) {
 		u.forward(now, m, fx)
 	case forwardAgain:
 		u.retry(fx)
+	case settleAgain:
+		u.settle(now, fx)
 	case alter:
 		u.proposals.add(m)
 	case Retire:

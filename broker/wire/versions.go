@@ -41,6 +41,9 @@ var served = [...]map[int16]Versions{
 		kmsg.InitProducerID.Int16():       {Min: 0, Max: 5, Accepted: 0},
 		kmsg.OffsetForLeaderEpoch.Int16(): {Min: 2, Max: 4, Accepted: 2},
 		kmsg.ElectLeaders.Int16():         {Min: 0, Max: 2, Accepted: 0},
+
+		kmsg.AlterPartitionAssignments.Int16():  {Min: 0, Max: 1, Accepted: 0},
+		kmsg.ListPartitionReassignments.Int16(): {Min: 0, Max: 0, Accepted: 0},
 	},
 	Peers: {
 		kmsg.Fetch.Int16():              {Min: 18, Max: 18, Accepted: 18},
@@ -53,8 +56,12 @@ var served = [...]map[int16]Versions{
 		kmsg.AlterPartition.Int16():     {Min: 3, Max: 3, Accepted: 3},
 		kmsg.BrokerRegistration.Int16(): {Min: 4, Max: 4, Accepted: 4},
 		kmsg.BrokerHeartbeat.Int16():    {Min: 1, Max: 1, Accepted: 1},
-		QuorumMessageKey:                {},
-		MetadataTailKey:                 {},
+
+		kmsg.AlterPartitionAssignments.Int16():  {Min: 1, Max: 1, Accepted: 1},
+		kmsg.ListPartitionReassignments.Int16(): {Min: 0, Max: 0, Accepted: 0},
+
+		QuorumMessageKey: {},
+		MetadataTailKey:  {},
 	},
 }
 

@@ -47,6 +47,16 @@ func TestParseEveryServedVersion(t *testing.T) {
 	}
 }
 
+// Before version 1 nobody could say that the replication factor shall stay (KIP-860).
+func TestReassignmentOfVersion0(t *testing.T) {
+	body := kmsg.NewPtrAlterPartitionAssignmentsRequest()
+	body.AllowReplicationFactorChange = false
+	r, err := ParseRequest(Clients, AppendRequest(nil, "client", 1, body)[4:])
+	if err != nil || !r.Body.(*kmsg.AlterPartitionAssignmentsRequest).AllowReplicationFactorChange {
+		t.Errorf("parsed %+v, %v", r.Body, err)
+	}
+}
+
 func TestMetadataTailResponse(t *testing.T) {
 	want := MetadataTailResponse{ErrorCode: 6, Leader: -1, Term: 7, Image: []byte("image"), SnapshotEnd: 1 << 40, Batches: []byte("batches")}
 	bytes := want.AppendTo(nil)

@@ -1,0 +1,187 @@
+package brokertest_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/logproof/logproof/broker/brokertest"
+	"github.com/twmb/franz-go/pkg/kadm"
+)
+
+// reassignable is a cluster of four with a topic of one partition on the first three, and an administrator.
+func reassignable(t *testing.T, opts ...brokertest.Option) (*brokertest.Cluster, *kadm.Client) {
+	t.Helper()
+	c := brokertest.Start(t, append(opts, brokertest.Brokers(4))...)
+	admin := kadm.NewClient(newClient(t, c))
+	if _, err := admin.CreateTopic(testContext(t), 1, 3, nil, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	reassign(t, admin, 0, 1, 2)
+	replicasAre(t, admin, 0, 1, 2)
+	return c, admin
+}
+
+// reassign begins to give partition 0 the replicas; none cancels.
+func reassign(t *testing.T, admin *kadm.Client, replicas ...int32) {
+	t.Helper()
+	var req kadm.AlterPartitionAssignmentsReq
+	if len(replicas) == 0 {
+		req.CancelAssign("orders", 0)
+	} else {
+		req.Assign("orders", 0, replicas)
+	}
+	resp, err := admin.AlterPartitionAssignments(testContext(t), req)
+	if err == nil {
+		err = resp.Error()
+	}
+	if err != nil {
+		t.Fatalf("reassign to %v: %v", replicas, err)
+	}
+}
+
+// underWay gives the reassignment of partition 0, if there is one.
+func underWay(t *testing.T, admin *kadm.Client) (r kadm.ListPartitionReassignmentsResponse, ok bool) {
+	t.Helper()
+	all, err := admin.ListPartitionReassignments(testContext(t), kadm.TopicsSet{"orders": {0: {}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all["orders"][0], len(all["orders"]) > 0
+}
+
+// replicasAre waits until partition 0 has the replicas, all of them in sync, and nothing is under way.
+func replicasAre(t *testing.T, admin *kadm.Client, want ...int32) {
+	t.Helper()
+	var p kadm.PartitionDetail
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		topics, err := admin.ListTopics(testContext(t), "orders")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p = topics["orders"].Partitions[0]
+		if _, ok := underWay(t, admin); !ok && slices.Equal(p.Replicas, want) && len(p.ISR) == len(want) && slices.Contains(want, p.Leader) {
+			return
+		}
+		select {
+		case <-t.Context().Done():
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	t.Fatalf("%+v, want replicas %v, all in sync", p, want)
+}
+
+// A partition moves from broker to broker under load, its leader too: nothing that was acknowledged is
+// lost and nothing comes twice.
+func TestReassignmentUnderLoad(t *testing.T) {
+	for name, opts := range map[string][]brokertest.Option{
+		"memory": nil, "disk": {brokertest.OnDisk()}, "power loss": {brokertest.PowerLoss()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, admin := reassignable(t, opts...)
+			l := startLoad(t, c)
+			l.more(t, 20)
+			for _, replicas := range [][]int32{{1, 2, 3}, {2, 3, 0}, {3}, {0, 1}, {1, 0}, {0, 1, 2}, {2, 1, 3}} {
+				reassign(t, admin, replicas...)
+				l.more(t, 5)
+				replicasAre(t, admin, replicas...)
+				l.more(t, 5)
+			}
+			consume(t, c, l.end())
+		})
+	}
+}
+
+// Cancelled with a replica on its way, or in sync already, everything is as before.
+func TestReassignmentCancelled(t *testing.T) {
+	t.Parallel()
+	c, admin := reassignable(t)
+	l := startLoad(t, c)
+	l.more(t, 5)
+	// Broker 3 cannot join: the reassignment stays under way.
+	c.Kill(3)
+	reassign(t, admin, 1, 2, 3)
+	r, ok := underWay(t, admin)
+	if !ok || !slices.Equal(r.Replicas, []int32{1, 2, 3, 0}) || !slices.Equal(r.AddingReplicas, []int32{3}) || !slices.Equal(r.RemovingReplicas, []int32{0}) {
+		t.Fatalf("under way: %+v, %v", r, ok)
+	}
+	l.more(t, 5)
+	reassign(t, admin)
+	replicasAre(t, admin, 1, 2, 0)
+	l.more(t, 5)
+	// Broker 3 joins, and stays in the ISR until it is cancelled: broker 1 is not there.
+	c.Restart(3)
+	c.Kill(1)
+	inSync(t, c, "orders", 2)
+	reassign(t, admin, 1, 2, 3)
+	for r, ok := underWay(t, admin); ok; r, ok = underWay(t, admin) {
+		topics, err := admin.ListTopics(testContext(t), "orders")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := topics["orders"].Partitions[0]; slices.Contains(p.ISR, 3) && len(r.AddingReplicas) == 1 {
+			break
+		}
+		l.more(t, 1)
+	}
+	reassign(t, admin)
+	l.more(t, 5)
+	c.Restart(1)
+	replicasAre(t, admin, 1, 2, 0)
+	consume(t, c, l.end())
+	var again kadm.AlterPartitionAssignmentsReq
+	again.CancelAssign("orders", 0)
+	resp, err := admin.AlterPartitionAssignments(testContext(t), again)
+	if err != nil || fmt.Sprint(resp.Error()) != "NO_REASSIGNMENT_IN_PROGRESS: No partition reassignment is in progress." {
+		t.Errorf("cancelled twice: %v, %v", resp.Error(), err)
+	}
+}
+
+// Any broker may be killed while a reassignment is under way; it is over when they are back.
+func TestBrokerIsKilledDuringReassignment(t *testing.T) {
+	for dead := range int32(4) {
+		t.Run(fmt.Sprint(dead), func(t *testing.T) {
+			t.Parallel()
+			c, admin := reassignable(t, brokertest.PowerLoss())
+			l := startLoad(t, c)
+			l.more(t, 20)
+			c.Kill(dead)
+			reassign(t, admin, 3, 1, 2)
+			l.more(t, 5)
+			c.Restart(dead)
+			replicasAre(t, admin, 3, 1, 2)
+			l.more(t, 5)
+			consume(t, c, l.end())
+		})
+	}
+}
+
+// Leaderships are given to whom they are wanted for, also while there is load.
+func TestElectLeaders(t *testing.T) {
+	t.Parallel()
+	c, admin := reassignable(t)
+	l := startLoad(t, c)
+	for round := range int32(6) {
+		want, leading := round%3, c.Leader("orders", 0)
+		reassign(t, admin, want, (want+1)%3, (want+2)%3)
+		results, err := admin.ElectLeaders(testContext(t), kadm.ElectPreferredReplica, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := results["orders"][0].Err; err != nil && leading != want {
+			t.Fatalf("elect broker %d in place of %d: %v", want, leading, err)
+		}
+		if leader := c.Leader("orders", 0); leader != want {
+			t.Fatalf("broker %d leads, want %d", leader, want)
+		}
+		l.more(t, 3)
+	}
+	again, err := admin.ElectLeaders(testContext(t), kadm.ElectPreferredReplica, kadm.TopicsSet{"orders": {0: {}}})
+	if err != nil || len(again) != 1 || again["orders"][0].Err == nil {
+		t.Errorf("elected again: %+v, %v", again, err)
+	}
+	consume(t, c, l.end())
+}
