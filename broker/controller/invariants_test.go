@@ -67,11 +67,10 @@ func (m *model) checkHistory(p *part, topic *metadata.Topic, s *metadata.Partiti
 	}
 	minISR := topic.MinISR(s, 1)
 	all := union(union(s.ISR, s.ELR), s.LastKnownELR)
-	stays := func(id int32) bool { return slices.Contains(s.Replicas, id) }
-	if had := only(union(union(b.ISR, b.ELR), b.LastKnownELR), stays); len(had) >= minISR && len(all) < minISR {
+	if had := union(union(b.ISR, b.ELR), b.LastKnownELR); len(had) >= minISR && len(all) < minISR {
 		m.fault("history: %s forgot members of %s", describe(topic, s), describe(topic, &b))
 	}
-	if len(only(union(b.ISR, b.ELR), stays)) >= minISR && len(union(s.ISR, s.ELR)) < minISR {
+	if len(union(b.ISR, b.ELR)) >= minISR && len(union(s.ISR, s.ELR)) < minISR {
 		if len(s.LastKnownELR) == 0 {
 			m.fault("history: %s dropped members of %s", describe(topic, s), describe(topic, &b))
 		}

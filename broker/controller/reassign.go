@@ -102,19 +102,21 @@ func (t *target) reassign(replicas []int32) {
 	t.elect(false, false)
 }
 
-// cancel gives the partition the replicas back that it had. It may end with fewer in the ISR than there
-// are now; without any that has all committed records it is refused, where the topic does not prefer a
-// leader that lacks some to none.
+// cancel gives the partition the replicas back that it had, if what is committed stays on as many of them
+// as min.insync.replicas wants, where there are so many now, and one of them can lead. Apache Kafka is
+// content with one. A topic that prefers a leader that lacks records to none gets what it prefers.
 func (t *target) cancel() *failure {
 	if !t.from.Reassigned() {
 		return fail(kerr.NoReassignmentInProgress, "%s-%d is not reassigned", t.topic.Name, t.from.Index)
 	}
 	t.replicas, t.adding, t.removing = t.from.Original(), nil, nil
 	t.settle(only(t.isr, t.holds), nobody)
-	safe := len(t.isr)+len(t.elr) > 0
-	if led := t.elect(false, t.topic.Unclean()); !led && (!safe || t.from.Leader != metadata.NoLeader) {
-		return fail(kerr.InvalidReplicaAssignment, "%s-%d: only replicas that the reassignment is adding can lead now, of ISR %v: cancel it when one of %v is in sync",
-			t.topic.Name, t.from.Index, t.from.ISR, t.replicas)
+	need := max(1, min(t.minISR, len(t.from.ISR)+len(t.from.ELR)))
+	safe := len(t.isr)+len(t.elr) >= need
+	led := t.elect(false, t.topic.Unclean())
+	if !led && t.from.Leader != metadata.NoLeader || !safe && !t.topic.Unclean() {
+		return fail(kerr.InvalidReplicaAssignment, "%s-%d: ISR %v and ELR %v have records that too few of %v have: cancel it when %d of them are in sync",
+			t.topic.Name, t.from.Index, t.from.ISR, t.from.ELR, t.replicas, need)
 	}
 	return nil
 }

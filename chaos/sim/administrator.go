@@ -11,9 +11,9 @@ import (
 )
 
 // administrator makes and deletes topics beside the one that is judged, writes to them, asks for offsets
-// by time and moves leaderships, while everything else goes on. Nothing is promised to it: it is there so
-// that what it asks for meets faults too. What it may get is any answer, or none; the invariants hold for
-// it as for everybody.
+// by time and moves leaderships and replicas, also of the topic that is judged, while everything else goes
+// on. Nothing is promised to it: it is there so that what it asks for meets faults too. What it may get is
+// any answer, or none; the invariants hold for it as for everybody.
 type administrator struct {
 	client
 	// draw is its own: which seeds have an administrator does not change what the others draw.
@@ -52,8 +52,11 @@ func (a *administrator) work() {
 			broker = a.leaders[0]
 		}
 		a.ask(broker, body, func(_ *request, resp kmsg.Response) {
-			if created, ok := resp.(*kmsg.CreateTopicsResponse); ok {
-				a.made(created)
+			switch resp := resp.(type) {
+			case *kmsg.CreateTopicsResponse:
+				a.made(resp)
+			case *kmsg.AlterPartitionAssignmentsResponse:
+				a.moved(broker, body.(*kmsg.AlterPartitionAssignmentsRequest), resp)
 			}
 			a.work()
 		})
@@ -65,7 +68,7 @@ func sideName(n int) string { return fmt.Sprintf("side-%d", n) }
 // request draws what is asked next; nil for nothing.
 func (a *administrator) request() kmsg.Request {
 	n := a.draw.IntN(sideTopics)
-	switch a.draw.IntN(7) {
+	switch a.draw.IntN(12) {
 	case 0, 1:
 		return a.create(n)
 	case 2:
@@ -76,6 +79,10 @@ func (a *administrator) request() kmsg.Request {
 		return a.offsets()
 	case 5:
 		return kmsg.NewPtrInitProducerIDRequest()
+	case 6, 7, 8, 9:
+		return a.reassign(n)
+	case 10:
+		return kmsg.NewPtrListPartitionReassignmentsRequest() // of all topics
 	}
 	return a.write(n)
 }
@@ -163,6 +170,48 @@ func (a *administrator) elect(n int) kmsg.Request {
 	}
 	req.Topics = append(req.Topics, topic)
 	return req
+}
+
+// reassign moves a partition of the topic that is judged to as many brokers as it is on, or one of its own
+// to any, or cancels that.
+func (a *administrator) reassign(n int) kmsg.Request {
+	req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
+	topic, p := kmsg.NewAlterPartitionAssignmentsRequestTopic(), kmsg.NewAlterPartitionAssignmentsRequestTopicPartition()
+	topic.Topic, p.Partition = sideName(n), int32(a.draw.IntN(8)/7)
+	brokers := a.draw.Perm(len(a.conns))
+	if a.draw.IntN(3) == 0 {
+		topic.Topic, p.Partition = Topic, int32(a.draw.IntN(a.sim.terrain.load.Partitions))
+		brokers = brokers[:a.sim.terrain.cluster.Replication]
+	} else {
+		brokers = brokers[:a.draw.IntN(len(brokers)+1)] // none is refused
+	}
+	if a.draw.IntN(4) > 0 {
+		p.Replicas = []int32{} // null would cancel
+		for _, id := range brokers {
+			p.Replicas = append(p.Replicas, int32(id))
+		}
+	}
+	topic.Partitions = append(topic.Partitions, p)
+	req.Topics = append(req.Topics, topic)
+	return req
+}
+
+// moved counts what was cancelled, and now and then regrets what was not.
+func (a *administrator) moved(broker int32, req *kmsg.AlterPartitionAssignmentsRequest, resp *kmsg.AlterPartitionAssignmentsResponse) {
+	switch asked := &req.Topics[0].Partitions[0]; {
+	case len(resp.Topics) == 0 || resp.Topics[0].Partitions[0].ErrorCode != 0:
+	case asked.Replicas == nil:
+		a.sim.marks[ReassignmentCancelled]++
+	case a.draw.IntN(2) == 0:
+		again := *req
+		again.Topics = []kmsg.AlterPartitionAssignmentsRequestTopic{{Topic: req.Topics[0].Topic}}
+		again.Topics[0].Partitions = []kmsg.AlterPartitionAssignmentsRequestTopicPartition{{Partition: asked.Partition}}
+		a.ask(broker, &again, func(_ *request, resp kmsg.Response) {
+			if resp, ok := resp.(*kmsg.AlterPartitionAssignmentsResponse); ok {
+				a.moved(broker, &again, resp)
+			}
+		})
+	}
 }
 
 // offsets asks for the offset of a time, or of one of the times with a meaning of their own.

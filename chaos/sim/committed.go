@@ -97,8 +97,12 @@ func (c *checker) changed(before *metadata.Image, index int) {
 	may := func(p *metadata.Partition, id int32) bool {
 		return slices.Contains(p.ISR, id) || slices.Contains(p.ELR, id)
 	}
-	for _, id := range now.Replicas {
+	for id := range int32(c.sim.terrain.cluster.Brokers) {
 		w := &c.replicas[c.sim.hosts[id].slot][index]
+		if !slices.Contains(now.Replicas, id) {
+			w.lost, w.refilling = false, false // nothing is expected of it
+			continue
+		}
 		in := slices.Contains(now.ISR, id)
 		// As long as the controller knows the former process only, a fetch of that one which comes late
 		// may bring the replica back into the ISR.
@@ -176,6 +180,10 @@ func (c *checker) obeyed(h *host, image *metadata.Image) {
 	}
 	for i := range min(len(c.parts), len(topic.Partitions)) {
 		w, p := &c.replicas[h.slot][i], &topic.Partitions[i]
+		if !slices.Contains(p.Replicas, h.id) {
+			*w = watched{} // its files are gone
+			continue
+		}
 		if w.life == h.life && w.leads && w.epoch < p.LeaderEpoch {
 			c.violated("leader", "%s: %v goes on leading in epoch %d, it knows of epoch %d", place(i), h, w.epoch, p.LeaderEpoch)
 		}
@@ -299,7 +307,7 @@ func sumOfImage(image *metadata.Image) uint64 {
 	for _, name := range image.Names() {
 		for _, p := range image.Topic(name).Partitions {
 			h = fnv(fnv(h, uint64(uint32(p.Leader))<<32|uint64(uint32(p.LeaderEpoch))), uint64(p.PartitionEpoch))
-			for _, list := range [][]int32{p.ISR, p.ELR} {
+			for _, list := range [][]int32{p.ISR, p.ELR, p.Replicas, p.Adding, p.Removing} {
 				h = fnv(h, uint64(len(list)))
 				for _, id := range list {
 					h = fnv(h, uint64(id))

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 
 	nodeevent "github.com/logproof/logproof/broker/event"
@@ -31,6 +32,8 @@ func (c *checker) happened(h *host, e nodeevent.Event) {
 		if e.Topic == Topic && e.Unclean {
 			c.violated("election", "%v elects uncleanly, and no more has failed than may: %v", h, e)
 		}
+	case nodeevent.Reassigned:
+		c.reassigned(e)
 	case nodeevent.BrokerRegistered:
 		if c.sim.nemesis.newborn == e.Broker {
 			c.sim.nemesis.strangle()
@@ -48,6 +51,16 @@ func (c *checker) happened(h *host, e nodeevent.Event) {
 			c.active, c.activeTerm = h, e.Term
 		}
 	}
+}
+
+// reassigned counts the partitions, of any topic, that have come to a broker that they were not on.
+func (c *checker) reassigned(e nodeevent.Reassigned) {
+	at := fmt.Sprintf("%s-%d", e.Topic, e.Partition)
+	came := func(id int32) bool { return slices.Contains(e.Replicas, id) }
+	if len(e.Adding)+len(e.Removing) == 0 && slices.ContainsFunc(c.adding[at], came) {
+		c.sim.marks[Reassigned]++
+	}
+	c.adding[at] = e.Adding
 }
 
 // term checks that nobody else leads the quorum in a term. Lives do not matter: a voter may lead its
@@ -82,7 +95,7 @@ func (c *checker) reached(before, now *metadata.Partition) {
 	if now.LeaderEpoch > before.LeaderEpoch && now.Leader < 0 {
 		c.sim.marks[Leaderless]++
 	}
-	if len(now.ISR) < len(before.ISR) && now.Leader == before.Leader && now.Leader >= 0 {
+	if len(now.ISR) < len(before.ISR) && now.LeaderEpoch == before.LeaderEpoch && now.Leader >= 0 {
 		c.sim.marks[ISRShrunk]++
 		if h := c.sim.hosts[now.Leader]; h.altering() {
 			c.sim.marks[ShrinkInFlight]++

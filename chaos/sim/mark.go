@@ -42,6 +42,8 @@ const (
 	Refilled
 	Released
 	DuplicateByNewLeader
+	Reassigned
+	ReassignmentCancelled
 	marks // their number
 )
 
@@ -81,6 +83,8 @@ var markNames = [marks]string{
 	Released:              "broker released by a controlled shutdown",
 	Refilled:              "replica refilled after its disk was lost",
 	DuplicateByNewLeader:  "duplicate answered by a leader that did not append it",
+	Reassigned:            "replica moved to another broker",
+	ReassignmentCancelled: "reassignment cancelled",
 	FetchFenced:           "fetch refused: another leader epoch",
 	ConnectionsOvertook:   "request of a given-up connection arrived late",
 }

@@ -30,6 +30,8 @@ type watched struct {
 	lostIn          int64
 	// truncated is set by an event of the present step.
 	truncated bool
+	// shard of the node that has the replica in this life.
+	shard actor.Address
 	// log of this life; nil while the node is down.
 	log *log.Log
 }
@@ -84,13 +86,21 @@ const readAhead = 64 << 10
 // look compares the replicas of a shard with what they were before.
 func (c *checker) look(h *host, b *box) {
 	var none actor.Effects
+	here := make([]bool, len(c.parts))
 	b.actor.Step(startTime, node.Report{Done: func(all []node.Replica) {
 		for i := range all {
 			if all[i].Topic == Topic {
+				here[all[i].Partition] = true
 				c.replica(h, &all[i])
+				c.replicas[h.slot][all[i].Partition].shard = b.address
 			}
 		}
 	}}, &none)
+	for i := range here {
+		if w := &c.replicas[h.slot][i]; !here[i] && w.shard == b.address && w.life == h.life {
+			*w = watched{} // given up
+		}
+	}
 }
 
 func (c *checker) replica(h *host, r *node.Replica) {

@@ -79,12 +79,13 @@ func (j judged) clean(t *testing.T) {
 	}
 }
 
-// TestSeeds is the campaign that runs with every test: no violation, and every reach mark reached.
+// TestSeeds is the campaign that runs with every test: no violation, and every reach mark reached. Rare
+// marks may take more seeds than the rest needs.
 func TestSeeds(t *testing.T) {
 	var marks sim.Marks
 	var events uint64
 	began := time.Now()
-	for seed := range int64(40) {
+	for seed := int64(0); seed < 40 || seed < 120 && len(marks.Missed()) > 0; seed++ {
 		j := simulate(t, sim.Config{Seed: seed})
 		j.clean(t)
 		marks.Add(j.Marks)
