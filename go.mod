@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0 // latency distributions, and their files that other tools read
+	github.com/anishathalye/porcupine v1.3.0 // the second oracle of linearizability, and its picture
 	github.com/goccy/go-yaml v1.19.2 // scenario files, with positions in errors
 	github.com/prometheus/client_golang v1.25.0 // /metrics of the broker
 	github.com/spf13/cobra v1.10.2 // the command line
