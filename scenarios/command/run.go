@@ -244,6 +244,10 @@ func show(r report.Run, asJSON bool, stdout io.Writer) error {
 	if err != nil {
 		return environment(fmt.Errorf("print the result: %w", err))
 	}
+	if said := r.Linearizable.Contradictions; len(said) > 0 {
+		return &exit{ExitInternal, fmt.Errorf("logproof contradicts itself, so one of its checkers is wrong: %s\nplease report this with the run directory %s",
+			strings.Join(said, "; "), r.Dir)}
+	}
 	switch r.Verdict() {
 	case verify.Pass:
 		return nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/linearize"
 )
 
 // Schemas of the JSON files. A field may be added within a version; none is renamed or removed.
@@ -34,6 +35,8 @@ type verdictFile struct {
 	Assumptions []verify.Assumption `json:"assumptions"`
 	// History is the judgement of the recorded history alone.
 	History verify.Report `json:"history"`
+	// Linearizable lists the windows that porcupine judged.
+	Linearizable linearize.Result `json:"linearizable"`
 }
 
 // resultFile is result.json. Durations are in nanoseconds, as the names say.
@@ -45,7 +48,9 @@ type resultFile struct {
 	Dir         string              `json:"dir"`
 	Rules       []ruleLine          `json:"rules"`
 	Assumptions []verify.Assumption `json:"assumptions"`
-	Faults      []Fault             `json:"faults"`
+	// Contradictions between porcupine and the rules: each is a bug of logproof.
+	Contradictions []string `json:"contradictions"`
+	Faults         []Fault  `json:"faults"`
 	// Outages of every partition; Distributions are of those that a repeated fault caused, Baselines say from
 	// what length on a wait is one.
 	Outages       []Outage              `json:"outages"`
@@ -72,7 +77,7 @@ type ruleLine struct {
 func VerdictJSON(w io.Writer, r Run) error {
 	return encode(w, verdictFile{
 		identity: r.identity(VerdictSchema), Verdict: r.Verdict(), Headline: r.Headline(),
-		Assumptions: some(r.AllAssumptions()), History: r.Report,
+		Assumptions: some(r.AllAssumptions()), History: r.Report, Linearizable: r.Linearizable,
 	})
 }
 
@@ -81,7 +86,7 @@ func ResultJSON(w io.Writer, r Run) error {
 	file := resultFile{
 		identity: r.identity(ResultSchema), Verdict: r.Verdict(), Headline: r.Headline(),
 		DurationNS: r.Duration, Dir: r.Dir, Rules: []ruleLine{}, Assumptions: some(r.AllAssumptions()),
-		Faults: some(r.Faults), Outages: some(r.Outages),
+		Contradictions: some(r.Linearizable.Contradictions), Faults: some(r.Faults), Outages: some(r.Outages),
 		Distributions: some(r.Distributions()), Baselines: some(r.Report.Baselines), Budgets: some(r.Report.Budgets), Throughput: r.Throughput,
 		Latency: some(r.Latency), Accounting: some(r.Accounting), Next: some(r.Next),
 	}

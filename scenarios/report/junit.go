@@ -90,6 +90,9 @@ func ruleCase(scenario string, rule verify.RuleResult) junitCase {
 			}
 		}
 		c.Failure = &junitOutcome{Message: "anomalies: " + count(rule.Total), Type: kind, Text: strings.Join(text, "\n")}
+		if rule.Total == 0 {
+			c.Failure.Message = judged(rule) // other rules list what is wrong
+		}
 	case !rule.Asked:
 		c.Skipped = &junitOutcome{Message: judged(rule)}
 	case rule.Verdict != verify.Pass:

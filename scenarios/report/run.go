@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/linearize"
 )
 
 // Run is everything that a report says about one finished run.
@@ -25,6 +26,8 @@ type Run struct {
 
 	// Report is the judgement of the recorded history.
 	Report verify.Report
+	// Linearizable is what porcupine said of windows of the history; its line stands among the Report's rules.
+	Linearizable linearize.Result
 	// Assumptions of the run itself, beside those of the history: their verdicts count like those.
 	Assumptions []verify.Assumption
 	// Accounting lists the identities of the load generator's books.
@@ -256,7 +259,7 @@ func units(n int64, unit string) string {
 	if n == 1 {
 		return unit
 	}
-	for _, noun := range []string{"record", "watermark", "budget"} {
+	for _, noun := range []string{"record", "watermark", "operation", "budget"} {
 		if strings.Contains(unit, noun) && !strings.Contains(unit, noun+"s") {
 			return strings.Replace(unit, noun, noun+"s", 1)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/logproof/logproof/scenarios/spec"
 	"github.com/logproof/logproof/verify"
 	"github.com/logproof/logproof/verify/history"
+	"github.com/logproof/logproof/verify/linearize"
 )
 
 // Names of the files that a run makes beside those of its report.
@@ -55,17 +56,27 @@ func readPlan(dir string) (p plan.Plan, err error) {
 
 // recording is what a history says beside its judgement.
 type recording struct {
-	judged verify.Report
-	meta   history.Meta
-	faults faults
+	judged  verify.Report
+	opinion linearize.Result
+	meta    history.Meta
+	faults  faults
 }
 
-// judgeHistory reads the recorded history back and judges it.
-func judgeHistory(dir string, p plan.Plan) (r recording, err error) {
+// judgeHistory reads the recorded history back and judges it, and draws what is wrong with it if it may write.
+func judgeHistory(dir string, p plan.Plan, write bool) (r recording, err error) {
 	path := filepath.Join(dir, historyFile)
 	if r.judged, err = verify.CheckFile(path, expectation(p)); err != nil {
 		return r, fmt.Errorf("judge the history: %w", err)
 	}
+	if r.opinion, err = secondOpinion(dir, p, r.judged); err != nil {
+		return r, err
+	}
+	if write {
+		if err := draw(dir, &r.opinion); err != nil {
+			return r, err
+		}
+	}
+	r.judged = withSecondOpinion(r.judged, &r.opinion)
 	reader, err := history.Open(path)
 	if err != nil {
 		return r, fmt.Errorf("read the history again: %w", err)
@@ -105,7 +116,7 @@ func expectation(p plan.Plan) verify.Expect {
 func (c *conductor) judge(ctx context.Context, result *loadgen.Result) (report.Run, error) {
 	c.cfg.Progress.Event("phase", "verify")
 	p := c.cfg.Plan
-	recorded, err := judgeHistory(c.cfg.Dir, p)
+	recorded, err := judgeHistory(c.cfg.Dir, p, true)
 	if err != nil {
 		return report.Run{}, err
 	}
@@ -131,7 +142,7 @@ func Verify(dir, program string) (report.Run, error) {
 	if err != nil {
 		return report.Run{}, err
 	}
-	recorded, err := judgeHistory(dir, p)
+	recorded, err := judgeHistory(dir, p, false)
 	if err != nil {
 		return report.Run{}, err
 	}

@@ -59,7 +59,7 @@ func newReport(dir, program string, p plan.Plan, recorded recording) report.Run 
 	r := report.Run{
 		Scenario: p.Scenario, Seed: p.Seed, RunID: fmt.Sprintf("%016x", recorded.meta.Run), Dir: dir,
 		System: p.System, Placement: string(p.Placement), Started: recorded.meta.Started,
-		Report: recorded.judged, Faults: recorded.faults, Outages: split(dir, p, recorded.judged, recorded.faults),
+		Report: recorded.judged, Linearizable: recorded.opinion, Faults: recorded.faults, Outages: split(dir, p, recorded.judged, recorded.faults),
 	}
 	r.Next = next(r, program, p)
 	return r

@@ -97,7 +97,7 @@ func (c *conductor) simulate() (report.Run, error) {
 	if err != nil {
 		return report.Run{}, err
 	}
-	recorded, err := judgeHistory(c.cfg.Dir, c.cfg.Plan)
+	recorded, err := judgeHistory(c.cfg.Dir, c.cfg.Plan, true)
 	if err != nil {
 		return report.Run{}, err
 	}

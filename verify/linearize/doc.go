@@ -1,5 +1,4 @@
-// Package linearize is a second opinion: it gives windows of a history to porcupine, a checker of
-// linearizability that shares nothing with the rules of package verify.
+// Package linearize is a second opinion on a history: windows of it are judged by porcupine.
 //
 //	              survey           outline             collect             search
 //	history ─> what there is, ─> which offsets ─> appends, reads and ─> porcupine: ok, illegal
@@ -8,7 +7,8 @@
 //	                                                                        v
 //	                        verify.Report, what the rules found ──> do both agree?
 //
-// A partition is modelled as its log end, the chained hash of the records below it, and its log start. An
+// Porcupine is a checker of linearizability that shares nothing with the rules of package verify. A partition
+// is modelled as its log end, the chained hash of the records below it, and its log start. An
 // append is legal where the log ends at its offset; a read where the log has reached the read's end, and where
 // what was read and what was appended both have the hash that the final scan gives to those offsets. Hashes
 // are over the identities of records (producer and sequence), not over their bytes. A fetch that brings
