@@ -118,6 +118,9 @@ func (c *checker) after(h *host, b *box, messages []any, fx *actor.Effects) {
 		c.happened(h, e)
 		c.sim.story.happened(h, e)
 		c.sim.tell(h.String(), e.Name(), e.String())
+		if c.sim.cfg.Noted != nil {
+			c.sim.cfg.Noted(c.sim.now, h.id, e)
+		}
 	}
 	switch b.address.Role {
 	case actor.Controller:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/bug"
+	nodeevent "github.com/logproof/logproof/broker/event"
 	"github.com/logproof/logproof/chaos/timeline"
 	"github.com/logproof/logproof/loadgen/pace"
 	"github.com/logproof/logproof/loadgen/payload"
@@ -38,11 +39,16 @@ type Config struct {
 	// Load that is offered and Cluster that it is offered to; zero values draw one.
 	Load    Load
 	Cluster Cluster
+	// Timing of the cluster; the zero value draws it.
+	Timing Timing
 	// Story is told of one record and one crash as they happen; nil for nobody. It changes nothing.
 	Story func(Line)
 	// Events is told of everything that nodes say of themselves and of every fault; nil for nobody. It
 	// changes nothing.
 	Events func(Line)
+	// Noted is given every event that a node emits, as it would write it to its events.jsonl; nil for
+	// nobody. It changes nothing.
+	Noted func(at time.Duration, node int32, e nodeevent.Event)
 }
 
 // Load is what clients do. All producers write to all partitions in turn.
@@ -55,6 +61,9 @@ type Load struct {
 	// Linger is how long a producer collects records for a batch.
 	Linger time.Duration
 }
+
+// Timing says how fast the nodes notice that something is missing.
+type Timing struct{ SessionTimeout, Heartbeat, ReplicaLagMax, QuorumTick time.Duration }
 
 // Topic is the name of the only topic.
 const Topic = "orders"
@@ -72,6 +81,9 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("unknown plot %q: known are %v", c.Plot, Plots()))
 	}
 	errs = append(errs, c.Cluster.validate())
+	if t := c.Timing; t != (Timing{}) && (t.Heartbeat <= 0 || t.SessionTimeout <= t.Heartbeat || t.ReplicaLagMax <= 0 || t.QuorumTick <= 0) {
+		errs = append(errs, fmt.Errorf("timing %+v: every part must be above 0, and a heartbeat shorter than a session", t))
+	}
 	members := drawTerrain(terrainOf(c.Seed), c).cluster.ids()
 	for i, f := range c.Timeline {
 		if effects[f.Kind] == nil {

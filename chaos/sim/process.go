@@ -28,7 +28,7 @@ func (h *host) open() (*node.Node, error) {
 		Endpoints:   node.Endpoints{Host: hostName(h.id), Port: clientPort, PeerHost: hostName(h.id), PeerPort: peerPort},
 		Incarnation: incarnation,
 		Timing: node.Timing{
-			QuorumTick: t.tick, Heartbeat: t.session / 5, ReplicaLagMax: t.replicaLag,
+			QuorumTick: t.tick, Heartbeat: t.heartbeat, ReplicaLagMax: t.replicaLag,
 			FetchWait: t.replicaWait, CallTimeout: t.callTimeout, BackOff: backOffLow,
 		},
 		SnapshotEvery: t.snapshotEvery,

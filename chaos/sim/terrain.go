@@ -19,8 +19,8 @@ type terrain struct {
 	linkDelay, syncDelay time.Duration
 	requestTimeout       time.Duration
 	fetchWait            time.Duration
-	// session is how long a broker lives without a heartbeat, of which it sends a few in that time.
-	session time.Duration
+	// session is how long a broker lives without a heartbeat, of which it sends one in each heartbeat.
+	session, heartbeat time.Duration
 	// replicaLag is how long a follower may be behind, replicaWait how long its fetches wait.
 	replicaLag, replicaWait time.Duration
 	callTimeout, tick       time.Duration
@@ -52,6 +52,10 @@ func drawTerrain(rng *rand.Rand, cfg Config) terrain {
 		callTimeout:    between(rng, 200*time.Millisecond, time.Second),
 		tick:           between(rng, 20*time.Millisecond, 100*time.Millisecond),
 		preferredEvery: between(rng, 2*time.Second, 30*time.Second), snapshotEvery: 10 + rng.Int64N(300),
+	}
+	t.heartbeat = t.session / 5
+	if cfg.Timing != (Timing{}) {
+		t.session, t.heartbeat, t.replicaLag, t.tick = cfg.Timing.SessionTimeout, cfg.Timing.Heartbeat, cfg.Timing.ReplicaLagMax, cfg.Timing.QuorumTick
 	}
 	if cfg.Load != (Load{}) {
 		t.load = cfg.Load

@@ -47,6 +47,7 @@ func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
 		},
 		Timeline: timeline.Timeline{},
 		Checks:   slices.Clone(s.Checks),
+		Budgets:  budgets(s),
 		Load: Load{
 			RecordSize: s.Load.RecordSize, Producers: s.Load.Producers, Readers: s.Load.Readers,
 			Acks: s.Load.Acks, Idempotent: s.Load.Idempotent, Linger: s.Load.Linger,

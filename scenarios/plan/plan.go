@@ -37,8 +37,10 @@ type Plan struct {
 	Guards timeline.Guards `json:"guards,omitzero"`
 	// Checks are the rules of verify that judge the run.
 	Checks []string `json:"checks"`
-	Floor  Floor    `json:"floor"`
-	Limits Limits   `json:"limits"`
+	// Budgets of availability, each judged by itself.
+	Budgets []Budget `json:"budgets,omitempty"`
+	Floor   Floor    `json:"floor"`
+	Limits  Limits   `json:"limits"`
 	// Expect is set where the scenario exists to catch a planted bug: what the run must end with if
 	// that bug is among those of its nodes.
 	Expect *Expect `json:"expect,omitempty"`

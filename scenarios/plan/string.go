@@ -27,6 +27,9 @@ func (p Plan) String() string {
 	line("", "clients: metadata min age %v, retry back-off %v", p.Load.MetadataMinAge, p.Load.RetryBackoff)
 	p.phaseLines(line)
 	line("checks", "%s", strings.Join(p.Checks, ", "))
+	for i, b := range p.Budgets {
+		line(first(i, "budgets"), "%s", b)
+	}
 	line("floors", "%d records/s while the load is held, %d acknowledged and %d read in the run", p.Floor.PerSecond, p.Floor.Acked, p.Floor.Read)
 	line("limits", "%v in total", p.Limits.Total)
 	if p.Expect != nil {

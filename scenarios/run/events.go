@@ -28,6 +28,7 @@ const (
 // are zero.
 type event struct {
 	Wall        time.Time `json:"at"`
+	ClockOffset string    `json:"clock_offset"` // how far the node's clock was off when it wrote Wall
 	Node        int32     `json:"node"`
 	Name        string    `json:"event"`
 	Broker      int32     `json:"broker"`
@@ -38,6 +39,15 @@ type event struct {
 	ISR         []int32   `json:"isr"`
 
 	at history.Time // Wall on the clock of the history
+}
+
+// offset of the clock that stamped the event; one that cannot be read is none.
+func (e event) offset() history.Time {
+	d, err := time.ParseDuration(e.ClockOffset)
+	if err != nil {
+		return 0
+	}
+	return history.Time(d)
 }
 
 // in reports whether the event is about a partition.
@@ -61,7 +71,7 @@ func readEvents(dir string) ([]event, error) {
 		}
 	}
 	for i := range all {
-		all[i].at = c.time(all[i].Wall)
+		all[i].at = c.time(all[i].Wall) - all[i].offset()
 	}
 	slices.SortStableFunc(all, func(a, b event) int { return cmp.Compare(a.at, b.at) })
 	if len(all) == 0 {

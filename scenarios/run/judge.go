@@ -65,7 +65,11 @@ type recording struct {
 // judgeHistory reads the recorded history back and judges it, and draws what is wrong with it if it may write.
 func judgeHistory(dir string, p plan.Plan, write bool) (r recording, err error) {
 	path := filepath.Join(dir, historyFile)
-	if r.judged, err = verify.CheckFile(path, expectation(p)); err != nil {
+	expect, err := expectation(dir, p)
+	if err != nil {
+		return r, err
+	}
+	if r.judged, err = verify.CheckFile(path, expect); err != nil {
 		return r, fmt.Errorf("judge the history: %w", err)
 	}
 	if r.opinion, err = secondOpinion(dir, p, r.judged); err != nil {
@@ -98,8 +102,8 @@ func judgeHistory(dir string, p plan.Plan, write bool) (r recording, err error) 
 	}
 }
 
-// expectation is what verify needs to know of a plan.
-func expectation(p plan.Plan) verify.Expect {
+// expectation is what verify needs to know of a plan, and of what its nodes noted.
+func expectation(dir string, p plan.Plan) (verify.Expect, error) {
 	expect := verify.Expect{
 		Idempotent: p.Load.Idempotent, MinAcked: p.Floor.Acked, MinRead: p.Floor.Read,
 		Faults: len(p.Timeline), RequireScan: true, RequireAttempts: true,
@@ -109,7 +113,14 @@ func expectation(p plan.Plan) verify.Expect {
 	for _, rule := range p.Checks {
 		expect.Rules = append(expect.Rules, verify.Rule(rule))
 	}
-	return expect
+	var err error
+	if expect.Budgets, err = budgets(p); err != nil {
+		return expect, fmt.Errorf("%s: %w", filepath.Join(dir, planFile), err)
+	}
+	if len(expect.Budgets) > 0 {
+		expect.ISR = inSync(dir, p)
+	}
+	return expect, nil
 }
 
 // judge makes the report of a run that has ended, and writes it.

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -66,6 +67,10 @@ func Simulation(p plan.Plan) (sim.Config, error) {
 			Brokers: len(brokers), Controllers: len(p.Nodes) - len(brokers),
 			Replication: int(p.Topics[0].ReplicationFactor), MinISR: int(p.Topics[0].MinISR),
 		},
+		Timing: sim.Timing{
+			SessionTimeout: time.Duration(p.Timing.SessionTimeout), Heartbeat: time.Duration(p.Timing.Heartbeat),
+			ReplicaLagMax: time.Duration(p.Timing.ReplicaLagMax), QuorumTick: time.Duration(p.Timing.QuorumTick),
+		},
 		Load: sim.Load{
 			Partitions: int(p.Topics[0].Partitions), Producers: p.Load.Producers, Readers: p.Load.Readers,
 			Rate: rate, RecordSize: int(p.Load.RecordSize), Linger: time.Duration(p.Load.Linger),
@@ -90,10 +95,13 @@ func (c *conductor) simulate() (report.Run, error) {
 		return report.Run{}, err
 	}
 	c.cfg.Progress.Event("simulate", fmt.Sprintf("%d nodes for %v and more, seed %d", len(c.cfg.Plan.Nodes), cfg.Duration, cfg.Seed))
+	notes := newNotes(c.cfg.Dir, c.began)
+	cfg.Noted = notes.note
 	result, err := sim.Run(cfg, c.recorder)
 	if closed := c.recorder.Close(); err == nil && closed != nil {
 		err = fmt.Errorf("the history could not be written: %w", closed)
 	}
+	err = errors.Join(err, notes.close(), writeClock(c.cfg.Dir, notes.reading(0), notes.reading(result.Virtual)))
 	if err != nil {
 		return report.Run{}, err
 	}

@@ -3,13 +3,17 @@ package run
 import (
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/logproof/logproof/chaos/sim"
 	"github.com/logproof/logproof/chaos/timeline"
 	"github.com/logproof/logproof/scenarios"
 	"github.com/logproof/logproof/scenarios/plan"
+	"github.com/logproof/logproof/scenarios/report"
 	"github.com/logproof/logproof/scenarios/spec"
 	"github.com/logproof/logproof/verify"
 )
@@ -49,6 +53,12 @@ func TestScenarioInVirtualTime(t *testing.T) {
 		if err != nil || again.Verdict() != verify.Pass {
 			t.Fatalf("judged again: %s, %v", again.Verdict(), err)
 		}
+		if !reflect.DeepEqual(again.Outages, r.Outages) || !reflect.DeepEqual(again.Report.Budgets, r.Report.Budgets) || len(r.Report.Budgets) == 0 {
+			t.Errorf("judged again there are other outages or budgets:\n%+v\n%+v", again.Report.Budgets, r.Report.Budgets)
+		}
+		if !slices.ContainsFunc(r.Outages, isSplit) {
+			t.Errorf("no outage is split into its four parts: %+v", r.Outages)
+		}
 		text, err := os.ReadFile(filepath.Join(dir, "verdict.json"))
 		if err != nil {
 			t.Fatal(err)
@@ -58,6 +68,50 @@ func TestScenarioInVirtualTime(t *testing.T) {
 	}
 	if histories[0] != histories[1] {
 		t.Error("two runs of one seed were judged differently")
+	}
+}
+
+// isSplit reports whether all parts of an outage are known.
+func isSplit(o report.Outage) bool {
+	return len(o.Split) == 4 && !slices.ContainsFunc(o.Split, func(p report.Part) bool { return !p.OK })
+}
+
+// A cluster that is slower to elect than its budget allows fails by that budget, and by nothing else: in
+// virtual time on any machine.
+func TestMissedBudgetInVirtualTime(t *testing.T) {
+	p := simulated(t, "demo")
+	p.Budgets = []plan.Budget{
+		{Name: "max_outage", Of: "produce", Within: spec.Duration(110 * time.Millisecond)},
+		{Name: "progress_during_fault", Of: "produce", Records: 1},
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	r, err := Run(t.Context(), Config{Plan: p, Dir: dir, Ledger: t.TempDir(), Progress: quiet{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Verify(dir, "logproof")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []report.Run{r, again} {
+		if r.Verdict() != verify.Fail || r.Headline() != "a budget was missed: max_outage of produce" || r.Report.Budgets[1].Verdict != verify.Pass {
+			t.Errorf("%s: %s: %+v", r.Verdict(), r.Headline(), r.Report.Budgets)
+		}
+	}
+}
+
+// A planned budget that no program knows is refused, not left out.
+func TestBudgetOfAForeignPlan(t *testing.T) {
+	for want, b := range map[string]plan.Budget{
+		"unknown kind of operation": {Name: "max_outage", Of: "prodcue", Within: spec.Duration(time.Second)},
+		"unknown budget":            {Name: "max_outrage", Of: "produce", Within: spec.Duration(time.Second)},
+	} {
+		p := simulated(t, "demo")
+		p.Budgets = []plan.Budget{b}
+		_, err := Run(t.Context(), Config{Plan: p, Dir: filepath.Join(t.TempDir(), "run"), Ledger: t.TempDir(), Progress: quiet{}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
 	}
 }
 

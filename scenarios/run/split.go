@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/logproof/logproof/chaos/timeline"
 	"github.com/logproof/logproof/scenarios/plan"
 	"github.com/logproof/logproof/scenarios/report"
 	"github.com/logproof/logproof/verify"
@@ -18,21 +17,19 @@ import (
 //	inject ──detect──> fenced, or elected ──elect──> leads ──client recovery──> acknowledged ──catch-up──> ISR full
 //	(the fault)        (the controller)              (the new leader)           (the client)               (the controller)
 //
+// Reads are split like writes: their outage ends with a record that was acknowledged and is read at last.
+// Nodes of the simulator note the same as processes. An outage without a fault is not split.
 // What nobody noted is not known, and the reason stands in its place.
 func split(dir string, p plan.Plan, judged verify.Report, faults []report.Fault) []report.Outage {
 	events, err := readEvents(dir)
 	var all []report.Outage
+	replicas := replicasOf(p)
 	for _, o := range judged.Outages {
-		if p.Placement == timeline.Sim { // its nodes write no files
+		if o.Fault == "" { // it begins with no injection
 			all = append(all, report.Outage{Outage: o})
 			continue
 		}
-		s := splitter{events: events, faults: faults, outage: o, replicas: map[history.Partition]int{}}
-		for _, t := range p.Topics {
-			for i := range t.Partitions {
-				s.replicas[history.Partition{Topic: t.Name, Index: i}] = int(t.ReplicationFactor)
-			}
-		}
+		s := splitter{events: events, faults: faults, outage: o, replicas: replicas}
 		all = append(all, report.Outage{Outage: o, Split: s.parts(err)})
 	}
 	return all
@@ -49,7 +46,7 @@ type splitter struct {
 // parts of the outage; err is why there are no events.
 func (s *splitter) parts(err error) []report.Part {
 	if err == nil && s.outage.Open {
-		err = errors.New("no write was acknowledged again")
+		err = fmt.Errorf("no %s succeeded again", s.outage.Kind)
 	}
 	if err != nil {
 		return []report.Part{

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -74,6 +75,7 @@ var killed = report.Fault{Text: "kill node 0", From: time.Second, To: 3 * time.S
 
 func splitOf(dir string, o verify.Outage, faults ...report.Fault) string {
 	p := plan.Plan{Topics: []plan.Topic{{Name: "orders", Partitions: 2, ReplicationFactor: 3}}}
+	o.Kind, o.Fault = history.Produce, cmp.Or(o.Fault, "kill node 0")
 	var text []string
 	for _, part := range split(dir, p, verify.Report{Outages: []verify.Outage{o}}, faults)[0].Split {
 		text = append(text, part.String())
@@ -177,7 +179,7 @@ func TestWhatNobodyNotedIsNotKnown(t *testing.T) {
 		{"before the fault", ran(t, failover()), calm, killed, "catch-up 0 s (all replicas stayed in the ISR)"},
 		{"fenced is not needed", ran(t, without("broker-fenced")), o, killed, "detect 610 ms elect 30.0 ms"},
 		{"another node was struck", ran(t, failover()), o, stray, "detect - (no fault struck node 0, which led before)"},
-		{"never over", ran(t, failover()), open, killed, "detect - (no write was acknowledged again)"},
+		{"never over", ran(t, failover()), open, killed, "detect - (no produce succeeded again)"},
 		{"over before the election", ran(t, failover()), early, killed, "detect - (no leader that took over in that time was noted"},
 		{"ISR stays short", ran(t, short), o, killed, "catch-up - (the ISR was not full again)"},
 		{"ISR stayed full", ran(t, full), o, killed, "catch-up 0 s (all replicas stayed in the ISR)"},
@@ -197,5 +199,27 @@ func TestNodesOfATarget(t *testing.T) {
 		if got := fmt.Sprint(nodesOf(target)); got != want {
 			t.Errorf("%s strikes %s; want %s", target, got, want)
 		}
+	}
+}
+
+// A node whose clock is off says by how much, and its events stand where they happened.
+func TestEventsOfANodeWhoseClockIsOff(t *testing.T) {
+	nodes := failover()
+	for i := range nodes[1] {
+		nodes[1][i].at += 3000
+		nodes[1][i].fields += `,"clock_offset":"3s"`
+	}
+	o := verify.Outage{Partition: "orders/0", From: 990 * ms, To: 1700 * ms}
+	if got, want := splitOf(ran(t, nodes), o, killed), splitOf(ran(t, failover()), o, killed); got != want {
+		t.Errorf("split: %s\nwant   %s", got, want)
+	}
+}
+
+// An outage that no fault overlaps has nothing to be split into.
+func TestAnOutageWithoutAFaultIsNotSplit(t *testing.T) {
+	o := verify.Outage{Partition: "orders/0", Kind: history.Produce, From: 990 * ms, To: 1700 * ms}
+	all := split(ran(t, failover()), plan.Plan{}, verify.Report{Outages: []verify.Outage{o}}, nil)
+	if len(all) != 1 || all[0].Split != nil || all[0].Outage != o {
+		t.Errorf("%+v", all)
 	}
 }

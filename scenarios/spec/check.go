@@ -178,6 +178,7 @@ func (c *checker) run() {
 	c.guards()
 	c.floor()
 	c.checks()
+	c.budgets()
 	c.positive("limits.converge", s.Limits.Converge)
 	c.positive("limits.total", s.Limits.Total)
 }

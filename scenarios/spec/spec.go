@@ -39,6 +39,8 @@ type Spec struct {
 	Guards Guards `yaml:"guards"`
 	// Checks are the rules of verify that judge the run.
 	Checks []string `yaml:"checks"`
+	// Budgets of availability, judged beside the checks.
+	Budgets []Budget `yaml:"budgets"`
 	// Expect is set where the scenario exists to catch a planted bug.
 	Expect *Expect `yaml:"expect"`
 	Limits Limits  `yaml:"limits"`
