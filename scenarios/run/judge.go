@@ -65,7 +65,7 @@ type recording struct {
 // judgeHistory reads the recorded history back and judges it, and draws what is wrong with it if it may write.
 func judgeHistory(dir string, p plan.Plan, write bool) (r recording, err error) {
 	path := filepath.Join(dir, historyFile)
-	expect, err := expectation(dir, p)
+	expect, err := budgeted(expectation(p), dir, p)
 	if err != nil {
 		return r, err
 	}
@@ -102,8 +102,8 @@ func judgeHistory(dir string, p plan.Plan, write bool) (r recording, err error) 
 	}
 }
 
-// expectation is what verify needs to know of a plan, and of what its nodes noted.
-func expectation(dir string, p plan.Plan) (verify.Expect, error) {
+// expectation is what verify needs to know of a plan.
+func expectation(p plan.Plan) verify.Expect {
 	expect := verify.Expect{
 		Idempotent: p.Load.Idempotent, MinAcked: p.Floor.Acked, MinRead: p.Floor.Read,
 		Faults: len(p.Timeline), RequireScan: true, RequireAttempts: true,
@@ -113,6 +113,11 @@ func expectation(dir string, p plan.Plan) (verify.Expect, error) {
 	for _, rule := range p.Checks {
 		expect.Rules = append(expect.Rules, verify.Rule(rule))
 	}
+	return expect
+}
+
+// budgeted adds the budgets of the plan, and what its nodes noted that is needed to judge them.
+func budgeted(expect verify.Expect, dir string, p plan.Plan) (verify.Expect, error) {
 	var err error
 	if expect.Budgets, err = budgets(p); err != nil {
 		return expect, fmt.Errorf("%s: %w", filepath.Join(dir, planFile), err)
