@@ -26,7 +26,7 @@ const (
 //     isolation levels, since there are no transactions
 //   - with an offset comes the leader epoch of its record, with the latest offset the current epoch; with
 //     no offset comes none
-//   - only the leader answers, and only in its own epoch (KIP-320)
+//   - only the leader answers, and only in its own epoch (KIP-320); who is ahead of it waits (see ahead)
 //
 // Versions
 //   - 2 isolation level, 4 leader epoch, 6 flexible, 7 max timestamp, 8 local start, 9 tiered,

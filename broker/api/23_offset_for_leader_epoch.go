@@ -19,6 +19,7 @@ import (
 //     itself and the offset where the first begins
 //   - only the leader answers, and only a client that knows its epoch or names none:
 //     FENCED_LEADER_EPOCH for one that is behind, UNKNOWN_LEADER_EPOCH for one that is ahead (KIP-320)
+//     after a moment in which this broker may hear of it too (see ahead)
 //   - who asks, a consumer or a replica, makes no difference
 //
 // Versions

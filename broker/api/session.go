@@ -112,8 +112,8 @@ type Session struct {
 	listener wire.Listener
 	// image of the cluster, for clients; peers ask for what needs none.
 	image *metadata.Image
-	// early holds requests that came before the first image.
-	early []Arrived
+	// early holds requests that came before the image that they need, and what came behind them.
+	early []early
 	// queue holds the calls without a response yet, in order of arrival; calls finds them by id.
 	queue []*call
 	calls map[uint64]*call
@@ -142,11 +142,7 @@ func (s *Session) Step(now time.Time, message any, fx *actor.Effects) {
 		}
 	case NewImage:
 		s.image = m.Image
-		early := s.early
-		s.early = nil
-		for _, a := range early {
-			s.begin(a, now, fx)
-		}
+		s.admit(now, fx)
 	case Arrived:
 		s.begin(m, now, fx)
 	case Closed:
@@ -156,6 +152,7 @@ func (s *Session) Step(now time.Time, message any, fx *actor.Effects) {
 	case tick:
 		s.armed = time.Time{}
 		s.expire(now, fx)
+		s.admit(now, fx)
 	default:
 		s.deliver(message, fx)
 	}
@@ -167,10 +164,15 @@ func (s *Session) begin(a Arrived, now time.Time, fx *actor.Effects) {
 	if s.closed {
 		return
 	}
-	if s.image == nil && s.listener == wire.Clients {
-		s.early = append(s.early, a)
+	if s.image == nil && s.listener == wire.Clients || len(s.early) > 0 || s.ahead(a.Request) {
+		s.early = append(s.early, early{a, now.Add(aheadWait)})
 		return
 	}
+	s.start(a, now, fx)
+}
+
+// start gives a request to its handler.
+func (s *Session) start(a Arrived, now time.Time, fx *actor.Effects) {
 	s.next++
 	c := &call{id: s.next, request: a.Request, handler: handlers[s.listener][a.Request.Key]()}
 	c.response = actor.Response{Correlation: a.Request.Correlation, Request: a.Request, Arrived: a.At}
@@ -235,6 +237,9 @@ func (s *Session) flush(fx *actor.Effects) {
 // arm asks for a tick at the earliest deadline, if none comes by then.
 func (s *Session) arm(now time.Time, fx *actor.Effects) {
 	var earliest time.Time
+	if len(s.early) > 0 && s.image != nil {
+		earliest = s.early[0].until
+	}
 	for _, c := range s.queue {
 		if !c.done && !c.deadline.IsZero() && (earliest.IsZero() || c.deadline.Before(earliest)) {
 			earliest = c.deadline

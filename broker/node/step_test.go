@@ -183,6 +183,9 @@ func ask[R any](s *stepper, body kmsg.Request) R {
 	s.t.Helper()
 	session := s.connect()
 	s.request(session, body, 1)
+	if len(s.answers[session]) == 0 {
+		s.pass(time.Second) // who is ahead of the broker waits for it
+	}
 	if len(s.answers[session]) != 1 {
 		s.t.Fatalf("%T: %d answers, hangup %q", body, len(s.answers[session]), s.hangups[session])
 	}
