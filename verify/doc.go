@@ -7,6 +7,7 @@
 //	 entries   Observe      ├ corruption        payloads are what was sent
 //	 in order  one by one   ├ watermarks        what a leader says of its log stays true
 //	 of return              ├ recency           what was acknowledged is served to who asks later
+//	                        ├ availability      how long clients waited, against budgets, if there are any
 //	                        └ assumptions       may the rules be believed at all?
 //
 // Check is a loop over Observe, and the same Engine can watch a run while it goes on. A verdict is
@@ -16,11 +17,25 @@
 // outranks all of that. A violation that is only the shadow of a lost record (its offset is given
 // to another record, in conflict with the acknowledgement) is reported once, by the loss rule.
 //
+// An outage of a partition and kind of operation is a time in which clients waited and none of them succeeded,
+// for more than max(100 ms, 3 x baseline). Who produces waits from the invocation on; readers wait from the
+// acknowledgement of a record on until one of them is given it or one after it, so that nothing to read is no
+// outage. The time begins with the first who waits, and not before the last success; it ends with the next one.
+//
+// The baseline is the 99th percentile of the same times, long or short, one for each success before the first
+// fault was injected, warm-up included (of the whole run if there was no fault): of that partition and kind. Where
+// it had fewer than a hundred, it is the longest of them, or the percentile of all partitions of its topic together
+// if that is more, so that a partition with little load has no outages that are only its few records. How long
+// an operation takes does not matter while others succeed, so a busy machine hides no outage from a partition
+// under steady load. Report.Baselines has every limit. A budget below the limit of a partition it covers is not
+// judged, unless it was missed all the same: inconclusive, as is one without baseline or without fault.
+//
 // Memory does not grow with the length of the history. The engine keeps sets of intervals: per
 // producer and partition what was promised, read and scanned, which is one interval while nothing is
 // missing; per partition the acknowledgements that nobody has read yet, a window of the newest
 // settled ones, one chain hash per history.ChainBlock records, and staircases of fixed size for the
-// order in real time, some for each of the newest leader epochs. So it is bounded by producers times partitions times readers, plus what is
+// order in real time, some for each of the newest leader epochs; for outages per partition and kind the long
+// waits, 1024 at most, and counts of the others by their length. So it is bounded by producers times partitions times readers, plus what is
 // open: unread acknowledgements, unknown outcomes, anomalies. Engine.Retained counts the intervals.
 //
 // This package shares no code with the broker it judges: a common mistake would be invisible to

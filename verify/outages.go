@@ -53,37 +53,30 @@ type Baseline struct {
 // outages finds waits between successes as they happen and decides at the end which are outages, when the
 // time of the first fault and so what is usual are known.
 type outages struct {
-	faults  *faults
-	writes  service
-	reads   service
-	extents map[history.Partition]*extent
-	waiting int          // partitions with records that no reader was given
-	last    history.Time // return of the last operation of a client of the load
+	faults        *faults
+	writes, reads *pulse // of all partitions together
+	partitions    map[history.Partition]*attended
+	waiting       int          // partitions with records that no reader was given
+	last          history.Time // return of the last operation of a client of the load
 }
 
-// service is one kind of operation in all partitions.
-type service struct {
-	kind       history.Kind
-	all        *pulse
-	partitions map[history.Partition]*pulse
-}
-
-// extent is how far a partition was acknowledged and read: the offsets after the highest ones.
-type extent struct{ acked, read int64 }
-
-func newService(kind history.Kind) service {
-	return service{kind, newPulse(), map[history.Partition]*pulse{}}
-}
-
-func (s *service) of(p history.Partition) *pulse {
-	if s.partitions[p] == nil {
-		s.partitions[p] = newPulse()
-	}
-	return s.partitions[p]
+// attended is a partition that clients write to and read.
+type attended struct {
+	writes, reads *pulse
+	acked, read   int64 // the offsets after the highest that were acknowledged, and given to a reader
 }
 
 func newOutages(f *faults) *outages {
-	return &outages{faults: f, writes: newService(history.Produce), reads: newService(history.Fetch), extents: map[history.Partition]*extent{}}
+	return &outages{faults: f, writes: newPulse(), reads: newPulse(), partitions: map[history.Partition]*attended{}}
+}
+
+func (o *outages) of(p history.Partition) *attended {
+	here := o.partitions[p]
+	if here == nil {
+		here = &attended{writes: newPulse(), reads: newPulse()}
+		o.partitions[p] = here
+	}
+	return here
 }
 
 func (o *outages) observe(op *history.Operation) {
@@ -108,22 +101,22 @@ func (o *outages) produced(op *history.Operation) {
 			p.succeed(op.Return, first)
 		}
 	}
-	beat(o.writes.all)
+	beat(o.writes)
 	for i := range op.Runs {
 		run := &op.Runs[i]
-		beat(o.writes.of(run.Partition))
+		here := o.of(run.Partition)
+		beat(here.writes)
 		if op.Outcome == history.OK && run.FirstOffset != history.Unset {
-			o.acknowledged(run.Partition, run.FirstOffset+int64(run.Count), op.Return)
+			o.acknowledged(here, run.FirstOffset+int64(run.Count), op.Return)
 		}
 	}
 }
 
 // acknowledged: readers wait for a record from its acknowledgement on, unless one of them has it already.
-func (o *outages) acknowledged(p history.Partition, end int64, at history.Time) {
-	here := o.extent(p)
-	if here.acked = max(here.acked, end); here.acked > here.read && o.reads.of(p).since == history.Never {
-		o.reads.of(p).asked(at)
-		o.reads.all.asked(at)
+func (o *outages) acknowledged(here *attended, end int64, at history.Time) {
+	if here.acked = max(here.acked, end); here.acked > here.read && here.reads.since == history.Never {
+		here.reads.asked(at)
+		o.reads.asked(at)
 		o.waiting++
 	}
 }
@@ -132,30 +125,23 @@ func (o *outages) fetched(op *history.Operation) {
 	first := o.faults.first()
 	for i := range op.Runs {
 		run := &op.Runs[i]
-		here, pulse := o.extent(run.Partition), o.reads.of(run.Partition)
+		here := o.of(run.Partition)
 		here.read = max(here.read, run.FirstOffset+int64(run.Count))
-		if pulse.since != history.Never {
+		if here.reads.since != history.Never {
 			o.waiting--
 		}
-		pulse.succeed(op.Return, first)
+		here.reads.succeed(op.Return, first)
 		if here.acked > here.read {
-			pulse.asked(op.Return)
+			here.reads.asked(op.Return)
 			o.waiting++
 		}
 	}
 	if len(op.Runs) > 0 {
-		o.reads.all.succeed(op.Return, first)
+		o.reads.succeed(op.Return, first)
 		if o.waiting > 0 {
-			o.reads.all.asked(op.Return)
+			o.reads.asked(op.Return)
 		}
 	}
-}
-
-func (o *outages) extent(p history.Partition) *extent {
-	if o.extents[p] == nil {
-		o.extents[p] = &extent{}
-	}
-	return o.extents[p]
 }
 
 // surveyed is what came out of one pulse.
@@ -169,27 +155,30 @@ type surveyed struct {
 // survey decides for every kind and partition what is usual and what is an outage. Reads are part of it
 // if anybody read.
 func (o *outages) survey() []surveyed {
-	all := o.surveyService(&o.writes)
-	if o.reads.all.begun {
-		all = append(all, o.surveyService(&o.reads)...)
+	all := o.surveyKind(history.Produce, o.writes, func(a *attended) *pulse { return a.writes })
+	if o.reads.begun {
+		all = append(all, o.surveyKind(history.Fetch, o.reads, func(a *attended) *pulse { return a.reads })...)
 	}
 	return all
 }
 
-func (o *outages) surveyService(s *service) []surveyed {
+func (o *outages) surveyKind(kind history.Kind, together *pulse, of func(*attended) *pulse) []surveyed {
 	first := o.faults.first()
 	topics := map[string]*quantiles{}
 	whole := map[history.Partition]*pulse{}
-	for p, pulse := range s.partitions {
-		whole[p] = pulse.whole(first)
+	for p, here := range o.partitions {
+		if of(here).idle() {
+			continue
+		}
+		whole[p] = of(here).whole(first)
 		if topics[p.Topic] == nil {
 			topics[p.Topic] = &quantiles{}
 		}
 		topics[p.Topic].merge(whole[p].calm)
 	}
-	list := []surveyed{o.surveyPulse(AllPartitions, s.kind, s.all.whole(first), &quantiles{})}
+	list := []surveyed{o.surveyPulse(AllPartitions, kind, together.whole(first), &quantiles{})}
 	for _, p := range sortedPartitions(whole) {
-		found := o.surveyPulse(p.String(), s.kind, whole[p], topics[p.Topic])
+		found := o.surveyPulse(p.String(), kind, whole[p], topics[p.Topic])
 		found.partition = p
 		list = append(list, found)
 	}
@@ -217,12 +206,9 @@ func (o *outages) surveyPulse(name string, kind history.Kind, p *pulse, topic *q
 }
 
 func (o *outages) retained() int {
-	n := len(o.extents)
-	for _, s := range []*service{&o.writes, &o.reads} {
-		n += s.all.retained()
-		for _, p := range s.partitions {
-			n += p.retained()
-		}
+	n := o.writes.retained() + o.reads.retained()
+	for _, here := range o.partitions {
+		n += here.writes.retained() + here.reads.retained()
 	}
 	return n
 }

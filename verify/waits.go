@@ -40,6 +40,9 @@ func (w wait) took() time.Duration { return time.Duration(w.to - w.since) }
 
 func newPulse() *pulse { return &pulse{since: history.Never} }
 
+// idle reports whether nobody ever asked anything.
+func (p *pulse) idle() bool { return !p.begun && p.since == history.Never }
+
 // asked says that a client has been waiting since a time.
 func (p *pulse) asked(since history.Time) {
 	for i := len(p.held) - 1; i >= 0 && p.held[i].to > since; i-- {

@@ -179,9 +179,7 @@ func distributionRows(list []Distribution) [][]string {
 	rows := [][]string{{"", "count", "median", "p90", "max", "together"}}
 	for _, d := range list {
 		name := map[bool]string{true: "reads of ", false: "writes to "}[d.Kind == history.Fetch] + anyOf(d.Of)
-		if d.Fault != "" {
-			name = d.Fault + ": " + name
-		}
+		name = cmp.Or(d.Fault, "no fault") + ": " + name
 		rows = append(rows, append([]string{name}, d.Total.cells()...))
 		if d.Of == verify.AllPartitions || d.Total.Count == 1 {
 			continue

@@ -184,7 +184,7 @@ func TestManyFaults(t *testing.T) {
 	if err := Text(&out, run, Style{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"and 7 more", "writes to any partition     10  5.50 ms  9.00 ms  10.0 ms   55.0 ms", "10.0 ms without", "8.00 ms without"} {
+	for _, want := range []string{"and 7 more", "no fault: writes to any partition     10  5.50 ms  9.00 ms  10.0 ms   55.0 ms", "10.0 ms without", "8.00 ms without"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the text does not say %q:\n%s", want, out.String())
 		}
