@@ -105,7 +105,7 @@ var (
 	stepped = append([]string{"broker/partition", "broker/controller", "broker/group", "broker/txn", "broker/log",
 		"broker/coordinator", "broker/env/file", "broker/quorum", "broker/replication", "broker/auth", "broker/wire"}, pureBroker...)
 	// placement is what code that starts or connects real systems may see.
-	placement = []string{"chaos/...", "broker", "broker/control", "verify/history", "kgo", "kadm", "kmsg", "x/sys"}
+	placement = []string{"chaos/...", "broker", "broker/control", "verify/history", "kgo", "kadm", "kmsg", "kerr", "x/sys"}
 	// planned is what turns YAML into a plan.
 	planned = []string{"scenarios/spec", "chaos/timeline", "loadgen/pace", "verify/history", "yaml"}
 	// conductor is every box, for those who run and report them.

@@ -1,0 +1,115 @@
+package proxy
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"regexp"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"github.com/logproof/logproof/chaos/procfs"
+)
+
+// Ways a dialler is known, as LinkConnection.KnownBy tells them.
+const (
+	byProcess  = "process"
+	byClientID = "client id"
+)
+
+// nobody is the node of a dialler that is none.
+const nobody int32 = -1
+
+// nodeClientIDs are the client ids that nodes give when they dial: Apache Kafka's brokers for the raft
+// quorum, for fetching and other work between brokers, and plainly for the controller; and the
+// reference broker's.
+var nodeClientIDs = regexp.MustCompile(`^(?:raft-client-|broker-|node-)?(\d{1,9})$|^broker-(\d{1,9})-`)
+
+// nodeOf reads the node out of a client id; nobody if it is not one of a node.
+func nodeOf(clientID string) int32 {
+	m := nodeClientIDs.FindStringSubmatch(clientID)
+	if m == nil {
+		return nobody
+	}
+	id, err := strconv.ParseInt(m[1]+m[2], 10, 32)
+	if err != nil {
+		return nobody
+	}
+	return int32(id)
+}
+
+// finder finds the node that has a socket open. One look at all processes serves everybody who waited
+// for it to begin: it takes milliseconds, and connections come in storms.
+type finder struct {
+	processes func() map[int]int32
+	mu        sync.Mutex
+	looking   bool
+	waiting   map[uint64][]chan found
+}
+
+// found is what a look gave: a node or nobody, and whether all processes could be read.
+type found struct {
+	node int32
+	sure bool
+}
+
+// dialler finds out who dialled a connection that was accepted. sure is false if that cannot be known
+// from /proc.
+func (f *finder) dialler(conn *net.TCPConn) found {
+	if f.processes == nil {
+		return found{nobody, false}
+	}
+	// The dialler's own end is the other one of ours.
+	local, lok := conn.RemoteAddr().(*net.TCPAddr)
+	remote, rok := conn.LocalAddr().(*net.TCPAddr)
+	if !lok || !rok {
+		return found{nobody, false}
+	}
+	inode, ok, err := procfs.Socket(local.AddrPort(), remote.AddrPort())
+	if err != nil || !ok {
+		return found{nobody, false} // of another machine or namespace, or closed already
+	}
+	answer := make(chan found, 1)
+	f.mu.Lock()
+	f.waiting[inode] = append(f.waiting[inode], answer)
+	if !f.looking {
+		f.looking = true
+		f.look()
+	}
+	f.mu.Unlock()
+	return <-answer
+}
+
+// look answers those who wait until nobody does. It is called, and returns, with f.mu locked.
+func (f *finder) look() {
+	for len(f.waiting) > 0 {
+		wanted := f.waiting
+		f.waiting = make(map[uint64][]chan found)
+		f.mu.Unlock()
+		sure := true
+		for pid, node := range f.processes() {
+			err := procfs.Sockets(pid, func(inode uint64) bool {
+				tell(wanted, inode, found{node, true})
+				return len(wanted) > 0
+			})
+			// Whose process has ended does not dial; one that may not be read may be who did.
+			sure = sure && (err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH))
+			if len(wanted) == 0 {
+				break
+			}
+		}
+		for inode := range wanted {
+			tell(wanted, inode, found{nobody, sure})
+		}
+		f.mu.Lock()
+	}
+	f.looking = false
+}
+
+func tell(wanted map[uint64][]chan found, inode uint64, with found) {
+	for _, c := range wanted[inode] {
+		c <- with
+	}
+	delete(wanted, inode)
+}
