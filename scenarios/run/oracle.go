@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// oracleWithin is how long porcupine may look for more windows; it finishes the one it is at. On a machine
-	// that is busy it looks at fewer, and the report says at how many.
+	// oracleWithin is how long porcupine may look for more windows, once it has read the history; it finishes
+	// the one it is at. On a machine that is busy it looks at fewer, and the report says at how many.
 	oracleWithin = 700 * time.Millisecond
 	// picturesMax is the number of partitions whose violation is drawn.
 	picturesMax = 3
@@ -27,7 +27,15 @@ func secondOpinion(dir string, p plan.Plan, judged verify.Report) (linearize.Res
 	began := time.Now()
 	cfg := linearize.Config{Expect: expectation(p), Seed: p.Seed}
 	if p.Placement != timeline.Sim { // there the same seed gives the same report
-		cfg.Enough = func() bool { return time.Since(began) > oracleWithin }
+		// The time counts from the first window on: a busy machine may need all of it to read the history, and
+		// an opinion on nothing would be none.
+		var search time.Time
+		cfg.Enough = func() bool {
+			if search.IsZero() {
+				search = time.Now()
+			}
+			return time.Since(search) > oracleWithin
+		}
 	}
 	open := func() (linearize.Source, error) { return history.Open(filepath.Join(dir, historyFile)) }
 	result, err := linearize.Check(open, judged, cfg)
