@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,20 +142,25 @@ func (b *budgeter) unfit(budget Budget) string {
 			return fmt.Sprintf("%s of %s had more long waits than are kept", s.Kind, s.Partition)
 		}
 	}
-	for kind, partitions := range seen {
-		if !budget.asksFor(kind) {
-			continue
+	for _, kind := range []history.Kind{history.Produce, history.Fetch} {
+		if !budget.asksFor(kind) || budget.Of == 0 && !b.had(kind) {
+			continue // of both kinds those that there were count: without readers nobody reads
 		}
 		for _, p := range b.expect.Partitions {
-			if budget.covers(p) && !partitions[p] {
+			if budget.covers(p) && !seen[kind][p] {
 				return fmt.Sprintf("there is no baseline of %s of %s: there were no operations", kind, p)
 			}
 		}
-		if len(partitions) == 0 && budget.Of != 0 {
+		if len(seen[kind]) == 0 {
 			return fmt.Sprintf("there is no baseline: there were no operations of kind %s", kind)
 		}
 	}
 	return ""
+}
+
+// had reports whether there were operations of a kind.
+func (b *budgeter) had(kind history.Kind) bool {
+	return slices.ContainsFunc(b.survey, func(s surveyed) bool { return s.Kind == kind && s.Partition != AllPartitions })
 }
 
 // struck lists the outages of single partitions that a budget is about. One that was over before the first

@@ -130,6 +130,26 @@ func TestBudgetsThatCannotBeJudged(t *testing.T) {
 	}
 }
 
+// Without readers nobody waits to read: a budget of both kinds is one of writes; one of reads is not judged.
+func TestBudgetsWithoutReaders(t *testing.T) {
+	var lines []string
+	for _, line := range strings.Split(strings.TrimSpace(outaged()), "\n") {
+		if !strings.HasPrefix(line, "reader-") {
+			lines = append(lines, line)
+		}
+	}
+	x := Expect{Budgets: []Budget{inTime(RecoverWithin, 0, time.Second), inTime(MaxOutage, history.Fetch, time.Second)}, ISR: &ISR{}, Rules: []Rule{AppendOrder},
+		Partitions: []history.Partition{{Topic: "orders"}}}
+	r := checked(t, x, strings.Join(lines, "\n"))
+	if r.Budgets[0].Verdict != Pass || r.Budgets[1].Verdict != Inconclusive || r.Budgets[1].Detail != "there is no baseline of fetch of orders/0: there were no operations" {
+		t.Errorf("%+v", r.Budgets)
+	}
+	x.Partitions = nil
+	if r := checked(t, x, strings.Join(lines, "\n")); r.Budgets[1].Detail != "there is no baseline: there were no operations of kind fetch" {
+		t.Errorf("%+v", r.Budgets)
+	}
+}
+
 // One budget that is missed fails the run although another cannot be judged; safety is judged beside it.
 func TestBudgetsAndSafety(t *testing.T) {
 	x := Expect{Budgets: []Budget{inTime(MaxOutage, history.Produce, 200*time.Millisecond), inTime(RecoverWithin, 0, time.Second)}, Rules: []Rule{AppendOrder},

@@ -39,9 +39,10 @@ func missing() Run {
 		{Partition: "all", Kind: history.Produce, Waits: 500, P99: 5e6, Limit: 100e6}, {Partition: "orders/2", Kind: history.Produce, Waits: 500, P99: 9e6, Limit: 100e6},
 		{Partition: "all", Kind: history.Fetch, Waits: 500, P99: 5e6, Limit: 100e6}, {Partition: "orders/2", Kind: history.Fetch, Waits: 500, P99: 59e6, Limit: 177e6},
 	}
-	r.Outages = nil
+	r.Outages, r.Faults = nil, nil
 	for i := range 20 {
 		from := history.Time(i+1) * 3e9
+		r.Faults = append(r.Faults, Fault{Text: fmt.Sprintf("kill node %d", i%3), From: time.Duration(from), To: time.Duration(from) + 1500*time.Millisecond, Nodes: []int32{int32(i % 3)}})
 		took := history.Time(500+10*i) * 1e6
 		for _, partition := range []string{"orders/2", "all"} {
 			r.Outages = append(r.Outages, Outage{Outage: verify.Outage{Partition: partition, Kind: history.Produce, From: from, To: from + took, Fault: fmt.Sprintf("kill node %d", i%3)},
@@ -98,7 +99,7 @@ func TestDistributions(t *testing.T) {
 	}
 	d := list[1]
 	millis := time.Millisecond
-	if d.Fault != "kill" || d.Of != "orders" || d.Kind != history.Produce ||
+	if d.Fault != "kill" || d.Faults != 20 || d.Of != "orders" || d.Kind != history.Produce ||
 		d.Total != (Spread{Count: 20, Median: 595 * millis, P90: 670 * millis, Max: 690 * millis, Sum: 11900 * millis}) {
 		t.Errorf("the second is %+v", d)
 	}

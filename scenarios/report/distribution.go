@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,8 @@ type Distribution struct {
 	// Fault is the kind: "kill"; "kill and pause" of those during which both were in force; "" of those
 	// without a fault.
 	Fault string `json:"fault"`
+	// Faults is how many of that kind were injected; not each need have caused an outage, nor only one.
+	Faults int `json:"faults"`
 	// Of is a topic, or verify.AllPartitions.
 	Of string `json:"of"`
 	// Kind of operations that had no success.
@@ -134,7 +137,13 @@ func (r Run) Distributions() []Distribution {
 	})
 	var list []Distribution
 	for _, key := range keys {
-		list = append(list, distribution(key, groups[key]))
+		d := distribution(key, groups[key])
+		for _, fault := range r.Faults {
+			if kind, _, _ := strings.Cut(fault.Text, " "); kind == d.Fault {
+				d.Faults++
+			}
+		}
+		list = append(list, d)
 	}
 	return list
 }
@@ -179,7 +188,11 @@ func distributionRows(list []Distribution) [][]string {
 	rows := [][]string{{"", "count", "median", "p90", "max", "together"}}
 	for _, d := range list {
 		name := map[bool]string{true: "reads of ", false: "writes to "}[d.Kind == history.Fetch] + anyOf(d.Of)
-		name = cmp.Or(d.Fault, "no fault") + ": " + name
+		fault := cmp.Or(d.Fault, "no fault")
+		if d.Faults > 1 {
+			fault = fmt.Sprintf("%d × %s", d.Faults, fault)
+		}
+		name = fault + ": " + name
 		rows = append(rows, append([]string{name}, d.Total.cells()...))
 		if d.Of == verify.AllPartitions || d.Total.Count == 1 {
 			continue

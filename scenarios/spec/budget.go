@@ -17,8 +17,8 @@ type Budget struct {
 	// RecoverWithin bounds the time from the proof that nothing is broken any more until no outage goes on
 	// and every ISR is full.
 	RecoverWithin Duration `yaml:"recover_within"`
-	// ProgressDuringFault is how many records must be acknowledged, or read, at least while each of the faults
-	// is in force.
+	// ProgressDuringFault is how many records must be acknowledged, or read by all readers together, at least
+	// while each of the faults is in force.
 	ProgressDuringFault int64 `yaml:"progress_during_fault"`
 	// Of is produce or fetch; "" is each of both, where there are readers.
 	Of string `yaml:"of"`
