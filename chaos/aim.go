@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -13,8 +12,8 @@ import (
 	"github.com/logproof/logproof/chaos/timeline"
 )
 
-// errBusy is why a fault could fire only if others were not in force.
-var errBusy = errors.New("it would have to wait")
+// busy is why a fault could fire only if others were not in force.
+type busy struct{ error }
 
 // members of the cluster; voters where it can tell.
 func (n *Nemesis) members() timeline.Members {
@@ -69,7 +68,7 @@ func (n *Nemesis) targets(ctx context.Context, target timeline.Target, draw func
 	if target == timeline.Any {
 		m.Brokers = slices.DeleteFunc(slices.Clone(m.Brokers), func(id int32) bool { return strikes(inForce, timeline.NodeEnd(id)) != nil })
 		if len(m.Brokers) == 0 && len(inForce) > 0 {
-			return nil, fmt.Errorf("target any: every broker has a fault in force: %w", errBusy)
+			return nil, busy{fmt.Errorf("target any: every broker has a fault in force")}
 		}
 	}
 	ends, err := timeline.Ends(ctx, target, m, draw, n.locator)
@@ -78,7 +77,7 @@ func (n *Nemesis) targets(ctx context.Context, target timeline.Target, draw func
 	}
 	for _, end := range ends {
 		if other := strikes(inForce, end); other != nil {
-			return nil, fmt.Errorf("target %s is %s, on which fault %d, %s, is in force: %w", target, end, other.index+1, other.kind, errBusy)
+			return nil, busy{fmt.Errorf("target %s is %s, on which fault %d, %s, is in force", target, end, other.index+1, other.kind)}
 		}
 	}
 	return ends, nil
@@ -105,7 +104,7 @@ func (n *Nemesis) guard(planned timeline.Fault, ends []timeline.End, inForce []*
 	}
 	slices.Sort(down)
 	if text := n.cfg.Guards.Refuse(slices.Compact(down), n.members()); text != "" {
-		return fmt.Errorf("target %s is %s: %s: %w", planned.Target, endList(ends), text, errBusy)
+		return busy{fmt.Errorf("target %s is %s: %s", planned.Target, endList(ends), text)}
 	}
 	return nil
 }

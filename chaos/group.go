@@ -134,7 +134,7 @@ func (n *Nemesis) fire(ctx context.Context, i int, inForce []*firing) (*firing, 
 	planned := n.cfg.Timeline[i]
 	f := &firing{index: i, kind: planned.Kind, target: string(planned.Target)}
 	if err := n.aim(ctx, f, inForce); err != nil {
-		if errors.Is(err, errBusy) && planned.Drawn > 0 && len(inForce) > 0 {
+		if errors.As(err, &busy{}) && planned.Drawn > 0 && len(inForce) > 0 {
 			return nil, errWait
 		}
 		return nil, n.refuse(ctx, f, err)

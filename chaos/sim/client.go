@@ -48,6 +48,8 @@ type client struct {
 	leaders []int32
 	epochs  []int32
 	asking  bool
+	// dead is set once it has crashed, given once it was given what it asked for.
+	dead, given bool
 	// ready is called after every answer that told of a leader.
 	ready func()
 }
@@ -91,7 +93,11 @@ func (c *client) any() int32 { return int32(c.sim.rng.IntN(len(c.conns))) }
 
 // later calls f after a drawn back-off.
 func (c *client) later(f func()) {
-	c.sim.after(between(c.sim.rng, backOffLow, backOffHigh), kindClient, f)
+	c.sim.after(between(c.sim.rng, backOffLow, backOffHigh), kindClient, func() {
+		if !c.dead {
+			f()
+		}
+	})
 }
 
 // refresh asks any broker where the partitions are, again and again until it is told; ready follows.
@@ -105,7 +111,9 @@ func (c *client) refresh() {
 	topic.Topic = kmsg.StringPtr(Topic)
 	req.Topics = append(req.Topics, topic)
 	c.ask(c.any(), req, func(_ *request, resp kmsg.Response) {
-		c.asking = false
+		if c.asking = false; c.dead {
+			return
+		}
 		if resp == nil || !c.learn(resp.(*kmsg.MetadataResponse)) {
 			c.later(c.refresh)
 			return

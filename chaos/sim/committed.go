@@ -27,7 +27,17 @@ func (c *checker) whole() bool { return c.missing() == "" }
 
 // missing names what keeps the cluster from being whole; "" if nothing.
 func (c *checker) missing() string {
-	var all []string
+	all := c.behind()
+	for id := range c.sim.terrain.cluster.Brokers {
+		if c.image == nil || !c.image.Broker(int32(id)).Active() {
+			all = append(all, fmt.Sprintf("broker %d is not in service", id))
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// behind names the partitions that lack a leader, or replicas in their ISR.
+func (c *checker) behind() (all []string) {
 	for i := range c.parts {
 		switch p := c.partition(i); {
 		case p == nil:
@@ -38,12 +48,7 @@ func (c *checker) missing() string {
 			all = append(all, fmt.Sprintf("%s is led by broker %d, ISR %v of %v", place(i), p.Leader, p.ISR, p.Replicas))
 		}
 	}
-	for id := range c.sim.terrain.cluster.Brokers {
-		if c.image == nil || !c.image.Broker(int32(id)).Active() {
-			all = append(all, fmt.Sprintf("broker %d is not in service", id))
-		}
-	}
-	return strings.Join(all, "; ")
+	return all
 }
 
 // published is told of an image that a node has applied.

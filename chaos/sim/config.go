@@ -32,6 +32,11 @@ type Config struct {
 	// Timeline is executed, one fault after the other, in place of the swarm of faults that the seed
 	// draws; nil for the swarm.
 	Timeline timeline.Timeline
+	// Guards limit what of it may be in force at once.
+	Guards timeline.Guards
+	// Floor is how many records must be acknowledged in a second for the load to count as held; half of what
+	// is offered if 0.
+	Floor int64
 	// Plot is one of Plots, which then takes the place of the swarm; "" for the swarm.
 	Plot string
 	// Bugs planted in every node.
@@ -86,7 +91,7 @@ func (c Config) Validate() error {
 	}
 	members := drawTerrain(terrainOf(c.Seed), c).cluster.ids()
 	for i, f := range c.Timeline {
-		if effects[f.Kind] == nil {
+		if ofTimeline[f.Kind] == nil {
 			errs = append(errs, fmt.Errorf("fault %d: the simulator cannot do %q: it can do %v", i+1, f.Kind, Kinds()))
 		}
 		sel, err := f.Target.Selector()
@@ -109,6 +114,11 @@ func (c Config) Validate() error {
 func (c Config) withDefaults() Config {
 	if c.Duration == 0 {
 		c.Duration = time.Minute
+	}
+	line := c.Timeline
+	c.Timeline = slices.Clone(line)
+	for i, f := range line {
+		c.Timeline[i] = f.WithDefaults()
 	}
 	if c.Settle == 0 {
 		c.Settle = 30 * time.Second

@@ -53,7 +53,7 @@ func (s *simulation) dial(name string, from endpoint, asker, to *host, l wire.Li
 	c := &connection{id: s.conns, name: name, from: from, asker: asker, host: to, listener: l}
 	s.network.send(c.from, to.endpoint, packet{&c.up, func() {
 		switch {
-		case to.up:
+		case to.up && !s.network.refuses(from, to.endpoint):
 			to.accept(c)
 		case to.powered:
 			s.marks[ConnectionRefused]++
@@ -120,6 +120,8 @@ func (c *connection) toNode(arrive func(h *host)) {
 	h := c.host
 	h.sim.network.send(c.from, h.endpoint, packet{&c.up, func() {
 		switch {
+		case h.sim.network.resets(c.from, h.endpoint):
+			c.cutOff(h)
 		case h.up && c.life == h.life:
 			arrive(h)
 		case h.powered:
@@ -140,7 +142,7 @@ func (c *connection) toAsker(arrive func()) {
 }
 
 // reset tells who asks that nobody is there any more.
-func (c *connection) reset() { c.toAsker(func() { c.lost("connection reset") }) }
+func (c *connection) reset() { c.toAsker(func() { c.lost(reasonReset) }) }
 
 // answered takes the next answer: answers come in the order of requests.
 func (c *connection) answered(r actor.Response) {

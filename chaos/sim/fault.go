@@ -9,22 +9,22 @@ import (
 	"github.com/logproof/logproof/chaos/timeline"
 )
 
-// Kinds of faults that only the simulator has, beside those of the timeline that it shares with
-// processes.
+// Kinds of faults of the swarm. Those of a timeline have its names, targets and parameters; the swarm draws
+// sizes and links, and some of its kinds have names of their own.
 const (
 	// PowerLoss ends a machine: what was not synced is lost, torn or kept.
-	PowerLoss timeline.Kind = "power-loss"
+	PowerLoss = timeline.PowerLoss
 	// DiskLoss ends a broker's machine, which comes back with an empty disk.
-	DiskLoss timeline.Kind = "disk-loss"
+	DiskLoss = timeline.DiskLoss
 	// Restart stops a node in order, and starts it again.
-	Restart timeline.Kind = "restart"
+	Restart = timeline.Restart
 	// Cut holds all packets between two ends, CutOneWay those of one direction, Isolate all of a node.
-	Cut       timeline.Kind = "cut"
+	Cut                     = timeline.Cut
 	CutOneWay timeline.Kind = "cut-one-way"
 	Isolate   timeline.Kind = "isolate"
 	SlowLink  timeline.Kind = "slow-link"
 	SlowSync  timeline.Kind = "slow-sync"
-	Clock     timeline.Kind = "clock"
+	Clock                   = timeline.Clock
 )
 
 // effect is what a kind of fault does. Prove and healed look at what follows from it, not at what it
@@ -57,6 +57,17 @@ type firing struct {
 	host  *host
 	links []*link
 	size  time.Duration
+	// What a fault of a timeline is told beside that: see executor.
+	effect *effect
+	params timeline.Params
+	end    endpoint
+	peers  []endpoint
+	// slowdown and rule that it made; counts of its links, probes sent and how long each link, or a sync, took.
+	slowdown *slowdown
+	rule     *responseRule
+	counts   []uint64
+	probes   int
+	took     []time.Duration
 	// seen is a counter of the target at the last stage: a proof waits for it to move.
 	seen uint64
 	// life of the host in which a sync was tried.
@@ -79,14 +90,17 @@ func (f *firing) target() string {
 	return text
 }
 
-// Kinds lists the faults that the simulator can do, sorted.
-func Kinds() []timeline.Kind { return slices.Sorted(maps.Keys(effects)) }
+// Kinds lists the faults of a timeline that the simulator can do, sorted.
+func Kinds() []timeline.Kind { return slices.Sorted(maps.Keys(ofTimeline)) }
 
-// effects holds every fault. It is read-only.
-var effects = map[timeline.Kind]*effect{}
+// effects holds every fault of the swarm, ofTimeline every one that a timeline can ask for. Both are read-only.
+var effects, ofTimeline = map[timeline.Kind]*effect{}, map[timeline.Kind]*effect{}
 
 func init() { // as literals the tables would refer to themselves, through the nemesis
 	for _, table := range []map[timeline.Kind]*effect{processFaults(), otherFaults()} {
 		maps.Copy(effects, table)
+	}
+	for _, table := range []map[timeline.Kind]*effect{processFaults(), linkFaults(), machineFaults(), responseFaults(), clientFaults()} {
+		maps.Copy(ofTimeline, table)
 	}
 }

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -27,9 +26,11 @@ type nemesis struct {
 	sim   *simulation
 	swarm swarm
 	fired int32
-	// active counts faults between injection and the proof that they healed, left those of a
-	// timeline that have not begun.
-	active, left int
+	// active counts faults of the swarm between injection and the proof that they healed.
+	active int
+	// timeline is executed where the configuration has one; acked are notes of its load's progress.
+	timeline executor
+	acked    []int64
 	// busy is set, by node, while a process fault is in force there.
 	busy []bool
 	// cutting are the links of the next fault, nil if they are to be drawn.
@@ -54,63 +55,22 @@ func newNemesis(s *simulation, rng *rand.Rand) nemesis {
 }
 
 // quiet reports whether no fault is in force and none will come.
-func (n *nemesis) quiet() bool { return n.active == 0 && n.left == 0 }
+func (n *nemesis) quiet() bool { return n.active == 0 && n.timeline.done }
 
 // begin starts with the faults.
 func (n *nemesis) begin() {
-	n.left = len(n.sim.cfg.Timeline)
-	n.group(0)
+	n.timeline = executor{n: n, done: true}
+	if n.sim.cfg.Timeline != nil {
+		n.timeline = executor{n: n, line: n.sim.cfg.Timeline}
+		n.timeline.begin()
+		n.pulse()
+	}
 	for i := range n.swarm.kinds {
 		n.again(i)
 	}
 	for i := range n.swarm.plots {
 		n.plotAgain(i)
 	}
-}
-
-// group fires the i-th fault of the timeline and those that overlap it, and the next group once all of
-// them have healed.
-func (n *nemesis) group(i int) {
-	line := n.sim.cfg.Timeline
-	if i == len(line) {
-		return
-	}
-	end, open := line.Group(i), 0
-	at := n.sim.now
-	for k := i; k < end; k++ {
-		planned := line[k]
-		at += planned.After
-		open++
-		n.sim.at(at, kindFault, nil, func() {
-			n.aim(planned, func(targets []int32) {
-				n.left--
-				open += len(targets) - 1
-				for _, id := range targets {
-					n.fire(planned.Kind, n.sim.hostByID(id), planned.Hold, func() {
-						if open--; open == 0 {
-							n.group(end)
-						}
-					})
-				}
-			})
-		})
-	}
-}
-
-// aim resolves the target of a planned fault, once all of it is there and no other fault of its
-// process is in force.
-func (n *nemesis) aim(planned timeline.Fault, fire func(targets []int32)) {
-	targets, err := timeline.Locate(context.Background(), planned.Target, n.sim.terrain.cluster.ids(), n.sim.rng.IntN, locator{n.sim})
-	for _, id := range targets {
-		if effects[planned.Kind].process && n.busy[n.sim.hostByID(id).slot] {
-			err = fmt.Errorf("node %d has another fault", id)
-		}
-	}
-	if err != nil {
-		n.sim.after(50*time.Millisecond, kindFault, func() { n.aim(planned, fire) })
-		return
-	}
-	fire(targets)
 }
 
 // fire injects a fault, proves it, holds it, heals it and proves that; done is called then.
@@ -179,11 +139,16 @@ func (n *nemesis) ping(h *host, answered func(ok bool)) {
 	if h.broker {
 		listener = wire.Clients
 	}
-	c := n.sim.dial("nemesis", n.end, nil, h, listener)
-	c.ended = func(string, int) {}
-	req := kmsg.NewPtrApiVersionsRequest()
+	n.knock(n.end, h, listener, kmsg.NewPtrApiVersionsRequest(), func(ok bool, _ string) { answered(ok) })
+}
+
+// knock dials a node from an end of a link and asks it something; without an answer, reason is why the
+// connection ended.
+func (n *nemesis) knock(from endpoint, h *host, listener wire.Listener, req kmsg.Request, answered func(ok bool, reason string)) {
+	c, reason := n.sim.dial("nemesis", from, nil, h, listener), ""
+	c.ended = func(why string, _ int) { reason = why }
 	c.ask(&request{body: req, done: func(_ *request, resp kmsg.Response) {
-		answered(resp != nil)
+		answered(resp != nil, reason)
 		if resp != nil {
 			c.giveUp("it answers")
 		}
@@ -214,10 +179,19 @@ func (n *nemesis) await(f *firing, stage history.Stage, proof func(*firing) stri
 
 // stage records one stage of a fault.
 func (n *nemesis) stage(f *firing, stage history.Stage, invoke time.Duration, outcome history.Outcome, detail string) {
-	n.sim.changed(uint64(f.index), uint64(stage), uint64(outcome))
-	n.sim.tell("nemesis", stage.String(), fmt.Sprintf("%s %s: %s", f.kind, f.target(), detail))
-	n.sim.operation(history.Operation{
+	n.record(f.index, f.kind, f.target(), stage, invoke, outcome, detail)
+}
+
+// record records one stage of a fault; the detail of one that failed says why.
+func (n *nemesis) record(index int32, kind timeline.Kind, target string, stage history.Stage, invoke time.Duration, outcome history.Outcome, detail string) {
+	n.sim.changed(uint64(index), uint64(stage), uint64(outcome))
+	n.sim.tell("nemesis", stage.String(), fmt.Sprintf("%s %s: %s", kind, target, detail))
+	op := history.Operation{
 		Process: "nemesis", Kind: history.Fault, Outcome: outcome, Invoke: history.Time(invoke),
-		Fault: &history.FaultStage{Index: f.index, Fault: string(f.kind), Target: f.target(), Stage: stage, Detail: detail},
-	})
+		Fault: &history.FaultStage{Index: index, Fault: string(kind), Target: target, Stage: stage, Detail: detail},
+	}
+	if outcome == history.Fail {
+		op.Error = detail
+	}
+	n.sim.operation(op)
 }

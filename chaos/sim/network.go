@@ -26,7 +26,11 @@ type link struct {
 	cuts int
 	// slow is added to the delay of each packet.
 	slow time.Duration
-	held []packet
+	// slowdowns are those of the timeline; refuses and resets count its faults that end connections whose
+	// requests go this way.
+	slowdowns       []*slowdown
+	refuses, resets int
+	held            []packet
 	// delivered counts packets, for the proofs of faults.
 	delivered uint64
 }
@@ -47,7 +51,14 @@ type network struct {
 	links []*link
 	// byEnd finds a link; it is never ranged over.
 	byEnd map[[2]endpoint]*link
+	// responses are the rules that strike them; ending counts the faults that end connections.
+	responses []*responseRule
+	ending    int
 }
+
+// refuses reports whether a fault refuses connections that are dialled this way, resets whether one resets them.
+func (n *network) refuses(from, to endpoint) bool { return n.ending > 0 && n.link(from, to).refuses > 0 }
+func (n *network) resets(from, to endpoint) bool  { return n.ending > 0 && n.link(from, to).resets > 0 }
 
 // link finds or makes the link.
 func (n *network) link(from, to endpoint) *link {
@@ -81,10 +92,11 @@ func (n *network) send(from, to endpoint, p packet) {
 func (n *network) probe(l *link) { n.send(l.from, l.to, packet{&stream{}, func() {}}) }
 
 func (n *network) slowness(l *link) time.Duration {
-	if l.slow == 0 {
-		return 0
+	sum := n.sim.slowed(l.slowdowns)
+	if l.slow > 0 {
+		sum += n.sim.jitter(l.slow)
 	}
-	return n.sim.jitter(l.slow)
+	return sum
 }
 
 // heal ends one cut; after the last one what the link held is sent.

@@ -103,7 +103,9 @@ func (p *producer) identify() {
 	p.identifying = true
 	req := kmsg.NewPtrInitProducerIDRequest()
 	p.ask(p.any(), req, func(_ *request, resp kmsg.Response) {
-		p.identifying = false
+		if p.identifying = false; p.dead {
+			return
+		}
 		if resp != nil {
 			if r := resp.(*kmsg.InitProducerIDResponse); r.ErrorCode == 0 {
 				p.pid = r.ProducerID
@@ -118,7 +120,7 @@ func (p *producer) identify() {
 // tick takes what is due from the schedule, and comes again when a linger has passed and more is due.
 func (p *producer) tick() {
 	s := p.sim
-	if !s.loading {
+	if !s.loading || p.dead {
 		return
 	}
 	elapsed := s.now - s.begun
@@ -231,7 +233,7 @@ func (p *producer) attempted(r *request, index int, epoch int16, base, count int
 // settle acts on the answer of a batch.
 func (l *lane) settle(b *sending, code int16, offset int64) {
 	p := l.producer
-	if !slices.Contains(l.flight, b) {
+	if p.dead || !slices.Contains(l.flight, b) {
 		return
 	}
 	switch code {
@@ -261,8 +263,9 @@ func (l *lane) settle(b *sending, code int16, offset int64) {
 func (l *lane) acknowledged(b *sending, offset int64) {
 	p := l.producer
 	l.flight = slices.DeleteFunc(l.flight, func(other *sending) bool { return other == b })
-	l.probing = false
+	l.probing, p.given = false, true
 	p.sim.settled += int64(b.count)
+	p.sim.acked += int64(b.count)
 	p.sim.changed(uint64(l.index), uint64(b.first), uint64(offset))
 	p.sim.story.acknowledged(l, b, offset)
 	p.sim.operation(history.Operation{

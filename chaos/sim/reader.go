@@ -65,7 +65,7 @@ func (r *reader) unread() (text string) {
 
 // poll asks each leader for what follows the positions.
 func (r *reader) poll() {
-	if r.done() {
+	if r.dead || r.done() {
 		return
 	}
 	for broker := range r.polling {
@@ -108,10 +108,14 @@ func (r *reader) pollOne(broker int32) {
 
 // fetched takes one answer, and asks again.
 func (r *reader) fetched(req *request, asked []kmsg.FetchRequestTopicPartition, resp kmsg.Response) {
+	if r.dead {
+		return
+	}
 	if resp == nil {
 		r.failed(failure(codeNoAnswer))
 		return
 	}
+	r.given = true
 	op := history.Operation{Process: r.name, Kind: r.kind, Outcome: history.OK, Invoke: history.Time(req.written)}
 	trouble := ""
 	for _, t := range resp.(*kmsg.FetchResponse).Topics {
@@ -221,6 +225,9 @@ func (r *reader) see(index int, record batch.Record) (reason string) {
 		return ""
 	}
 	r.runs.Add(place(index), record.Offset, h.Producer, h.Sequence, hash)
+	if r.kind == history.Fetch {
+		r.sim.seen++
+	}
 	r.sim.story.read(r, index, record.Offset, h)
 	return ""
 }

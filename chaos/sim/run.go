@@ -72,9 +72,16 @@ func (s *simulation) play() []string {
 	s.until(s.begun+s.cfg.Duration, func() bool { return false })
 	// A timeline may take longer than its parts, and the load goes on as long.
 	healed := s.within(s.nemesis.quiet)
+	for line := &s.nemesis.timeline; !healed && !line.done; {
+		stages := line.stages
+		if healed = s.within(s.nemesis.quiet); stages == line.stages {
+			break
+		}
+	}
 	s.loading = false
 	if !healed {
-		return []string{fmt.Sprintf("%d faults are in force and %d have not begun", s.nemesis.active, s.nemesis.left)}
+		line := s.nemesis.timeline
+		return []string{fmt.Sprintf("%d faults are in force and %d have not begun", s.nemesis.active+len(line.inForce), len(line.line)-line.next)}
 	}
 	if !s.within(func() bool { return s.settled == s.sent }) {
 		return s.unsettled()

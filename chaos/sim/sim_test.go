@@ -163,9 +163,26 @@ func TestStory(t *testing.T) {
 func TestTimelineOfEveryFault(t *testing.T) {
 	var line timeline.Timeline
 	for _, k := range sim.Kinds() {
-		line = append(line, timeline.Fault{Kind: k, Target: timeline.Any, After: time.Second, Hold: 700 * time.Millisecond})
+		f := timeline.Fault{Kind: k, Target: timeline.Any, After: time.Second, Hold: 700 * time.Millisecond}
+		switch k {
+		case timeline.Delay, timeline.DelayResponse, timeline.SlowDisk:
+			f.Params.Delay = 500 * time.Millisecond
+		case timeline.Clock:
+			f.Params.Offset = -3 * time.Second
+		case timeline.RewriteError:
+			f.Params.Error = "NOT_LEADER_OR_FOLLOWER"
+		case timeline.CrashClient:
+			f.Target = "client(0)"
+		}
+		if f.Params.API = f.WithDefaults().Params.API; f.Params.API != "" {
+			f.Target = "leader(orders,0)" // whose responses there are
+		}
+		line = append(line, f)
 	}
-	j := simulate(t, sim.Config{Seed: 1, Timeline: line, Cluster: sim.Cluster{Brokers: 3, Controllers: 3, Replication: 3, MinISR: 2}})
+	j := simulate(t, sim.Config{
+		Seed: 1, Timeline: line, Cluster: sim.Cluster{Brokers: 3, Controllers: 3, Replication: 3, MinISR: 2},
+		Load: sim.Load{Partitions: 2, Producers: 2, Readers: 2, Rate: pace.PerSecond(40), RecordSize: 120, Linger: 5 * time.Millisecond},
+	})
 	j.clean(t)
 	if j.Faults != len(line) || len(line) < 8 {
 		t.Errorf("%d faults of a timeline of %d", j.Faults, len(line))

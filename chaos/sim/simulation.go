@@ -38,6 +38,10 @@ type simulation struct {
 	// begun is when the load began; sent and settled count records of producers.
 	begun         time.Duration
 	sent, settled int64
+	// acked counts records that were acknowledged, seen those that the readers were given, successors the
+	// clients that took the place of others.
+	acked, seen int64
+	successors  int
 	// loading is set while producers take records from their schedule.
 	loading bool
 	run     uint64

@@ -120,6 +120,7 @@ func (h *host) onDisk(then func()) {
 	if slow {
 		delay += h.sim.jitter(h.slowSync)
 	}
+	delay += h.sim.slowed(h.slowdowns)
 	h.after(delay, kindSync, func() {
 		if slow {
 			h.slowed++
@@ -148,6 +149,6 @@ func (h *host) respond(c *connection, r actor.Response) {
 				h.sim.checker.violated("calls", "node %d answers with what cannot be read: %v", h.id, err)
 			}
 		}
-		c.toAsker(func() { c.answered(r) })
+		c.pass(r)
 	})
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -21,7 +22,7 @@ type swarm struct {
 // drawSwarm draws a random subset of the faults at random rates; one seed in eight is calm.
 func drawSwarm(rng *rand.Rand) (w swarm) {
 	calm := rng.IntN(8) == 0
-	for _, k := range Kinds() {
+	for _, k := range slices.Sorted(maps.Keys(effects)) {
 		use, every := rng.IntN(2) == 0, between(rng, 2*time.Second, 20*time.Second)
 		if use && !calm {
 			w.kinds, w.every = append(w.kinds, k), append(w.every, every)

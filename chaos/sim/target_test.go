@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/logproof/logproof/chaos/timeline"
@@ -10,14 +11,23 @@ import (
 // votes, and the N-1 that may fail are brokers.
 func TestAnyDrawsABroker(t *testing.T) {
 	s := newSimulation(Config{Seed: 1, Cluster: Cluster{Brokers: 2, Controllers: 5, Replication: 1, MinISR: 1}}.withDefaults(), nil)
-	struck := map[int32]bool{}
-	for range 200 {
-		s.nemesis.aim(timeline.Fault{Kind: timeline.Kill, Target: timeline.Any}, func(targets []int32) { struck[targets[0]] = true })
+	line := slices.Repeat(timeline.Timeline{{Kind: timeline.Kill, Target: timeline.Any}}, 200)
+	line = append(line, timeline.Fault{Kind: timeline.Kill, Target: timeline.NodeTarget(firstController)})
+	e, struck := executor{n: &s.nemesis, line: line}, map[int32]bool{}
+	aim := func(i int) {
+		f, err := e.aim(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		struck[f.ends[0].ID] = true
+	}
+	for i := range 200 {
+		aim(i)
 	}
 	if len(struck) != 2 || !struck[0] || !struck[1] {
 		t.Errorf("any struck %v, want both brokers and nobody else", struck)
 	}
-	s.nemesis.aim(timeline.Fault{Kind: timeline.Kill, Target: timeline.NodeTarget(firstController)}, func(targets []int32) { struck[targets[0]] = true })
+	aim(200)
 	if !struck[firstController] {
 		t.Error("a controller cannot be named by its id")
 	}

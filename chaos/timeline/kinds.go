@@ -60,7 +60,7 @@ func link(kind Kind, down bool, help string, params ...ParamInfo) Info {
 
 // protocol is a kind that strikes responses on links.
 func protocol(kind Kind, help string, params ...ParamInfo) Info {
-	return link(kind, false, help, params...)
+	return link(kind, false, help, params...).also(Sim)
 }
 
 // node is a kind that strikes processes, disks or clocks of nodes.
@@ -87,13 +87,13 @@ var kinds = []Info{
 	node(BitRot, "DiskController", false, "flip one byte in a sealed segment of a partition that the node has; heal: the node finds it and gets the segment anew from the leader",
 		required(TopicParam, "topic whose segment is struck"), optional(PartitionParam, "0", "partition of the topic")),
 	node(Clock, "ClockSetter", false, "set the node's clock off; heal: set it right",
-		required(OffsetParam, "how far ahead, or behind with a minus: -3s")),
+		required(OffsetParam, "how far ahead, or behind with a minus: -3s")).also(Sim),
 	node(ConnectionStorm, "Cluster", false, "open connections to the node that ask nothing, as many as it lets in; heal: close them",
 		optional(CountParam, "500", "connections")),
-	node(CrashClient, "ClientCrasher", false, "end clients of the load where they stand; heal: start them again").on(OnClients),
-	link(Cut, true, "let nothing pass over the links, connections stay and say nothing; heal: let everything pass", direction),
+	node(CrashClient, "ClientCrasher", false, "end clients of the load where they stand; heal: start them again").on(OnClients).also(Sim),
+	link(Cut, true, "let nothing pass over the links, connections stay and say nothing; heal: let everything pass", direction).also(Sim),
 	link(Delay, false, "hold everything on the links for a while, in order; heal: pass it at once",
-		required(DelayParam, "time added to each direction, such as 100ms"), optional(JitterParam, "0s", "at most how much more or less"), direction),
+		required(DelayParam, "time added to each direction, such as 100ms"), optional(JitterParam, "0s", "at most how much more or less"), direction).also(Sim),
 	protocol(DelayResponse, "hold responses for a while after the node has done what was asked; heal: pass them at once",
 		api, topic, partition, required(DelayParam, "time that each is held"), count),
 	node(DiskFull, "DiskController", true, "leave the node's disk no room for what it writes; heal: give the room back",
@@ -106,18 +106,18 @@ var kinds = []Info{
 	node(Pause, "Pauser", true, "stop the node's process with SIGSTOP, connections stay; heal: let it go on with SIGCONT").also(Sim),
 	node(Poison, "Cluster", false, "send the leader batches that no client would: broken checksums, lengths and compression; heal: nothing is left of them",
 		required(TopicParam, "topic that they are sent to"), optional(PartitionParam, "0", "partition of the topic"), optional(CountParam, "20", "batches")),
-	node(PowerLoss, "DiskController", true, "end the node's process, and lose or tear what it had not synced; heal: start it again on what is left"),
-	link(Refuse, true, "end connections and accept no new ones; heal: accept them"),
-	link(Reset, true, "reset connections as soon as something passes over them; heal: let them be"),
+	node(PowerLoss, "DiskController", true, "end the node's process, and lose or tear what it had not synced; heal: start it again on what is left").also(Sim),
+	link(Refuse, true, "end connections and accept no new ones; heal: accept them").also(Sim),
+	link(Reset, true, "reset connections as soon as something passes over them; heal: let them be").also(Sim),
 	node(Restart, "Terminator", true, "stop the node's process cleanly with SIGTERM; heal: start it again, its replicas catch up").also(Sim),
 	protocol(RewriteError, "put an error in the place of what responses say; heal: let them say what they say",
 		api, topic, partition, required(ErrorParam, "Kafka's name of it, such as NOT_LEADER_OR_FOLLOWER"), count),
 	link(SlowClose, false, "keep connections open for a while after one end has closed them; heal: close them at once",
 		optional(DelayParam, "1s", "how long they are kept")),
 	node(SlowDisk, "DiskController", false, "let every sync of the node's disk take longer; heal: let it take its own time",
-		required(DelayParam, "time added to each sync"), optional(JitterParam, "0s", "at most how much more or less")),
+		required(DelayParam, "time added to each sync"), optional(JitterParam, "0s", "at most how much more or less")).also(Sim),
 	protocol(StaleMetadata, "answer questions for metadata with an answer of before the fault; heal: with the true one", count),
-	link(Stall, true, "accept connections and read nothing from them, so that their buffers fill; heal: read on", direction),
+	link(Stall, true, "accept connections and read nothing from them, so that their buffers fill; heal: read on", direction).also(Sim),
 	node(SyncError, "DiskController", true, "let syncs of the node's disk fail, so that it stops rather than lie; heal: start it again on a sound disk"),
 	node(TransferLeader, "Transferrer", false, "give the leadership of the partition to another replica in sync; heal: give it back").on(OnLeader),
 }

@@ -52,9 +52,6 @@ func Simulation(p plan.Plan) (sim.Config, error) {
 	}
 	line := slices.Clone(p.Timeline)
 	for i := range line {
-		if line[i].Until.Holds() || line[i].Drawn > 0 {
-			return cannot("fault %d is %s, and the simulator knows neither conditions nor mixes", i+1, line[i])
-		}
 		if forgets && line[i].Kind == timeline.Kill {
 			line[i].Kind = sim.PowerLoss
 		}
@@ -63,6 +60,7 @@ func Simulation(p plan.Plan) (sim.Config, error) {
 	rate.Per *= time.Duration(p.Load.Producers) // each producer has its share
 	cfg := sim.Config{
 		Seed: p.Seed, Duration: p.Duration(), Settle: time.Duration(p.Limits.Converge), Timeline: line, Bugs: bug.Set{},
+		Guards: p.Guards, Floor: p.Floor.PerSecond,
 		Cluster: sim.Cluster{
 			Brokers: len(brokers), Controllers: len(p.Nodes) - len(brokers),
 			Replication: int(p.Topics[0].ReplicationFactor), MinISR: int(p.Topics[0].MinISR),
