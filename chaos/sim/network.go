@@ -57,8 +57,10 @@ type network struct {
 }
 
 // refuses reports whether a fault refuses connections that are dialled this way, resets whether one resets them.
-func (n *network) refuses(from, to endpoint) bool { return n.ending > 0 && n.link(from, to).refuses > 0 }
-func (n *network) resets(from, to endpoint) bool  { return n.ending > 0 && n.link(from, to).resets > 0 }
+func (n *network) refuses(from, to endpoint) bool {
+	return n.ending > 0 && n.link(from, to).refuses > 0
+}
+func (n *network) resets(from, to endpoint) bool { return n.ending > 0 && n.link(from, to).resets > 0 }
 
 // link finds or makes the link.
 func (n *network) link(from, to endpoint) *link {
