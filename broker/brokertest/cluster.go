@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker"
+	"github.com/logproof/logproof/broker/env/disk"
 	"github.com/logproof/logproof/broker/env/mem"
 )
 
@@ -114,7 +115,7 @@ func (c *Cluster) config(n *node) broker.Config {
 	}
 	cfg.NodeID, cfg.Roles, cfg.DataDir, cfg.FS = n.id, n.roles, n.dir, nil
 	if n.memory != nil {
-		cfg.FS = n.memory
+		cfg.FS = disk.New(n.memory, disk.Rules{}, time.Sleep)
 	}
 	cfg.Listen, cfg.PeerListen, cfg.Voters, cfg.Dial = "", "", nil, n.network.dial
 	if n.clients != nil {

@@ -7,6 +7,7 @@
 //	cluster.Restart(id)                     // on the files and the address it had
 //	cluster.Pause(1)                        // nobody gets an answer from it until Resume
 //	cluster.Cut(2)                          // it reaches nobody, and nobody reaches it, until Mend
+//	cluster.Disk(0, "space=1B")             // its disk is full: it stops itself, see Stopped
 //
 //	     clients          other brokers
 //	        │ ^               │ ^

@@ -1,6 +1,12 @@
 package brokertest
 
-import "github.com/logproof/logproof/broker"
+import (
+	"context"
+	"time"
+
+	"github.com/logproof/logproof/broker"
+	"github.com/logproof/logproof/broker/control"
+)
 
 // Kill ends brokers without any goodbye: connections break, nothing is synced or marked clean. Their
 // addresses refuse connections until Restart.
@@ -68,6 +74,61 @@ func (c *Cluster) Cut(id int32) {
 func (c *Cluster) Mend(id int32) {
 	c.t.Helper()
 	c.node(id).network.cut(false)
+}
+
+// Disk makes the disk of a broker misbehave by rules, as `logproof broker --disk` has them, until they are
+// changed again or the broker is restarted: "space=1B" is full at once, "sync-error=now" fails what is synced,
+// "write-error=now" what is written, "sync-delay=50ms" is slow, "" is sound. It is for files in memory. A
+// broker whose disk is full or fails stops itself: see Stopped.
+func (c *Cluster) Disk(id int32, rules string) {
+	c.t.Helper()
+	c.control(id, control.Request{Disk: &rules})
+}
+
+// Rot changes one bit of a sealed segment of a partition on the disk of a broker, as drawn from the seed.
+func (c *Cluster) Rot(id int32, topic string, partition int32, seed uint64) {
+	c.t.Helper()
+	c.control(id, control.Request{BitRot: &control.BitRot{Topic: topic, Partition: partition, Segment: "sealed", Seed: seed}})
+}
+
+// control asks a broker that is up.
+func (c *Cluster) control(id int32, q control.Request) {
+	c.t.Helper()
+	n := c.node(id)
+	c.mu.Lock()
+	running := n.running
+	c.mu.Unlock()
+	if running == nil {
+		c.t.Fatalf("brokertest: broker %d is down", id)
+	}
+	if _, err := running.Control(context.Background(), q); err != nil {
+		c.t.Fatalf("brokertest: broker %d: %v", id, err)
+	}
+}
+
+// stopWithin is how long a broker may take to find that it cannot go on.
+const stopWithin = 30 * time.Second
+
+// Stopped waits until a broker has stopped itself, because it could no longer keep its promises, and says
+// why. It is down then, until Restart.
+func (c *Cluster) Stopped(id int32) (why error) {
+	c.t.Helper()
+	n := c.node(id)
+	c.mu.Lock()
+	running := n.running
+	c.mu.Unlock()
+	if running == nil {
+		c.t.Fatalf("brokertest: broker %d is down already", id)
+	}
+	select {
+	case <-running.Done():
+	case <-time.After(stopWithin):
+		c.t.Fatalf("brokertest: broker %d still runs after %v", id, stopWithin)
+	}
+	n, running = c.change(id, true)
+	why = running.Close()
+	c.changed(n)
+	return why
 }
 
 // change begins to bring a broker that is up down, or the other way round: until changed is called it

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -58,6 +59,16 @@ type TopicDeleted struct {
 	ID    string `json:"id"`
 }
 
+// DiskFailed is a call to the disk that failed, after which the node stops: NodeFailed follows.
+type DiskFailed struct {
+	// Op is the call: "write", "sync", "create".
+	Op string `json:"op"`
+	// File from the directory of its replica on: "orders-0/00000000000000000000.log".
+	File string `json:"file"`
+	// Errno as C names it, such as "EIO" and "ENOSPC"; "" if the disk gave none.
+	Errno string `json:"errno,omitempty"`
+}
+
 // DiskChanged says by which rules the node's disk misbehaves from now on; "" is a sound disk.
 type DiskChanged struct {
 	Rules string `json:"rules"`
@@ -87,10 +98,18 @@ func (TopicCreated) Name() string { return "topic-created" }
 func (TopicDeleted) Name() string { return "topic-deleted" }
 
 // Name implements Event.
+func (DiskFailed) Name() string { return "disk-failed" }
+
+// Name implements Event.
 func (DiskChanged) Name() string { return "disk-changed" }
 
 // Name implements Event.
 func (ClockChanged) Name() string { return "clock-changed" }
+
+// String implements Event.
+func (e DiskFailed) String() string {
+	return fmt.Sprintf("the disk fails: %s %s: %s", e.Op, e.File, cmp.Or(e.Errno, "no errno"))
+}
 
 // String implements Event.
 func (e DiskChanged) String() string {

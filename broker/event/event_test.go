@@ -25,6 +25,8 @@ func TestLine(t *testing.T) {
 		{LogRecovered{Topic: "orders", Clean: true}, `"event":"log-recovered","topic":"orders","partition":0,"clean":true,"end_offset":0,"segments":0,"batches":0,"truncated_bytes":0}`,
 			"orders-0 opened at offset 0, it was closed cleanly"},
 		{TopicCreated{"orders", "ab", 6}, `"event":"topic-created","topic":"orders","id":"ab","partitions":6}`, "topic orders created with 6 partitions"},
+		{DiskFailed{"write", "orders-0/1.log", "ENOSPC"}, `"event":"disk-failed","op":"write","file":"orders-0/1.log","errno":"ENOSPC"}`, "the disk fails: write orders-0/1.log: ENOSPC"},
+		{DiskFailed{"write", "meta", ""}, `"event":"disk-failed","op":"write","file":"meta"}`, "the disk fails: write meta: no errno"},
 		{DiskChanged{"space=1MiB"}, `"event":"disk-changed","rules":"space=1MiB"}`, "the disk misbehaves: space=1MiB"},
 		{DiskChanged{}, `"event":"disk-changed","rules":""}`, "the disk is sound"},
 		{ClockChanged{"-3s"}, `"event":"clock-changed","offset":"-3s"}`, "the clock is off by -3s"},

@@ -118,7 +118,7 @@ func (s *shard) take(r *replica, p *kmsg.FetchResponseTopicPartition, asked part
 }
 
 // appendFetched writes what the leader wrote. Bytes that are not the continuation of this log are asked
-// for again; a disk that fails may get better, and until then the replica is out of the ISR.
+// for again; a disk that fails stops the node, as it does where it leads.
 func (s *shard) appendFetched(r *replica, batches []byte, fx *actor.Effects) error {
 	before := r.log.EndOffset()
 	_, err := r.log.AppendAsFollower(batches)
@@ -127,6 +127,7 @@ func (s *shard) appendFetched(r *replica, batches []byte, fx *actor.Effects) err
 		s.touch(r, fx)
 	}
 	if err != nil {
+		s.failed(r, "append to", err, fx)
 		return fmt.Errorf("%s: %w", replicaDir(r.topic, r.id.Partition), err)
 	}
 	return nil

@@ -2,10 +2,12 @@ package node
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/bug"
+	"github.com/logproof/logproof/broker/env/file"
 	"github.com/logproof/logproof/broker/log"
 	"github.com/logproof/logproof/broker/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -61,6 +63,7 @@ func (s *shard) append(r *replica, m api.ProducePart, fx *actor.Effects) {
 	}
 	appended, err := r.log.Append(m.Batch, r.leader.Epoch)
 	if err != nil {
+		s.failed(r, "append to", err, fx)
 		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.KafkaStorageError, err.Error()))
 		return
 	}
@@ -70,6 +73,17 @@ func (s *shard) append(r *replica, m api.ProducePart, fx *actor.Effects) {
 	s.acknowledge(r, m, appended.BaseOffset, end, fx)
 	s.moved(r, moved, fx)
 	s.wakeReplicas(r, fx)
+}
+
+// failed stops the node if an error is the disk's: a full one, one that cannot be written. Apache Kafka does
+// the same to a broker whose only log directory fails. It might refuse the batch and go on, but the metadata
+// log is on the same disk, followers would wait for a leader that cannot lead, and a page that could not be
+// written may be gone although the next write goes well. What was acknowledged is synced, so nothing of it is
+// lost; others take over, and the log is recovered when the node is started again.
+func (s *shard) failed(r *replica, what string, err error, fx *actor.Effects) {
+	if _, disk := file.FailureOf(err); disk && fx.Fatal == nil {
+		fx.Fatal = fmt.Errorf("%s %s: %w", what, replicaDir(r.topic, r.id.Partition), err)
+	}
 }
 
 // acknowledge answers at once what does not wait for a commit, or is committed already.

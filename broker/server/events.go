@@ -39,6 +39,9 @@ func (s *events) emit(e event.Event) {
 			level = slog.LevelWarn
 			s.metrics.truncated.WithLabelValues("torn_tail").Add(float64(e.TruncatedBytes))
 		}
+	case event.DiskFailed:
+		level = slog.LevelError
+		s.metrics.diskFailures.WithLabelValues(e.Op, e.Errno).Inc()
 	case event.NodeFailed:
 		level = slog.LevelError
 	case event.BrokerFenced, event.LogTruncated, event.DiskChanged, event.ClockChanged:

@@ -35,6 +35,7 @@ type metrics struct {
 	recovery      prometheus.Gauge
 	truncated     *prometheus.CounterVec
 	corrupt       prometheus.Counter
+	diskFailures  *prometheus.CounterVec
 	replication   replicationMetrics
 }
 
@@ -84,6 +85,7 @@ func newMetrics() *metrics {
 	m.recovery = gauge(catalog.BrokerRecoveryDuration).WithLabelValues()
 	m.truncated = counter(catalog.BrokerRecoveryTruncated)
 	m.corrupt = counter(catalog.BrokerCorruptBatches).WithLabelValues()
+	m.diskFailures = counter(catalog.BrokerDiskFailures)
 	m.replication = newReplicationMetrics(counter, gauge)
 	gauge(catalog.BrokerStartTime).WithLabelValues().SetToCurrentTime()
 	return m

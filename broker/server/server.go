@@ -15,6 +15,7 @@ import (
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/env"
+	"github.com/logproof/logproof/broker/env/file"
 	"github.com/logproof/logproof/broker/event"
 	"github.com/logproof/logproof/broker/node"
 	"github.com/logproof/logproof/broker/wire"
@@ -78,7 +79,7 @@ func Start(cfg Config) (*Server, error) {
 	s.events = newEvents(cfg.Node.Sessions.NodeID, cfg.Events, cfg.Log, s.metrics, cfg.Clock)
 	var err error
 	if s.node, err = node.Open(cfg.FS, cfg.Node); err != nil {
-		return nil, err
+		return nil, s.explained(err)
 	}
 	s.runtime = newRuntime(newPeers(cfg.Node.Sessions.NodeID, cfg.Dial, s.metrics), s.metrics, s.events.emit, s.fail)
 	actors := s.node.Actors()
@@ -207,12 +208,23 @@ func (s *Server) Ready(ctx context.Context) error {
 // fail stops the node because it can no longer keep its promises.
 func (s *Server) fail(err error) {
 	s.once.Do(func() {
+		err := s.explained(err)
 		s.mu.Lock()
 		s.mu.err = err
 		s.mu.Unlock()
 		s.events.emit(event.NodeFailed{Reason: err.Error()})
 		close(s.done)
 	})
+}
+
+// explained says what to do about an error of the disk, and tells of the call that failed.
+func (s *Server) explained(err error) error {
+	f, ok := file.FailureOf(err)
+	if !ok {
+		return err
+	}
+	s.events.emit(event.DiskFailed{Op: f.Op, File: f.File, Errno: f.Errno})
+	return fmt.Errorf("%w; %s", err, f.Advice())
 }
 
 // Emit adds an event from outside the node: something was done to it.
@@ -232,7 +244,14 @@ func (s *Server) Err() error {
 // closes connections and, unless the node failed, syncs and closes the logs and marks them clean. One of Stop
 // and Kill must be called, once.
 func (s *Server) Stop(ctx context.Context) error {
-	s.retire(ctx)
+	if s.Err() == nil {
+		s.retire(ctx, s.done)
+	} else {
+		// What it has is what it promised: others may take over at once, if they are quick.
+		short, cancel := context.WithTimeout(ctx, failedStop)
+		s.retire(short, nil)
+		cancel()
+	}
 	s.Kill()
 	if err := s.runtime.unsynced.Load(); err != nil {
 		s.fail(fmt.Errorf("the last sync failed: %w", *err))
@@ -249,15 +268,18 @@ func (s *Server) Stop(ctx context.Context) error {
 
 // retire asks the controller to release the broker, and then the other controllers to go on without this one.
 // What is not handed over in time the others find dead a session timeout or an election later, and nothing is
-// lost.
-func (s *Server) retire(ctx context.Context) {
-	s.handOver(ctx, api.Uplink, func(done func()) any { return node.Retire{Done: done} })
-	s.handOver(ctx, api.Controller, func(done func()) any { return node.Resign{Done: done} })
+// lost. It is not waited for once failed is closed.
+func (s *Server) retire(ctx context.Context, failed <-chan struct{}) {
+	s.handOver(ctx, failed, api.Uplink, func(done func()) any { return node.Retire{Done: done} })
+	s.handOver(ctx, failed, api.Controller, func(done func()) any { return node.Resign{Done: done} })
 }
+
+// failedStop is how long a node that failed waits for others to take over.
+const failedStop = time.Second
 
 // handOver sends a message with a function to be called when it is done, if the node has such an actor, and
 // waits for that.
-func (s *Server) handOver(ctx context.Context, to actor.Address, message func(done func()) any) {
+func (s *Server) handOver(ctx context.Context, failed <-chan struct{}, to actor.Address, message func(done func()) any) {
 	if _, ok := s.runtime.lasting[to]; !ok || ctx.Err() != nil {
 		return
 	}
@@ -265,7 +287,7 @@ func (s *Server) handOver(ctx context.Context, to actor.Address, message func(do
 	s.runtime.send(to, message(func() { close(done) }))
 	select {
 	case <-done:
-	case <-s.done:
+	case <-failed:
 	case <-ctx.Done():
 		s.log.Warn("stopping without having handed over", "actor", to, "reason", ctx.Err())
 	}

@@ -36,7 +36,7 @@ func TestRetire(t *testing.T) {
 			s.runtime.add(api.Uplink)
 			s.runtime.run(api.Uplink, c.uplink)
 		}
-		s.retire(c.ctx)
+		s.retire(c.ctx, s.done)
 		s.runtime.stop()
 		if leave, ok := c.uplink.(*controllersLeave); ok && leave.asked != c.asked {
 			t.Errorf("%s: the controller was asked: %v", name, leave.asked)

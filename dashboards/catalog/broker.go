@@ -83,6 +83,10 @@ var (
 		Name: "logproof_broker_corrupt_batches_total", Type: Counter, Unit: Batches,
 		Help: "Record batches refused because their length or checksum was wrong.",
 	}
+	BrokerDiskFailures = Metric{
+		Name: "logproof_broker_disk_failures_total", Type: Counter, Unit: Number, Labels: []string{"kind", "error"},
+		Help: "Calls to the disk that failed and stopped the node, by kind of call and errno.",
+	}
 	BrokerStartTime = Metric{
 		Name: "logproof_broker_start_time_seconds", Type: Gauge, Unit: Seconds,
 		Help: "When the broker started, in seconds since 1970 UTC.",
@@ -96,6 +100,6 @@ func Broker() []Metric {
 		BrokerConnections, BrokerConnectionsOpened, BrokerPeerRequests, BrokerPeerRequestDuration, BrokerRecordsIn, BrokerBytesIn, BrokerBytesOut,
 		BrokerPartitionLogStart, BrokerPartitionHighWatermark, BrokerPartitionLogEnd, BrokerPartitionSize,
 		BrokerTopics, BrokerFsyncDuration, BrokerRecoveryDuration, BrokerRecoveryTruncated,
-		BrokerCorruptBatches, BrokerStartTime,
+		BrokerCorruptBatches, BrokerDiskFailures, BrokerStartTime,
 	)
 }

@@ -224,6 +224,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"broker"}, "--data"},
 		{[]string{"broker", "--data", t.TempDir(), "--flush", "never"}, "none, interval, commit"},
 		{[]string{"broker", "--data", t.TempDir(), "--disk", "slow"}, "sync-delay"},
+		{[]string{"broker", "--data", t.TempDir(), "--disk", "sync-error=later"}, "sync-error=N or now"},
+		{[]string{"broker", "--data", t.TempDir(), "--control", strings.Repeat("x", 200)}, "a unix socket at most"},
 		{[]string{"broker", "--data", t.TempDir(), "--bug", "all"}, "unknown bug"},
 		{[]string{"broker", "--data", t.TempDir(), "--roles", "leader"}, "broker, controller or broker,controller"},
 		{[]string{"broker", "--data", t.TempDir(), "--roles", "broker"}, "name the controllers"},
@@ -253,6 +255,13 @@ func TestBrokerOnATakenPort(t *testing.T) {
 	}
 	defer l.Close()
 	want(t, ExitInconclusive, "the port is in use", "broker", "--data", t.TempDir(), "--listen", l.Addr().String())
+}
+
+// A broker that stops itself because of its disk ends with the exit code of a broken environment, and says
+// what to do.
+func TestBrokerOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	want(t, ExitInconclusive, "the disk is full: make room on it", "broker", "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--disk", "space=100B")
 }
 
 // started is logproof in a process of its own.
