@@ -2,6 +2,9 @@ package brokertest
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/logproof/logproof/broker"
@@ -109,26 +112,43 @@ func (c *Cluster) control(id int32, q control.Request) {
 // stopWithin is how long a broker may take to find that it cannot go on.
 const stopWithin = 30 * time.Second
 
-// Stopped waits until a broker has stopped itself, because it could no longer keep its promises, and says
-// why. It is down then, until Restart.
-func (c *Cluster) Stopped(id int32) (why error) {
+// Stopped waits until brokers have stopped themselves, because they could no longer keep their promises, and
+// says why, each a line. They are down then, until Restart. Until Stopped is called, a broker that has found that
+// it cannot go on is still there for the others: of several, name all in one call.
+func (c *Cluster) Stopped(ids ...int32) (why error) {
 	c.t.Helper()
-	n := c.node(id)
-	c.mu.Lock()
-	running := n.running
-	c.mu.Unlock()
-	if running == nil {
-		c.t.Fatalf("brokertest: broker %d is down already", id)
+	nodes := make([]*node, len(ids))
+	running := make([]*broker.Broker, len(ids))
+	for i, id := range ids {
+		nodes[i], running[i] = c.change(id, true)
 	}
-	select {
-	case <-running.Done():
-	case <-time.After(stopWithin):
-		c.t.Fatalf("brokertest: broker %d still runs after %v", id, stopWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	reasons := make([]error, len(ids))
+	var stopping sync.WaitGroup
+	for i, b := range running {
+		stopping.Go(func() {
+			late := false
+			select {
+			case <-b.Done():
+			case <-ctx.Done():
+				late = true
+			}
+			err := b.Close()
+			if late {
+				err = fmt.Errorf("it still ran after %v", stopWithin)
+			}
+			reasons[i] = fmt.Errorf("broker %d: %w", nodes[i].id, err)
+		})
 	}
-	n, running = c.change(id, true)
-	why = running.Close()
-	c.changed(n)
-	return why
+	stopping.Wait()
+	for _, n := range nodes {
+		c.changed(n)
+	}
+	if ctx.Err() != nil {
+		c.t.Fatalf("brokertest: %v", errors.Join(reasons...))
+	}
+	return errors.Join(reasons...)
 }
 
 // change begins to bring a broker that is up down, or the other way round: until changed is called it
