@@ -61,6 +61,13 @@ func (s *splitter) parts(err error) []report.Part {
 				part(report.Recovery, detected, s.outage.To, nil), s.catchUp(),
 			}
 		}
+		if s.ledBefore() {
+			const why = "its leader led before the outage began: clients were late to find it"
+			return []report.Part{
+				{Name: report.Detect, OK: true, Reason: why}, {Name: report.Elect, OK: true, Reason: why},
+				part(report.Recovery, s.outage.From, s.outage.To, nil), s.catchUp(),
+			}
+		}
 	}
 	return []report.Part{
 		part(report.Detect, fault, detected, err), part(report.Elect, detected, led, err), part(report.Recovery, led, s.outage.To, err),
@@ -115,6 +122,23 @@ func (s *splitter) about(e event) bool {
 		return e.Topic != ""
 	}
 	return e.Topic != "" && history.Partition{Topic: e.Topic, Index: e.Partition}.String() == s.outage.Partition
+}
+
+// ledBefore reports whether a leader took over under a fault that is in force, and before the outage began:
+// then nothing of it was spent on an election. Readers that ask the former leader wait from the first record
+// on that the new one acknowledges.
+func (s *splitter) ledBefore() bool {
+	if s.outage.Partition == verify.AllPartitions {
+		return false // some partition was served by a leader all the time
+	}
+	for _, f := range s.faults {
+		if s.overlaps(f) && slices.ContainsFunc(s.events, func(e event) bool {
+			return e.Name == becameLeader && s.about(e) && e.at >= history.Time(f.From) && e.at <= s.outage.From && !slices.Contains(f.Nodes, e.Node)
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // election finds when the fault was injected that took the leader away, when the controller acted on it,

@@ -75,7 +75,7 @@ var killed = report.Fault{Text: "kill node 0", From: time.Second, To: 3 * time.S
 
 func splitOf(dir string, o verify.Outage, faults ...report.Fault) string {
 	p := plan.Plan{Topics: []plan.Topic{{Name: "orders", Partitions: 2, ReplicationFactor: 3}}}
-	o.Kind, o.Fault = history.Produce, cmp.Or(o.Fault, "kill node 0")
+	o.Kind, o.Fault = max(o.Kind, history.Produce), cmp.Or(o.Fault, "kill node 0")
 	var text []string
 	for _, part := range split(dir, p, verify.Report{Outages: []verify.Outage{o}}, faults)[0].Split {
 		text = append(text, part.String())
@@ -109,6 +109,22 @@ func TestALeaderThatWaitsForADeadFollower(t *testing.T) {
 	}
 	o.To = 1590 * ms // it ended before anybody acted
 	if got := splitOf(ran(t, nodes), o, killed); !strings.HasPrefix(got, "detect - (no leader that took over") {
+		t.Errorf("split: %s", got)
+	}
+}
+
+// Readers that ask the former leader, which is cut off and does not know it, wait from the first record on that
+// the new one acknowledges: nothing of that is an election.
+func TestReadersThatAreLateToFindTheLeader(t *testing.T) {
+	o := verify.Outage{Partition: "orders/0", Kind: history.Fetch, From: 1700 * ms, To: 2700 * ms}
+	const why = "(its leader led before the outage began: clients were late to find it)"
+	const want = "detect 0 s " + why + " elect 0 s " + why + " client recovery 1.00 s catch-up 800 ms"
+	if got := splitOf(ran(t, failover()), o, killed); got != want {
+		t.Errorf("split: %s\nwant   %s", got, want)
+	}
+	early := killed
+	early.From = 1650 * time.Millisecond // that election was before the fault
+	if got := splitOf(ran(t, failover()), o, early); !strings.HasPrefix(got, "detect - (no leader that took over") {
 		t.Errorf("split: %s", got)
 	}
 }
