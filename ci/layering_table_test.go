@@ -89,6 +89,7 @@ var table = []row{
 		why: "faults act on any cluster through its capabilities, and write the history"},
 
 	{room: "scenarios", may: nil, why: "the embedded files, and nothing that runs them"},
+	{room: "scenarios/tally", may: []string{"verify"}, why: "how runs ended, whatever was run"},
 	{room: "scenarios/spec", may: planned, not: world, why: "a scenario is data until it runs"},
 	{room: "scenarios/plan", may: planned, not: world, why: "a scenario is data until it runs"},
 	{room: "scenarios/report", may: conductor, why: "reports are written from results, without a command line"},

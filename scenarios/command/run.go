@@ -20,7 +20,6 @@ import (
 	"github.com/logproof/logproof/scenarios/report"
 	"github.com/logproof/logproof/scenarios/run"
 	"github.com/logproof/logproof/scenarios/spec"
-	"github.com/logproof/logproof/verify"
 	"github.com/spf13/cobra"
 )
 
@@ -45,22 +44,45 @@ func (f *runFlags) add(cmd *cobra.Command) {
 
 func newRun(stdout, stderr io.Writer) *cobra.Command {
 	var f runFlags
+	var profile string
+	var list bool
 	cmd := &cobra.Command{
 		Use:   "run <scenario>",
-		Short: "Run a scenario: load, break, record, judge",
+		Short: "Run a scenario, or a profile of several: load, break, record, judge",
 		Long: `Run a scenario from a file, or one of those in the program: ` + strings.Join(scenarios.Names(), ", ") + `.
 
-The verdict comes first, then the numbers; everything the run did is in its directory.`,
+The verdict comes first, then the numbers; everything the run did is in its directory.
+
+Profiles are several scenarios and seeds of the simulator with one verdict, the worst of them:
+` + profileHelp(),
 		Example: `  logproof run demo
   logproof run my-scenario.yaml --seed 7
-  logproof run demo --json | jq .verdict`,
-		Args:              exactlyOne("a scenario"),
+  logproof run demo --json | jq .verdict
+  logproof run --profile smoke
+  logproof run --list`,
 		ValidArgsFunction: completeScenario,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runScenario(cmd.Context(), args[0], f, stdout, stderr)
+			switch {
+			case list:
+				return printScenarios(stdout)
+			case profile == "":
+				if err := exactlyOne("a scenario")(cmd, args); err != nil {
+					return usage("%w", err)
+				}
+				return runScenario(cmd.Context(), args[0], f, stdout, stderr)
+			case len(args) > 0:
+				return usage("--profile %s and the scenario %s: a profile has its own scenarios; name one or the other", profile, args[0])
+			}
+			found, err := findProfile(profile)
+			if err != nil {
+				return err
+			}
+			return runProfile(cmd.Context(), found, f, stdout, stderr)
 		},
 	}
 	f.add(cmd)
+	cmd.Flags().StringVar(&profile, "profile", "", "a `name` in place of a scenario: see above")
+	cmd.Flags().BoolVar(&list, "list", false, "list the scenarios and profiles in the program, and do nothing")
 	return cmd
 }
 
@@ -180,10 +202,14 @@ func runScenario(ctx context.Context, name string, f runFlags, stdout, stderr io
 		f.dir = freeDir(filepath.Join("runs", p.Scenario+"-"+time.Now().Format("20060102-150405")))
 	}
 	progress := newProgress(stderr)
+	began := time.Now()
 	result, err := execute(ctx, p, f.dir, progress)
 	progress.Done()
 	if err != nil {
 		return err
+	}
+	if ctx.Err() == nil { // an interrupted run says nothing about the scenario
+		noteRun(progress, filepath.Dir(f.dir), entry{p.Scenario, "", f, result.Verdict(), result.Headline(), time.Since(began), f.dir})
 	}
 	return show(result, f.json, stdout)
 }
@@ -244,15 +270,5 @@ func show(r report.Run, asJSON bool, stdout io.Writer) error {
 	if err != nil {
 		return environment(fmt.Errorf("print the result: %w", err))
 	}
-	if said := r.Linearizable.Contradictions; len(said) > 0 {
-		return &exit{ExitInternal, fmt.Errorf("logproof contradicts itself, so one of its checkers is wrong: %s\nplease report this with the run directory %s",
-			strings.Join(said, "; "), r.Dir)}
-	}
-	switch r.Verdict() {
-	case verify.Pass:
-		return nil
-	case verify.Fail:
-		return verdict(ExitFail)
-	}
-	return verdict(ExitInconclusive)
+	return conclude(r.Verdict(), r.Linearizable.Contradictions, r.Dir)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/logproof/logproof/scenarios/run"
 	"github.com/logproof/logproof/verify"
 	"github.com/logproof/logproof/verify/history"
+	"github.com/logproof/logproof/verify/linearize"
 	"github.com/spf13/cobra"
 )
 
@@ -84,6 +85,8 @@ type campaign struct {
 	hash    uint64
 	marks   sim.Marks
 	virtual time.Duration
+	// contradictions between porcupine and the rules.
+	contradictions []string
 }
 
 func runSim(ctx context.Context, f simFlags, stdout, stderr io.Writer) error {
@@ -177,56 +180,92 @@ func tell(out io.Writer, l sim.Line) {
 	}
 }
 
-// run simulates and judges one seed.
-func (c *campaign) run(cfg sim.Config) error {
-	result, report, err := simulate(cfg)
-	if err != nil {
-		return err
-	}
-	c.seeds++
-	c.events += result.Events
-	c.virtual += result.Virtual
-	c.hash = c.hash*1099511628211 ^ result.Hash
-	c.marks.Add(result.Marks)
-	verdict := report.Verdict
-	if len(result.Violations) > 0 || len(result.Pending) > 0 {
-		verdict = verify.Fail
-	}
-	c.verdict = verify.Worst(c.verdict, verdict)
-	if c.flags.seeds == "" || verdict != verify.Pass {
-		fmt.Fprintf(c.out, "seed %d: %s: %d records acknowledged, %d faults, %d events in %v\n",
-			cfg.Seed, verdict, report.Counters.RecordsAcked, result.Faults, result.Events, result.Virtual.Round(time.Millisecond))
-	}
-	if verdict != verify.Pass {
-		c.explain(cfg, result, report)
-	}
-	return nil
+// seedOutcome is what one seed gave.
+type seedOutcome struct {
+	result  sim.Result
+	report  verify.Report
+	opinion linearize.Result
+	verdict verify.Verdict
 }
 
+// run simulates and judges one seed.
+func (c *campaign) run(cfg sim.Config) error {
+	_, err := c.seed(cfg)
+	return err
+}
+
+// seed simulates and judges one seed, and tells of it what is worth telling.
+func (c *campaign) seed(cfg sim.Config) (seedOutcome, error) {
+	s, err := simulate(cfg)
+	if err != nil {
+		return s, err
+	}
+	c.seeds++
+	c.events += s.result.Events
+	c.virtual += s.result.Virtual
+	c.hash = c.hash*1099511628211 ^ s.result.Hash
+	c.marks.Add(s.result.Marks)
+	c.contradictions = append(c.contradictions, s.opinion.Contradictions...)
+	c.verdict = verify.Worst(c.verdict, s.verdict)
+	if c.flags.seeds == "" || s.verdict != verify.Pass {
+		fmt.Fprintf(c.out, "seed %d: %s: %d records acknowledged, %d faults, %d events in %v\n",
+			cfg.Seed, s.verdict, s.report.Counters.RecordsAcked, s.result.Faults, s.result.Events, s.result.Virtual.Round(time.Millisecond))
+	}
+	if s.verdict != verify.Pass {
+		c.explain(cfg, s.result, s.report)
+	}
+	return s, nil
+}
+
+// windowsMax is in how many windows of a seed porcupine looks.
+const windowsMax = 8
+
 // simulate runs one seed with its history in memory, and judges that.
-func simulate(cfg sim.Config) (sim.Result, verify.Report, error) {
+func simulate(cfg sim.Config) (s seedOutcome, err error) {
 	var file bytes.Buffer
 	never := func() history.Time { return 1 } // the simulation stamps what it records
 	rec, err := history.NewRecorder(&file, history.Meta{Scenario: "sim", Seed: cfg.Seed}, never)
 	if err != nil {
-		return sim.Result{}, verify.Report{}, err
+		return s, err
 	}
-	result, err := sim.Run(cfg, rec)
+	s.result, err = sim.Run(cfg, rec)
 	if closed := rec.Close(); err == nil {
 		err = closed
 	}
 	if err != nil {
-		return result, verify.Report{}, err
+		return s, err
 	}
-	src, err := history.NewReader(&file)
+	open := func() (linearize.Source, error) { return history.NewReader(bytes.NewReader(file.Bytes())) }
+	expect := verify.Expect{
+		Partitions: s.result.Partitions(), Idempotent: true, MinAcked: 1, MinRead: 1,
+		Faults: s.result.Faults, RequireScan: true, RequireAttempts: true,
+	}
+	src, err := open()
 	if err != nil {
-		return result, verify.Report{}, err
+		return s, err
 	}
-	report, err := verify.Check(src, verify.Expect{
-		Partitions: result.Partitions(), Idempotent: true, MinAcked: 1, MinRead: 1,
-		Faults: result.Faults, RequireScan: true, RequireAttempts: true,
-	})
-	return result, report, err
+	if s.report, err = verify.Check(src, expect); err != nil {
+		return s, err
+	}
+	if s.report.Verdict == verify.Fail { // porcupine looks at the evidence
+		if src, err = open(); err == nil {
+			err = verify.Explain(src, &s.report)
+		}
+		if err != nil {
+			return s, err
+		}
+	}
+	if s.opinion, err = linearize.Check(open, s.report, linearize.Config{Expect: expect, Seed: cfg.Seed, Windows: windowsMax}); err != nil {
+		return s, err
+	}
+	line := s.opinion.RuleResult()
+	s.report.Rules = append(s.report.Rules, line)
+	s.report.Verdict = verify.Worst(s.report.Verdict, line.Verdict)
+	s.verdict = s.report.Verdict
+	if len(s.result.Violations) > 0 || len(s.result.Pending) > 0 {
+		s.verdict = verify.Fail
+	}
+	return s, nil
 }
 
 // explain says what is wrong with a seed, and how to see it again.
@@ -296,11 +335,5 @@ func (c *campaign) conclude(took time.Duration) error {
 	fmt.Fprintf(c.out, "verdict: %s\ntrace hash: %016x\n", c.verdict, c.hash)
 	fmt.Fprintf(c.out, "%d seeds, %v simulated, %d events, %.0f events/s\n",
 		c.seeds, c.virtual.Round(time.Second), c.events, float64(c.events)/max(took.Seconds(), 1e-9))
-	switch c.verdict {
-	case verify.Pass:
-		return nil
-	case verify.Fail:
-		return verdict(ExitFail)
-	}
-	return verdict(ExitInconclusive)
+	return conclude(c.verdict, c.contradictions, "seeds printed above")
 }

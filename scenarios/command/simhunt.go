@@ -26,20 +26,24 @@ func (h *hunt) sim(ctx context.Context, name bug.Name) error {
 		return environment(context.Cause(ctx))
 	}
 	began := time.Now()
-	result, judged, err := simulate(s.Config(s.Seed, bug.Set{name: true}))
+	with, err := simulate(s.Config(s.Seed, bug.Set{name: true}))
 	if err != nil {
 		return environment(err)
 	}
-	rule, note, caught := sighting(s, result, judged)
+	rule, note, caught := sighting(s, with.result, with.report)
+	if said := with.opinion.Contradictions; len(said) > 0 {
+		caught, note = 0, "logproof contradicts itself: "+said[0]
+	}
 	h.row(string(name), inSim, rule, cmp.Or(s.Class, s.Invariant), caught, 1, began, fmt.Sprintf("seed %d: %s", s.Seed, note))
 
 	began = time.Now()
-	if result, judged, err = simulate(s.Config(s.Seed, nil)); err != nil {
+	without, err := simulate(s.Config(s.Seed, nil))
+	if err != nil {
 		return environment(err)
 	}
 	silent, note := 1, "nothing was found"
-	if judged.Verdict != verify.Pass || len(result.Violations)+len(result.Pending) > 0 {
-		silent, note = 0, fmt.Sprintf("%s, %d broken invariants, %d pending", judged.Verdict, len(result.Violations), len(result.Pending))
+	if without.verdict != verify.Pass {
+		silent, note = 0, fmt.Sprintf("%s, %d broken invariants, %d pending", without.report.Verdict, len(without.result.Violations), len(without.result.Pending))
 	}
 	h.row("  (none)", inSim, "", "none", silent, 1, began, fmt.Sprintf("seed %d: %s", s.Seed, note))
 	return nil

@@ -44,7 +44,10 @@ type (
 // JUnit writes one test case per rule, per budget and per assumption. A rule that found an anomaly is a failure;
 // what could not be judged is an error, because JUnit has no third verdict and a skip would look
 // green; a rule that nobody asked for is skipped.
-func JUnit(w io.Writer, r Run) error {
+func JUnit(w io.Writer, r Run) error { return writeSuites(w, []junitSuite{runSuite(r)}) }
+
+// runSuite is the suite of one run.
+func runSuite(r Run) junitSuite {
 	suite := junitSuite{
 		Name: "logproof." + r.Scenario, Time: fmt.Sprintf("%.3f", r.Duration.Seconds()),
 		Timestamp: r.Started.UTC().Format(time.RFC3339),
@@ -64,12 +67,16 @@ func JUnit(w io.Writer, r Run) error {
 		}
 		suite.add(c)
 	}
+	return suite
+}
+
+func writeSuites(w io.Writer, suites []junitSuite) error {
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}
 	encoder := xml.NewEncoder(w)
 	encoder.Indent("", "  ")
-	if err := encoder.Encode(junitFile{Suites: []junitSuite{suite}}); err != nil {
+	if err := encoder.Encode(junitFile{Suites: suites}); err != nil {
 		return err
 	}
 	_, err := io.WriteString(w, "\n")

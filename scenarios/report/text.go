@@ -83,9 +83,13 @@ func (p *page) paint(v verify.Verdict, word string) string {
 }
 
 func (p *page) verdict() {
-	verdict := p.run.Verdict()
+	p.headline(p.run.Verdict(), p.run.Scenario+": "+p.run.Headline())
+}
+
+// headline writes a verdict and what it is about.
+func (p *page) headline(verdict verify.Verdict, text string) {
 	word := strings.ToUpper(verdict.String())
-	lines := wrap(p.run.Scenario+": "+p.run.Headline(), p.width-labelWidth)
+	lines := wrap(text, p.width-labelWidth)
 	fmt.Fprintf(&p.out, "%s%s%s\n", p.paint(verdict, word), strings.Repeat(" ", max(labelWidth-len(word), 1)), lines[0])
 	p.block("", lines[1:])
 	p.blank()

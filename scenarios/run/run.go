@@ -100,15 +100,15 @@ func (c *conductor) prepare() error {
 		return fmt.Errorf("make the history: %w", err)
 	}
 	clock := func() history.Time { return history.Time(time.Since(c.began)) }
-	meta := history.Meta{Version: version(), Run: c.id, Scenario: c.cfg.Plan.Scenario, Seed: c.cfg.Plan.Seed, Started: c.began}
+	meta := history.Meta{Version: Version(), Run: c.id, Scenario: c.cfg.Plan.Scenario, Seed: c.cfg.Plan.Seed, Started: c.began}
 	if c.recorder, err = history.NewRecorder(f, meta, clock); err != nil {
 		return errors.Join(fmt.Errorf("begin the history: %w", err), f.Close())
 	}
 	return nil
 }
 
-// version of this program, as the module system knows it: a history says what recorded it.
-func version() string {
+// Version of this program, as the module system knows it: a history says what recorded it.
+func Version() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		return info.Main.Version
 	}
