@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: build test race lint demo scenarios sim campaign determinism orders failover known-bugs bench check help
+.PHONY: build test race lint demo smoke flakes scenarios sim campaign determinism orders failover known-bugs bench check help
 
 build: ## build ./logproof
 	go build -o logproof .
@@ -15,6 +15,13 @@ lint: ## vet, staticcheck, gofmt, tidy go.mod
 
 demo: ## three brokers, a leader killed under load, judged: ten seconds
 	go run . demo
+
+smoke: build ## two scenarios and twenty seeds, one verdict: half a minute
+	./logproof run --profile smoke
+
+N ?= 20
+flakes: build ## smoke N (20) times while busy loops take twice the processors; then the tally of it
+	.ci/flakes $(N)
 
 scenarios: ## kill N-1 of N in every order, lose a disk, restart all, kill all: two minutes
 	.ci/run scenarios
