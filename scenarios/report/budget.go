@@ -61,14 +61,37 @@ func (r Run) failure() string {
 	return text
 }
 
-// budgets writes one line for each budget.
+// budgets writes one line for each budget. Where it was measured stands in the files, and above for those that
+// did not pass.
 func (p *page) budgets() {
+	words := 0
+	for _, b := range p.run.Report.Budgets {
+		words = max(words, len(b.Verdict.String()))
+	}
 	label := "budgets"
 	for _, b := range p.run.Report.Budgets {
 		word := b.Verdict.String()
-		p.line(label, word+"  "+b.Title()+": "+budgetText(b))
+		head := fmt.Sprintf("%-*s%s%s  ", labelWidth, label, p.paint(b.Verdict, word), strings.Repeat(" ", words-len(word)))
+		indent := labelWidth + words + 2
+		for _, text := range wrap(b.Title()+": "+measured(b)+", "+promised(b.Budget), max(p.width-indent, 16)) {
+			p.out.WriteString(head + text + "\n")
+			head = strings.Repeat(" ", indent)
+		}
 		label = ""
 	}
+}
+
+// measured is what came out of a budget, in short.
+func measured(b verify.BudgetResult) string {
+	switch {
+	case b.Verdict == verify.Inconclusive:
+		return "not judged"
+	case b.Name == verify.ProgressDuringFault:
+		return count(b.Progress)
+	case b.Took == 0:
+		return "none"
+	}
+	return span(b.Took)
 }
 
 // budgetCase is the test case of one budget. One that could not be judged is an error, as a rule's would be.
