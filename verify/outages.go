@@ -121,12 +121,16 @@ func (o *outages) acknowledged(here *attended, end int64, at history.Time) {
 	}
 }
 
+// fetched: what a reader is given ends the wait if no reader was given it before.
 func (o *outages) fetched(op *history.Operation) {
-	first := o.faults.first()
+	first, news := o.faults.first(), false
 	for i := range op.Runs {
 		run := &op.Runs[i]
-		here := o.of(run.Partition)
-		here.read = max(here.read, run.FirstOffset+int64(run.Count))
+		here, end := o.of(run.Partition), run.FirstOffset+int64(run.Count)
+		if end <= here.read {
+			continue // a reader that is behind, or reads again
+		}
+		here.read, news = end, true
 		if here.reads.since != history.Never {
 			o.waiting--
 		}
@@ -136,7 +140,7 @@ func (o *outages) fetched(op *history.Operation) {
 			o.waiting++
 		}
 	}
-	if len(op.Runs) > 0 {
+	if news {
 		o.reads.succeed(op.Return, first)
 		if o.waiting > 0 {
 			o.reads.asked(op.Return)

@@ -161,6 +161,9 @@ func TestOutagesOfReaders(t *testing.T) {
 		{"given to another reader", []string{
 			"producer-0 produce ok 60..70 orders/0@3=p0:3", "reader-1 fetch ok 60..75 orders/0@0=p0:0x4",
 			"reader-0 fetch ok 54..400 orders/0@3=p0:3"}, nil},
+		{"what was given before is given again", []string{
+			"producer-0 produce ok 60..70 orders/0@3=p0:3", "reader-1 fetch ok 60..200 orders/0@0=p0:0x3", "reader-0 fetch ok 54..400 orders/0@3=p0:3"},
+			[]string{"all fetch 70..400 (kill node-0)", "orders/0 fetch 70..400 (kill node-0)"}},
 		{"never given", []string{
 			"producer-0 produce ok 60..70 orders/0@3=p0:3", "producer-0 produce ok 600..610 orders/0@4=p0:4"},
 			[]string{"all fetch 70..610 open (kill node-0)", "orders/0 fetch 70..610 open (kill node-0)"}},
