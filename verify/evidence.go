@@ -63,7 +63,26 @@ func touched(op *history.Operation) map[history.Partition]bool {
 // attach keeps the operation if it touches the anomaly. One place stays free for reads as long as
 // there are only writes, and the other way round, so that both sides of a contradiction are shown.
 func (a *Anomaly) attach(op *history.Operation) {
-	part := *op
+	part, ok := a.Touches(op)
+	if !ok || len(a.Evidence) == evidenceMax {
+		return
+	}
+	isRead := func(o *history.Operation) bool { return o.Kind == history.Fetch || o.Kind == history.Scan }
+	same := 0
+	for i := range a.Evidence {
+		if isRead(&a.Evidence[i]) == isRead(op) {
+			same++
+		}
+	}
+	if same < evidenceMax-1 {
+		a.Evidence = append(a.Evidence, part)
+	}
+}
+
+// Touches reports whether an operation has records of the anomaly, or told what it is about, and gives the
+// operation cut down to that.
+func (a *Anomaly) Touches(op *history.Operation) (part history.Operation, ok bool) {
+	part = *op
 	part.Runs, part.Corrupt, part.Watermarks = nil, nil, nil
 	for i := range op.Runs {
 		if a.about(&op.Runs[i]) {
@@ -82,19 +101,7 @@ func (a *Anomaly) attach(op *history.Operation) {
 			}
 		}
 	}
-	if len(part.Runs)+len(part.Corrupt)+len(part.Watermarks) == 0 || len(a.Evidence) == evidenceMax {
-		return
-	}
-	isRead := func(o *history.Operation) bool { return o.Kind == history.Fetch || o.Kind == history.Scan }
-	same := 0
-	for i := range a.Evidence {
-		if isRead(&a.Evidence[i]) == isRead(op) {
-			same++
-		}
-	}
-	if same < evidenceMax-1 {
-		a.Evidence = append(a.Evidence, part)
-	}
+	return part, len(part.Runs)+len(part.Corrupt)+len(part.Watermarks) > 0
 }
 
 // about reports whether a run has records of the anomaly, by sequence, by offset, or by its rival.

@@ -1,0 +1,185 @@
+package picture
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/logproof/logproof/scenarios/report/chart"
+)
+
+// Leadership is who led a partition from a moment on, until the next of the same partition.
+type Leadership struct {
+	Partition string
+	At        time.Duration
+	// Node that leads; below 0 nobody does.
+	Node  int32
+	Epoch int32
+}
+
+const (
+	rowHeight = 18
+	// rowsMax is how many rows of faults are drawn with their names, and lanes of partitions.
+	rowsMax = 8
+	// changesMax is how many changes of leaders are drawn as lines: more would hide what they cross.
+	changesMax = 60
+)
+
+// changes are the moments at which a partition got another leader than its first.
+func (c Course) changes() []time.Duration {
+	seen := map[string]bool{}
+	var all []time.Duration
+	for _, l := range c.Leaders {
+		if seen[l.Partition] && l.Node >= 0 && l.At <= c.End {
+			all = append(all, l.At)
+		}
+		seen[l.Partition] = true
+	}
+	if len(all) > changesMax {
+		return nil
+	}
+	return all
+}
+
+// strips draws faults, outages and leaders as bars over the axis.
+func (c Course) strips(f *frame, x chart.Scale) {
+	f.spans("faults", "fault", c.Faults, x)
+	f.spans("outages", "outage", c.Outages, x)
+	c.leaders(f, x)
+	f.y += 6
+}
+
+// gutterName writes the name of a strip beside it or, where there is no room, above it.
+func (f *frame) gutterName(name string) {
+	if f.narrow {
+		f.y += f.size + 2
+		f.Text("t dim", 0, f.y-3, chart.Start, name)
+		return
+	}
+	f.Text("t dim", f.left-6, f.y+rowHeight-6, chart.End, name)
+}
+
+// spans draws bars in as few rows as they need. The name stands in its bar or beside it, where that is free.
+func (f *frame) spans(name, class string, spans []Span, x chart.Scale) {
+	if len(spans) == 0 {
+		return
+	}
+	f.gutterName(name)
+	var rows packer
+	type bar struct {
+		span        Span
+		from, width float64
+		label       string
+		inside      bool
+		row         int
+	}
+	bars := make([]bar, 0, len(spans))
+	named := len(spans) <= 40
+	for _, s := range spans {
+		b := bar{span: s, from: x.At(s.From.Seconds())}
+		b.width = max(x.At(s.To.Seconds())-b.from, 2)
+		end := b.from + b.width
+		if named {
+			b.label = s.Name
+			if b.inside = chart.Width(b.label, f.size)+8 <= b.width; !b.inside {
+				b.label = chart.Fit(b.label, f.size, f.width-end-6)
+				end += chart.Width(b.label, f.size) + 10
+			}
+		}
+		b.row = rows.row(b.from, end)
+		bars = append(bars, b)
+	}
+	for _, b := range bars {
+		row := min(b.row, rowsMax-1) // what comes below shares the last row
+		y := f.y + float64(row*rowHeight)
+		f.Round(class, b.from, y+2, b.width, rowHeight-4, 2, b.span.Tip)
+		if b.label == "" || b.row > row {
+			continue
+		}
+		if b.inside {
+			f.Text("t on-"+class, b.from+4, y+rowHeight-5, chart.Start, b.label)
+		} else {
+			f.Text("t", b.from+b.width+4, y+rowHeight-5, chart.Start, b.label)
+		}
+	}
+	f.y += float64(min(len(rows.ends), rowsMax)*rowHeight) + 3
+}
+
+// leaders draws a lane for each partition, in the colours of its leaders; of many partitions only their changes.
+func (c Course) leaders(f *frame, x chart.Scale) {
+	lanes := map[string][]Leadership{}
+	var names []string
+	var nodes []int32
+	for _, l := range c.Leaders {
+		if lanes[l.Partition] == nil {
+			names = append(names, l.Partition)
+		}
+		lanes[l.Partition] = append(lanes[l.Partition], l)
+		if l.Node >= 0 && !slices.Contains(nodes, l.Node) {
+			nodes = append(nodes, l.Node)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	slices.Sort(nodes)
+	if len(names) > rowsMax {
+		c.markers(f, x, len(names))
+		return
+	}
+	if f.narrow {
+		f.gutterName("leaders")
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		f.Text("t dim", f.left-6, f.y+rowHeight-6, chart.End, fitEnd(name, f.size, f.left-6))
+		for i, l := range lanes[name] {
+			until := c.End
+			if i+1 < len(lanes[name]) {
+				until = lanes[name][i+1].At
+			}
+			c.lead(f, x, l, until, slices.Index(nodes, l.Node))
+		}
+		f.y += rowHeight
+	}
+	f.y += 3
+}
+
+// lead draws one leadership.
+func (c Course) lead(f *frame, x chart.Scale, l Leadership, until time.Duration, place int) {
+	if l.At > c.End {
+		return
+	}
+	from, to := x.At(l.At.Seconds()), x.At(until.Seconds())
+	tip := fmt.Sprintf("%s: node %d leads in epoch %d from %.3f s", l.Partition, l.Node, l.Epoch, l.At.Seconds())
+	class := fmt.Sprintf("node node-%d", place%6)
+	if l.Node < 0 {
+		tip, class = fmt.Sprintf("%s: nobody leads from %.3f s", l.Partition, l.At.Seconds()), "nobody"
+	}
+	f.Rect(class, from, f.y+2, max(to-from-1, 1), rowHeight-4, tip)
+	if l.Node < 0 {
+		return
+	}
+	label := fmt.Sprintf("node %d", l.Node)
+	if chart.Width(label, f.size)+8 > to-from {
+		label = fmt.Sprint(l.Node)
+	}
+	if chart.Width(label, f.size)+6 <= to-from {
+		f.Text("t on-node", from+4, f.y+rowHeight-5, chart.Start, label)
+	}
+}
+
+// markers draws a mark for each change of a leader.
+func (c Course) markers(f *frame, x chart.Scale, partitions int) {
+	f.gutterName("leaders")
+	seen := map[string]bool{}
+	for _, l := range c.Leaders {
+		if seen[l.Partition] && l.Node >= 0 && l.At <= c.End {
+			f.Rect("mark", x.At(l.At.Seconds())-1, f.y+3, 2, rowHeight-6, fmt.Sprintf("%s: node %d leads in epoch %d from %.3f s", l.Partition, l.Node, l.Epoch, l.At.Seconds()))
+		}
+		seen[l.Partition] = true
+	}
+	f.y += rowHeight
+	f.Text("t dim", f.left, f.y+f.size-2, chart.Start, fmt.Sprintf("each mark is a new leader of one of %d partitions", partitions))
+	f.y += f.size + 5
+}
