@@ -62,7 +62,8 @@ environment, 4 internal error, 130 interrupted.`,
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newDemo(stdout, stderr), newRun(stdout, stderr), newPlan(stdout), newVerify(stdout, stderr), newHistory(stdout),
-		newKnownBugs(stdout, stderr), newBroker(stdout, stderr), newCluster(stdout, stderr), newSim(stdout, stderr), newTally(stdout, stderr))
+	root.AddCommand(newDemo(stdout, stderr), newRun(stdout, stderr), newPlan(stdout), newVerify(stdout, stderr), newReport(stdout, stderr),
+		newHistory(stdout), newKnownBugs(stdout, stderr), newBroker(stdout, stderr), newCluster(stdout, stderr), newSim(stdout, stderr),
+		newTally(stdout, stderr))
 	return root
 }

@@ -38,8 +38,18 @@ type Run struct {
 	Faults     []Fault
 	// Outages are those of the Report, with what they were spent on.
 	Outages []Outage
+	// Environment is what the run ran on, name by name.
+	Environment []Fact
+	// Page is what only report.html shows.
+	Page Page
 	// Next lists commands to try, the best first.
 	Next []string
+}
+
+// Fact is a named property of the machine or of the programs.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Identity is one equation of the load generator's books, in records: Left = sum of Right.

@@ -15,9 +15,10 @@ const (
 	ResultFile   = "result.json"
 	JUnitFile    = "junit.xml"
 	MarkdownFile = "summary.md"
+	PageFile     = "report.html"
 )
 
-// Write makes all files of the report in dir. Each appears whole or not at all, and one that cannot
+// Write makes all files of the report in dir but the page, which shows them. Each appears whole or not at all, and one that cannot
 // be written does not keep the others from being tried: the error names every one that is missing.
 func Write(dir string, r Run) error {
 	var failed []error
@@ -30,6 +31,11 @@ func Write(dir string, r Run) error {
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// WritePage makes report.html in dir, and leaves the other files as they are.
+func WritePage(dir string, r Run) error {
+	return writeFile(filepath.Join(dir, PageFile), func(w io.Writer) error { return HTML(w, r) })
 }
 
 // writeFile writes beside the name, syncs, and renames: a reader never sees half a file, and a full

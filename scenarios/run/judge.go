@@ -14,6 +14,8 @@ import (
 	"github.com/logproof/logproof/scenarios/report"
 	"github.com/logproof/logproof/scenarios/spec"
 	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/course"
+	"github.com/logproof/logproof/verify/excerpt"
 	"github.com/logproof/logproof/verify/history"
 	"github.com/logproof/logproof/verify/linearize"
 )
@@ -60,6 +62,9 @@ type recording struct {
 	opinion linearize.Result
 	meta    history.Meta
 	faults  faults
+	course  course.Course
+	// excerpts around the anomalies that the page illustrates.
+	excerpts []excerpt.Excerpt
 }
 
 // judgeHistory reads the recorded history back and judges it, and draws what is wrong with it if it may write.
@@ -87,17 +92,24 @@ func judgeHistory(dir string, p plan.Plan, write bool) (r recording, err error) 
 	}
 	defer reader.Close()
 	r.meta = reader.Meta()
+	var meter course.Meter
+	around := excerpt.New(report.Illustrated(r.judged))
 	for {
 		entry, err := reader.Next()
 		var torn *history.TornError
-		if errors.Is(err, io.EOF) || errors.As(err, &torn) {
-			return r, nil // torn: the report says so
+		if errors.Is(err, io.EOF) || errors.As(err, &torn) { // torn: the report says so
+			r.course, r.excerpts = meter.Course(), around.Excerpts()
+			return r, nil
 		}
 		if err != nil {
 			return r, fmt.Errorf("read the history again: %w", err)
 		}
-		if op := entry.Operation; op != nil && op.Kind == history.Fault {
-			r.faults.observe(op)
+		if op := entry.Operation; op != nil {
+			meter.Observe(op)
+			around.Observe(op)
+			if op.Kind == history.Fault {
+				r.faults.observe(op)
+			}
 		}
 	}
 }
@@ -146,8 +158,15 @@ func (c *conductor) judge(ctx context.Context, result *loadgen.Result) (report.R
 		r.Assumptions = append(r.Assumptions, verify.Assumption{Name: "tap", Verdict: verify.Inconclusive, Detail: result.Tap.Error()})
 	}
 	addNumbers(&r, p, result)
-	err = errors.Join(report.Write(c.cfg.Dir, r), result.WriteHistograms(c.cfg.Dir))
-	return r, err
+	err = result.WriteHistograms(c.cfg.Dir) // before the page, which shows them
+	return r, errors.Join(err, c.write(&r))
+}
+
+// write writes the report. Its page links to what is in the directory, so it comes last.
+func (c *conductor) write(r *report.Run) error {
+	r.Environment = environment()
+	err := report.Write(c.cfg.Dir, *r)
+	return errors.Join(err, addFiles(c.cfg.Dir, r), report.WritePage(c.cfg.Dir, *r))
 }
 
 // Verify judges a recorded run again, from its directory alone, and leaves the directory as it is;

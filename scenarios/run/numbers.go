@@ -62,6 +62,7 @@ func newReport(dir, program string, p plan.Plan, recorded recording) report.Run 
 		Report: recorded.judged, Linearizable: recorded.opinion, Faults: recorded.faults, Outages: split(dir, p, recorded.judged, recorded.faults),
 	}
 	r.Next = next(r, program, p)
+	r.Page = newPage(dir, program, p, recorded)
 	return r
 }
 

@@ -119,7 +119,7 @@ func (c *conductor) simulate() (report.Run, error) {
 	}
 	r.Assumptions = c.incidents
 	c.cfg.Progress.Event("simulated", fmt.Sprintf("%d events, trace hash %016x", result.Events, result.Hash))
-	return r, report.Write(c.cfg.Dir, r)
+	return r, c.write(&r)
 }
 
 // withInvariants adds what the simulator saw from inside to what verify saw from outside.

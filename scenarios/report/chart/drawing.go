@@ -21,6 +21,7 @@ const (
 type Drawing struct {
 	id, class, title, desc string
 	width, height          float64
+	data                   string // attributes for a script
 	body                   strings.Builder
 }
 
@@ -28,6 +29,11 @@ type Drawing struct {
 // title and desc are read to who cannot see it.
 func New(id, class string, width, height float64, title, desc string) *Drawing {
 	return &Drawing{id: id, class: class, width: width, height: height, title: title, desc: desc}
+}
+
+// Data gives the picture a number that a script can ask for: data-name.
+func (d *Drawing) Data(name string, value float64) {
+	d.data += ` data-` + attribute(name) + `="` + strconv.FormatFloat(value, 'g', 8, 64) + `"`
 }
 
 // Rect draws a rectangle; tip is shown when a pointer rests on it, "" for none.
@@ -89,7 +95,7 @@ func (d *Drawing) close(name, tip string) {
 func (d *Drawing) String() string {
 	width, height := number(d.width), number(d.height)
 	return `<svg id="` + attribute(d.id) + `" class="` + attribute(d.class) + `" viewBox="0 0 ` + width + " " + height +
-		`" width="` + width + `" height="` + height + `" role="img" aria-labelledby="` + attribute(d.id) + `-title ` + attribute(d.id) + `-desc">` +
+		`" width="` + width + `" height="` + height + `" role="img" aria-labelledby="` + attribute(d.id) + `-title ` + attribute(d.id) + `-desc"` + d.data + ">" +
 		"\n<title id=\"" + attribute(d.id) + `-title">` + html.EscapeString(Clean(d.title)) + "</title>\n<desc id=\"" + attribute(d.id) + `-desc">` +
 		html.EscapeString(Clean(d.desc)) + "</desc>\n" + d.body.String() + "</svg>\n"
 }

@@ -38,8 +38,13 @@ func (c Course) Draw(id, class string, width float64) string {
 		f.Drawing = chart.New(id, class, width, f.y+4, "Throughput, latency, faults and leaders over time", c.describe())
 		f.y = 4
 		c.strips(&f, x)
+		top := f.y
 		c.throughput(&f, x)
 		c.latency(&f, x)
+		f.Data("left", x.At(0))
+		f.Data("step", x.At(c.Width.Seconds())-x.At(0))
+		f.Data("top", top)
+		f.Data("bottom", f.y)
 		f.axis(x, "time since the start of the run")
 	}
 	return f.String()

@@ -1,0 +1,254 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/logproof/logproof/scenarios/report/chart"
+	"github.com/logproof/logproof/verify"
+)
+
+// view is the page as its template takes it: texts and tables in their order, pictures as SVG.
+type view struct {
+	Policy         string
+	Style          template.CSS
+	Script         template.JS
+	Scenario, Run  string
+	Word, Headline string
+	Description    string
+	Started        string
+	Tiles          []tile
+	Why            []reason
+	Broken         []violation
+	BrokenMore     []string
+	Course         pair
+	Leaders        string // why they are not known
+	CourseTable    sheet
+	FaultTable     sheet
+	OutageTable    sheet
+	OutageNotes    []string
+	Splits         pair
+	Spectrum       pair
+	LatencyTable   sheet
+	LatencyNotes   []string
+	NoNumbers      string // why latencies are not shown
+	Accounting     []equation
+	RuleTable      sheet
+	Assumptions    sheet
+	Again, Plan    string
+	Next           []string
+	Environment    []Fact
+	Files          []string
+}
+
+// tile is one figure of the head of the page.
+type tile struct{ Name, Value, Note string }
+
+// reason is one line of why the verdict is what it is.
+type reason struct {
+	Name, Text string
+	// Link is the id of the part of the page that says more.
+	Link string
+}
+
+// violation is one anomaly with its picture and the same as a table.
+type violation struct {
+	ID, Class, Rule, Text string
+	Picture               pair
+	Table                 sheet
+	Note                  string
+}
+
+// pair is a picture for wide windows and one for narrow ones.
+type pair struct{ Wide, Narrow template.HTML }
+
+// equation is one identity of the accounting.
+type equation struct {
+	Identity
+	Text  string
+	Holds bool
+}
+
+// Widths of the pictures in pixels.
+const (
+	wideWidth   = 1040
+	narrowWidth = 360
+)
+
+// draw makes both pictures. The pictures escape every text that they are given.
+func draw(id string, one func(id, class string, width float64) string) pair {
+	return pair{
+		Wide:   template.HTML(one(id+"-wide", "chart wide", wideWidth)),
+		Narrow: template.HTML(one(id+"-narrow", "chart narrow", narrowWidth)),
+	}
+}
+
+// view arranges the page, with the pictures of the first excerpts.
+func (r Run) view(excerpts int) view {
+	v := view{
+		Policy: policy(), Style: template.CSS(pageStyle), Script: template.JS(pageScript),
+		Scenario: r.Scenario, Run: r.RunID, Word: r.Verdict().String(), Headline: r.Headline(), Description: r.Page.Description,
+		Tiles: r.tiles(), Why: r.why(),
+		Leaders: r.Page.LeadersUnknown, CourseTable: courseTable(r.Page.Course), FaultTable: r.faultTable(),
+		RuleTable: r.ruleTable(), Assumptions: r.assumptionTable(),
+		Again: r.Page.Again, Plan: r.Page.Plan, Next: r.Next, Environment: r.facts(), Files: r.Page.Files,
+	}
+	if !r.Started.IsZero() {
+		v.Started = r.Started.UTC().Format("2006-01-02 15:04:05 UTC")
+	}
+	v.Broken, v.BrokenMore = r.violations(excerpts)
+	if len(r.Page.Course.Buckets) > 0 {
+		v.Course = draw("course", r.course().Draw)
+	}
+	v.OutageTable, v.OutageNotes = r.outageTable()
+	if splits := r.splits(); splits.Draw("", "", wideWidth) != "" {
+		v.Splits = draw("splits", splits.Draw)
+	}
+	r.numbers(&v)
+	for _, identity := range r.Accounting {
+		v.Accounting = append(v.Accounting, equation{identity, identity.String(), identity.Holds()})
+	}
+	return v
+}
+
+// numbers adds what was measured, unless a promise was broken: then the page says why not.
+func (r Run) numbers(v *view) {
+	switch {
+	case r.Verdict() == verify.Fail:
+		v.NoNumbers = "A run that broke its promises is not measured by them: throughput and percentiles are in result.json."
+		return
+	case len(r.Latency) == 0 && len(r.Page.Spectrum) == 0:
+		v.NoNumbers = "No latency was measured, or the run did not get so far."
+		return
+	}
+	if len(r.Page.Spectrum) > 0 {
+		v.Spectrum = draw("spectrum", r.Page.Spectrum.Draw)
+	}
+	if len(r.Latency) > 0 {
+		v.LatencyTable = latencyTable(r.Latency)
+		v.LatencyNotes = []string{"Response counts from the intended send time of each record, not from when the client got round to it; service counts from the call; slip is what lies between; end to end is until a reader has it."}
+		if thin(r.Latency) {
+			v.LatencyNotes = append(v.LatencyNotes, "“-”: fewer than 10 samples lie above that percentile.")
+		}
+	} else {
+		v.LatencyNotes = []string{"From the history: the time from call to acknowledgement of each record."}
+	}
+}
+
+// tiles are the figures that matter most, of a broken run what is broken.
+func (r Run) tiles() []tile {
+	var tiles []tile
+	if r.Verdict() == verify.Fail {
+		var total int64
+		rules := 0
+		for _, rule := range r.Report.Rules {
+			if total += rule.Total; rule.Total > 0 {
+				rules++
+			}
+		}
+		tiles = append(tiles, tile{"anomalies", count(total), fmt.Sprintf("found by %d of %d rules", rules, asked(r.Report.Rules))})
+	} else if r.Throughput.AckedOver > 0 {
+		rate, size := r.Throughput.acked()
+		tiles = append(tiles, tile{"acknowledged", rate + " records/s", "of " + count(int64(perSecond(r.Throughput.Intended, r.Throughput.Over)+0.5)) + " intended; " + size})
+		if t, ok := r.tail(); ok {
+			tiles = append(tiles, t)
+		}
+	}
+	tiles = append(tiles, r.outageTile(), tile{
+		"judged", count(r.Report.Operations) + " operations",
+		fmt.Sprintf("%s records acknowledged, %s read, %s scanned", count(r.Report.RecordsAcked), count(r.Report.RecordsRead), count(r.Report.RecordsScanned)),
+	})
+	return tiles
+}
+
+func asked(rules []verify.RuleResult) (n int) {
+	for _, rule := range rules {
+		if rule.Asked {
+			n++
+		}
+	}
+	return n
+}
+
+// tail is the p99 of the response.
+func (r Run) tail() (tile, bool) {
+	if len(r.Latency) == 0 {
+		return tile{}, false
+	}
+	l := r.Latency[0]
+	i := slices.IndexFunc(l.Percentiles, func(p Percentile) bool { return p.Percent == 99 && p.OK })
+	if i < 0 {
+		return tile{}, false
+	}
+	note := ""
+	for _, p := range l.Percentiles {
+		if p.OK && (p.Percent == 50 || p.Percent == 100) {
+			note += ", " + percentName(p.Percent) + " " + span(p.Value)
+		}
+	}
+	return tile{"p99 " + l.Name, span(l.Percentiles[i].Value), strings.TrimPrefix(note, ", ")}, true
+}
+
+func (r Run) outageTile() tile {
+	switch {
+	case len(r.Outages) == 0 && len(r.Faults) == 0:
+		return tile{"faults", "none", "nothing was broken on purpose"}
+	case len(r.Outages) == 0:
+		return tile{"longest outage", "none", fmt.Sprintf("that a client noticed; faults: %d", len(r.Faults))}
+	}
+	longest := slices.MaxFunc(r.Outages, func(a, b Outage) int { return int(a.Duration() - b.Duration()) })
+	note := longest.Partition
+	if note == verify.AllPartitions {
+		note = "of all partitions"
+	}
+	if longest.Fault != "" {
+		note += ", " + longest.Fault
+	}
+	return tile{"longest outage", span(longest.Duration()), note}
+}
+
+// why lists what made the verdict what it is.
+func (r Run) why() []reason {
+	var reasons []reason
+	for _, rule := range r.Report.Rules {
+		if rule.Total > 0 {
+			reasons = append(reasons, reason{string(rule.Rule), "found " + classesOf(rule), "broken"})
+		}
+	}
+	for _, doubt := range r.doubts() {
+		reasons = append(reasons, reason{doubt.name, doubt.reason, ""})
+	}
+	if len(reasons) == 0 && r.Verdict() == verify.Pass {
+		held := 0
+		for _, a := range r.AllAssumptions() {
+			if a.Verdict == verify.Pass {
+				held++
+			}
+		}
+		reasons = append(reasons, reason{"rules", fmt.Sprintf("all %d that were asked found nothing", asked(r.Report.Rules)), "rules"},
+			reason{"assumptions", fmt.Sprintf("all %d hold", held), "assumptions"})
+	}
+	return reasons
+}
+
+// classesOf counts the anomalies of one rule by class.
+func classesOf(rule verify.RuleResult) string {
+	one := Run{Report: verify.Report{Rules: []verify.RuleResult{rule}}}
+	return one.classes()
+}
+
+// facts are who ran what where, and when.
+func (r Run) facts() []Fact {
+	facts := []Fact{{"run", r.RunID}, {"seed", fmt.Sprint(r.Seed)}, {"system", r.System}, {"placement", r.Placement}}
+	if r.Duration > 0 {
+		facts = append(facts, Fact{"took", r.Duration.Round(time.Millisecond).String()})
+	}
+	facts = append(facts, r.Environment...)
+	for i := range facts {
+		facts[i].Value = chart.Clean(facts[i].Value)
+	}
+	return facts
+}
