@@ -41,6 +41,9 @@ func Illustrated(r verify.Report) []verify.Anomaly {
 func (r Run) violations(excerpts int) (shown []violation, more []string) {
 	pictures := r.Page.Excerpts[:min(excerpts, len(r.Page.Excerpts))]
 	for _, rule := range r.Report.Rules {
+		if rule.Rule == verify.Availability {
+			continue // its budgets stand with the outages
+		}
 		for _, a := range rule.Anomalies {
 			text := string(a.Class) + ": " + a.Text
 			found := false
@@ -72,13 +75,14 @@ func (r Run) violation(id string, e excerpt.Excerpt) violation {
 	touching := 0
 	for i, op := range e.Operations {
 		carried := carriedText(op.Operation)
-		tip := fmt.Sprintf("%d: %s %s %s, %s to %s: %s", i+1, op.Process, op.Kind, op.Outcome, moment(time.Duration(op.Invoke)), moment(time.Duration(op.Return)), carried)
+		client := shorten(op.Process, 60)
+		tip := shorten(fmt.Sprintf("%s %s, %s to %s: %s", op.Kind, op.Outcome, moment(time.Duration(op.Invoke)), moment(time.Duration(op.Return)), carried), 200)
 		p.Operations = append(p.Operations, picture.Operation{
-			Number: i + 1, Lane: op.Process, Read: op.Kind == history.Fetch || op.Kind == history.Scan,
+			Number: i + 1, Lane: client, Read: op.Kind == history.Fetch || op.Kind == history.Scan,
 			From: time.Duration(op.Invoke), To: time.Duration(op.Return), Outcome: op.Outcome.String(),
 			Label: offsetsText(op.Operation), Tip: tip, Touches: op.Touches,
 		})
-		row := texts(fmt.Sprint(i+1), op.Process, op.Kind.String(), op.Outcome.String(), fmt.Sprintf("%.6f s", time.Duration(op.Invoke).Seconds()),
+		row := texts(fmt.Sprint(i+1), client, op.Kind.String(), op.Outcome.String(), fmt.Sprintf("%.6f s", time.Duration(op.Invoke).Seconds()),
 			span(time.Duration(op.Return-op.Invoke)), carried)
 		if op.Touches {
 			touching++
@@ -183,13 +187,9 @@ func (r Run) course() picture.Course {
 	for _, f := range c.Faults {
 		c.End = max(c.End, f.To)
 	}
-	for _, o := range r.Outages {
-		place := o.Partition
-		if place == verify.AllPartitions {
-			place = "all"
-		}
+	for _, o := range worst(r.Outages) {
 		c.Outages = append(c.Outages, picture.Span{
-			From: time.Duration(o.From), To: time.Duration(o.To), Open: o.Open, Name: place + " " + span(o.Duration()), Tip: outageText(o),
+			From: time.Duration(o.From), To: time.Duration(o.To), Open: o.Open, Name: placeOf(o) + " " + span(o.Duration()), Tip: outageText(o),
 		})
 	}
 	return c
@@ -198,12 +198,8 @@ func (r Run) course() picture.Course {
 // splits are the outages whose parts are known.
 func (r Run) splits() picture.Splits {
 	var splits picture.Splits
-	for _, o := range r.Outages {
-		s := picture.Split{Name: o.Partition}
-		if o.Partition == verify.AllPartitions {
-			s.Name = "any partition"
-		}
-		s.Name += " at " + moment(time.Duration(o.From))
+	for _, o := range worst(r.Outages) {
+		s := picture.Split{Name: placeOf(o) + " at " + moment(time.Duration(o.From))}
 		for _, part := range o.Split {
 			s.Parts = append(s.Parts, picture.Part{Name: part.Name, Took: part.Took, Known: part.OK})
 		}

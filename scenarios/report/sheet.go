@@ -2,10 +2,12 @@ package report
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/logproof/logproof/verify"
 	"github.com/logproof/logproof/verify/course"
+	"github.com/logproof/logproof/verify/history"
 )
 
 // sheet is a table of the page. One without rows is not shown.
@@ -60,11 +62,59 @@ func (r Run) faultTable() sheet {
 	return s
 }
 
-// outageTable lists times without success, and what they were spent on where that is known.
+// placeOf says where nothing succeeded, for a table: "writes to orders/0", "reads of any partition".
+func placeOf(o Outage) string {
+	return operationsOf(o.Kind) + anyOf(o.Partition)
+}
+
+// operationsOf names a kind before a place: "writes to ", "reads of ".
+func operationsOf(k history.Kind) string {
+	if k == history.Fetch {
+		return "reads of "
+	}
+	return "writes to "
+}
+
+// budgetTable lists what was promised of availability, and what came of it.
+func (r Run) budgetTable() sheet {
+	s := sheet{ID: "budget-table", Caption: "Budgets", Head: []column{{"budget", false}, {"verdict", false}, {"promised", false}, {"measured", false}}}
+	for _, b := range r.Report.Budgets {
+		word := b.Verdict.String()
+		s.add(rowsMax, []field{{b.Title(), ""}, {word, "verdict-" + word}, {promised(b.Budget), ""}, {b.Detail, ""}})
+	}
+	return s
+}
+
+// distributionsFrom is how many outages are summed up before they are listed.
+const distributionsFrom = 3
+
+// distributionTable sums up outages that came again and again.
+func (r Run) distributionTable() (s sheet) {
+	if len(worst(r.Outages)) <= distributionsFrom {
+		return s
+	}
+	rows := distributionRows(r.Distributions())
+	s = sheet{ID: "distribution-table", Caption: "Outages over all repeats, with what they were spent on", Head: []column{{"of", false}}}
+	for _, name := range rows[0][1:] {
+		s.Head = append(s.Head, column{name, true})
+	}
+	for _, row := range rows[1:] {
+		fields := texts(row...)
+		if strings.HasPrefix(row[0], " ") {
+			fields[0].Class = "inset"
+		}
+		s.add(rowsMax, fields)
+	}
+	return s
+}
+
+// outageTable lists times without success, and what they were spent on where that is known. Of those of a topic
+// that overlap it lists the longest: the others have the same cause.
 func (r Run) outageTable() (s sheet, notes []string) {
-	s = sheet{ID: "outage-table", Caption: "Outages, as clients saw them", Head: []column{{"without a successful write to", false}, {"from", true}, {"to", true}, {"took", true}}}
+	s = sheet{ID: "outage-table", Caption: "Outages, as clients saw them", Head: []column{{"no successful", false}, {"from", true}, {"to", true}, {"took", true}}}
+	outages := worst(r.Outages)
 	var names []string
-	for _, o := range r.Outages {
+	for _, o := range outages {
 		for i, part := range o.Split {
 			if i == len(names) {
 				names = append(names, part.Name)
@@ -73,37 +123,45 @@ func (r Run) outageTable() (s sheet, notes []string) {
 		}
 	}
 	s.Head = append(s.Head, column{"fault", false})
-	seen := map[string]bool{}
-	for _, o := range r.Outages {
-		place, to := o.Partition, moment(time.Duration(o.To))
-		if place == verify.AllPartitions {
-			place = "any partition"
-		}
-		if o.Open {
-			to = "end of the load"
-		}
-		row := texts(place, moment(time.Duration(o.From)), to)
-		row = append(row, field{span(o.Duration()), "strong"})
-		for i := range names {
-			text := "-"
-			if i < len(o.Split) && o.Split[i].OK {
-				text = "0 s"
-				if o.Split[i].Took > 0 {
-					text = span(o.Split[i].Took)
-				}
-			}
-			row = append(row, texts(text)...)
-		}
-		s.add(rowsMax, append(row, texts(o.Fault)...))
+	for _, o := range outages {
+		s.add(rowsMax, outageRow(o, len(names)))
 		for _, part := range o.Split {
-			note := part.Name + " of " + place + ": " + part.Reason
-			if part.Reason != "" && !seen[note] && len(notes) < 12 {
-				seen[note] = true
+			note := part.Reason
+			if note != "" && !slices.Contains(notes, note) && len(notes) < notesMax {
 				notes = append(notes, note)
 			}
 		}
 	}
+	if left := len(r.Outages) - len(outages); left > 0 {
+		s.More = strings.TrimSpace(fmt.Sprintf("%d more, of other partitions at the same time, are in result.json. %s", left, s.More))
+	}
+	for i, note := range notes {
+		notes[i] = "Where “-” or 0 stands: " + note + "."
+	}
+	if rule := outageRule(r.Report.Baselines); rule != "" {
+		notes = append([]string{strings.ToUpper(rule[:1]) + rule[1:] + "."}, notes...)
+	}
 	return s, notes
+}
+
+// notesMax is how many reasons stand below the outages.
+const notesMax = 8
+
+// outageRow is one outage with as many parts as the table has columns for them.
+func outageRow(o Outage, parts int) []field {
+	to := moment(time.Duration(o.To))
+	if o.Open {
+		to = "the end"
+	}
+	row := append(texts(placeOf(o), moment(time.Duration(o.From)), to), field{span(o.Duration()), "strong"})
+	for i := range parts {
+		text := "-"
+		if i < len(o.Split) && o.Split[i].OK {
+			text = spanOrZero(o.Split[i].Took)
+		}
+		row = append(row, field{text, ""})
+	}
+	return append(row, field{o.Fault, "wide-text"})
 }
 
 // ruleTable lists what each rule looked at and found.

@@ -28,6 +28,8 @@ type view struct {
 	Leaders        string // why they are not known
 	CourseTable    sheet
 	FaultTable     sheet
+	BudgetTable    sheet
+	Distributions  sheet
 	OutageTable    sheet
 	OutageNotes    []string
 	Splits         pair
@@ -103,6 +105,7 @@ func (r Run) view(excerpts int) view {
 	if len(r.Page.Course.Buckets) > 0 {
 		v.Course = draw("course", r.course().Draw)
 	}
+	v.BudgetTable, v.Distributions = r.budgetTable(), r.distributionTable()
 	v.OutageTable, v.OutageNotes = r.outageTable()
 	if splits := r.splits(); splits.Draw("", "", wideWidth) != "" {
 		v.Splits = draw("splits", splits.Draw)
@@ -117,7 +120,7 @@ func (r Run) view(excerpts int) view {
 // numbers adds what was measured, unless a promise was broken: then the page says why not.
 func (r Run) numbers(v *view) {
 	switch {
-	case r.Verdict() == verify.Fail:
+	case r.broken():
 		v.NoNumbers = "A run that broke its promises is not measured by them: throughput and percentiles are in result.json."
 		return
 	case len(r.Latency) == 0 && len(r.Page.Spectrum) == 0:
@@ -141,11 +144,15 @@ func (r Run) numbers(v *view) {
 // tiles are the figures that matter most, of a broken run what is broken.
 func (r Run) tiles() []tile {
 	var tiles []tile
-	if r.Verdict() == verify.Fail {
+	if missed := len(r.missed()); missed > 0 {
+		tiles = append(tiles, tile{"budgets missed", fmt.Sprint(missed), fmt.Sprintf("of %d", len(r.Report.Budgets))})
+	}
+	if r.broken() {
 		var total int64
 		rules := 0
 		for _, rule := range r.Report.Rules {
-			if total += rule.Total; rule.Total > 0 {
+			if rule.Rule != verify.Availability && rule.Total > 0 {
+				total += rule.Total
 				rules++
 			}
 		}
@@ -200,10 +207,7 @@ func (r Run) outageTile() tile {
 		return tile{"longest outage", "none", fmt.Sprintf("that a client noticed; faults: %d", len(r.Faults))}
 	}
 	longest := slices.MaxFunc(r.Outages, func(a, b Outage) int { return int(a.Duration() - b.Duration()) })
-	note := longest.Partition
-	if note == verify.AllPartitions {
-		note = "of all partitions"
-	}
+	note := placeOf(longest)
 	if longest.Fault != "" {
 		note += ", " + longest.Fault
 	}
@@ -214,8 +218,13 @@ func (r Run) outageTile() tile {
 func (r Run) why() []reason {
 	var reasons []reason
 	for _, rule := range r.Report.Rules {
-		if rule.Total > 0 {
+		if rule.Total > 0 && rule.Rule != verify.Availability {
 			reasons = append(reasons, reason{string(rule.Rule), "found " + classesOf(rule), "broken"})
+		}
+	}
+	for _, b := range r.Report.Budgets {
+		if b.Verdict == verify.Fail {
+			reasons = append(reasons, reason{b.Title(), budgetText(b), "outages"})
 		}
 	}
 	for _, doubt := range r.doubts() {

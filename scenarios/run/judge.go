@@ -172,12 +172,15 @@ func (c *conductor) write(r *report.Run) error {
 // Verify judges a recorded run again, from its directory alone, and leaves the directory as it is;
 // program is how a person types this program.
 // What the load generator measured is not in the history: it is in the files of the first report.
-func Verify(dir, program string) (report.Run, error) {
+func Verify(dir, program string) (report.Run, error) { return judgeAgain(dir, program, false) }
+
+// judgeAgain judges a recorded run, and draws what is wrong with it if it may write.
+func judgeAgain(dir, program string, write bool) (report.Run, error) {
 	p, err := readPlan(dir)
 	if err != nil {
 		return report.Run{}, err
 	}
-	recorded, err := judgeHistory(dir, p, false)
+	recorded, err := judgeHistory(dir, p, write)
 	if err != nil {
 		return report.Run{}, err
 	}

@@ -152,10 +152,10 @@ func spectrum(name string, n int64, longest time.Duration, at func(percent float
 	return d
 }
 
-// Report makes report.html of a run again, from its directory alone, and tells what it says: the history is
+// Report makes report.html of a run again, with the pictures that it links to, from its directory alone, and tells what it says: the history is
 // judged again, and what only the run could measure is read from the files of its first report.
 func Report(dir, program string) (report.Run, error) {
-	r, err := Verify(dir, program)
+	r, err := judgeAgain(dir, program, true)
 	if err != nil {
 		return report.Run{}, err
 	}

@@ -35,7 +35,7 @@ func Folded(moments []float64, low, high, apart float64) Scale {
 		if sum > 0 {
 			at += weights[i] / sum * (high - low)
 		}
-		f.pixels[i] = at
+		f.pixels[i] = min(at, high)
 	}
 	f.mark(apart)
 	return f

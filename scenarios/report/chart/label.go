@@ -30,10 +30,13 @@ func Count(v float64) string {
 
 // Nanoseconds labels a duration: "100 µs", "2 s".
 func Nanoseconds(v float64) string {
+	if v == 0 {
+		return "0"
+	}
 	for _, unit := range []struct {
 		size float64
 		name string
-	}{{60e9, " min"}, {1e9, " s"}, {1e6, " ms"}, {1e3, " µs"}} {
+	}{{1e9, " s"}, {1e6, " ms"}, {1e3, " µs"}} {
 		if v >= unit.size*(1-1e-9) {
 			return plain(v/unit.size) + unit.name
 		}
@@ -43,6 +46,7 @@ func Nanoseconds(v float64) string {
 
 // Moment labels seconds since the start of a run on an axis whose marks are step apart: "2.5 s", "1:30".
 func Moment(seconds, step float64) string {
+	seconds = max(seconds, 0) // nor -0
 	if seconds < 60 || step < 1 {
 		digits := 0
 		if step < 1 {

@@ -81,10 +81,10 @@ func roundUp(v float64) float64 {
 // Log maps decades to equal lengths. The domain grows to the powers of ten around min and max; where it has few
 // of them twice and five times of each is marked too.
 func Log(min, max, low, high float64, label func(float64) string) Scale {
-	if !(min > 0) {
-		min = 1
+	if !(min > 0) || math.IsInf(min, 0) {
+		min = 1 // nothing was measured
 	}
-	if max < min {
+	if !(max > min) || math.IsInf(max, 0) {
 		max = min
 	}
 	first, last := math.Floor(math.Log10(min)+1e-9), math.Ceil(math.Log10(max)-1e-9)
@@ -119,7 +119,7 @@ func Clock(from, to, low, high float64, n int) Scale {
 			step *= 2
 		}
 	}
-	if !(step > 0) {
+	if !(step > 0) || math.IsInf(span, 0) {
 		return s
 	}
 	for v := math.Ceil(from/step-1e-9) * step; v <= to+step*1e-9; v += step {

@@ -111,7 +111,7 @@ func (c Course) throughput(f *frame, x chart.Scale) {
 	}
 	f.title("records per second")
 	f.legend(legend)
-	y := chart.FromZero(top, f.y+plotHeight, f.y, 4, chart.Count)
+	y := chart.FromZero(top, f.y+plotHeight, f.y, 5, chart.Count)
 	c.backdrop(f, x)
 	f.grid(y)
 	edge := x.At((time.Duration(len(c.Buckets)) * c.Width).Seconds())
@@ -177,9 +177,8 @@ func (f *frame) title(text string) {
 
 // backdrop draws what a plot lies upon: the faults, the seconds, and the changes of leaders.
 func (c Course) backdrop(f *frame, x chart.Scale) {
-	for _, s := range c.Faults {
-		from := x.At(s.From.Seconds())
-		f.Rect("band", from, f.y, x.At(s.To.Seconds())-from, plotHeight, "")
+	for _, b := range stretches(c.Faults, x) {
+		f.Rect("band", b[0], f.y, b[1]-b[0], plotHeight, "")
 	}
 	f.columns(x, f.y, f.y+plotHeight)
 	for _, at := range c.changes() {

@@ -39,6 +39,14 @@ func newFrame(width, gutter float64) frame {
 	return f
 }
 
+// tip is what a pointer is shown; narrow pictures are for windows without one, and stay small.
+func (f *frame) tip(text string) string {
+	if f.narrow {
+		return ""
+	}
+	return text
+}
+
 // legend writes names with their samples in one line, and begins another where they do not fit.
 func (f *frame) legend(entries []entry) {
 	x := f.left

@@ -46,29 +46,19 @@ func (o Operations) Draw(id, class string, width float64) string {
 		gutter = 6
 	}
 	f := newFrame(width, gutter)
-	var moments []float64
-	for _, op := range o.Operations {
-		moments = append(moments, op.From.Seconds(), op.To.Seconds())
-	}
-	if len(moments) == 0 {
+	if len(o.Operations) == 0 {
 		return ""
 	}
-	first, last := slices.Min(moments), slices.Max(moments)
-	var faults []Span
-	for _, s := range o.Faults {
-		if s.From.Seconds() <= last && s.To.Seconds() >= first {
-			faults = append(faults, s)
-			moments = append(moments, min(max(s.From.Seconds(), first), last), min(max(s.To.Seconds(), first), last))
-		}
-	}
-	x := chart.Folded(moments, f.left+4, f.right-4, timesApart)
+	x := o.axis(f)
+	first, last := o.ends()
+	faults := o.during(first, last)
 	lanes := o.lanes(f, x)
 	title := "Operations around the anomaly, " + strconv.Itoa(len(o.Operations)) + " of them"
 	for range 2 {
 		f.Drawing = chart.New(id, class, width, f.y+4, title,
 			"A lane for each client, a bar from call to answer. The order is exact, long waits are shortened. The table below lists the same operations.")
 		f.y = 4
-		f.spans("faults", "fault", clipped(faults, first, last), x)
+		f.spans("faults", "fault", faults, x)
 		f.y += 4
 		top, bottom := f.y, f.y
 		for _, l := range lanes {
@@ -87,14 +77,36 @@ func (o Operations) Draw(id, class string, width float64) string {
 	return f.String()
 }
 
-// clipped cuts spans to what is drawn.
-func clipped(spans []Span, first, last float64) []Span {
-	cut := slices.Clone(spans)
-	for i := range cut {
-		cut[i].From = max(cut[i].From, time.Duration(first*1e9))
-		cut[i].To = min(cut[i].To, time.Duration(last*1e9))
+// ends are the first call and the last answer.
+func (o Operations) ends() (first, last time.Duration) {
+	first, last = o.Operations[0].From, o.Operations[0].To
+	for _, op := range o.Operations {
+		first, last = min(first, op.From), max(last, op.To)
 	}
-	return cut
+	return first, last
+}
+
+// axis is the time in which every call and answer has a place of its own.
+func (o Operations) axis(f frame) chart.Scale {
+	var moments []float64
+	for _, op := range o.Operations {
+		moments = append(moments, op.From.Seconds(), op.To.Seconds())
+	}
+	for _, s := range o.during(o.ends()) {
+		moments = append(moments, s.From.Seconds(), s.To.Seconds())
+	}
+	return chart.Folded(moments, f.left+4, f.right-4, timesApart)
+}
+
+// during are the faults of that time, cut down to it.
+func (o Operations) during(first, last time.Duration) (faults []Span) {
+	for _, s := range o.Faults {
+		if s.From <= last && s.To >= first {
+			s.From, s.To = max(s.From, first), min(s.To, last)
+			faults = append(faults, s)
+		}
+	}
+	return faults
 }
 
 // lane is one client with its bars.
@@ -166,9 +178,9 @@ func compareNames(a, b string) int {
 }
 
 func place(f frame, x chart.Scale, op *Operation) bar {
-	b := bar{op: op, x: x.At(op.From.Seconds()), label: strconv.Itoa(op.Number)}
+	b := bar{op: op, x: x.At(op.From.Seconds()), label: "#" + strconv.Itoa(op.Number)}
 	if op.Label != "" {
-		b.label += "  " + op.Label
+		b.label += " · " + op.Label
 	}
 	b.width = max(x.At(op.To.Seconds())-b.x, barMin)
 	b.x = min(b.x, f.right-barMin)
@@ -207,7 +219,7 @@ func (f *frame) lane(l lane) {
 		if b.op.Touches {
 			class, text = class+" touches", "t small strong"
 		}
-		f.Round(class+" "+b.op.Outcome, b.x, y+4, b.width, barRise, 2, b.op.Tip)
+		f.Round(class+" "+b.op.Outcome, b.x, y+4, b.width, barRise, 2, f.tip(b.op.Tip))
 		if b.before {
 			f.Text(text, b.x-4, y+laneRow-6, chart.End, b.label)
 		} else {

@@ -110,7 +110,7 @@ func (f *frame) split(o Split, x chart.Scale, names []string) {
 			break
 		}
 		from, to := x.At(float64(sum)), x.At(float64(sum+p.Took))
-		f.Rect(fmt.Sprintf("part part-%d", i%len(names)), from, f.y+4, max(to-from, 1), splitRow-8, o.Name+": "+p.text())
+		f.Rect(fmt.Sprintf("part part-%d", i%len(names)), from, f.y+4, max(to-from, 1), splitRow-8, f.tip(o.Name+": "+p.text()))
 		sum += p.Took
 	}
 	f.y += splitRow

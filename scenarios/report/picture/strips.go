@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -59,12 +60,38 @@ func (f *frame) gutterName(name string) {
 	f.Text("t dim", f.left-6, f.y+rowHeight-6, chart.End, name)
 }
 
+// barsMax is how many bars of a strip are drawn one by one.
+const barsMax = 200
+
+// stretches are the ends, in pixels, of the times in which there is any of the spans: as few as one can tell apart.
+func stretches(spans []Span, x chart.Scale) [][2]float64 {
+	sorted := slices.Clone(spans)
+	slices.SortFunc(sorted, func(a, b Span) int { return cmp.Compare(a.From, b.From) })
+	var all [][2]float64
+	for _, s := range sorted {
+		from, to := x.At(s.From.Seconds()), x.At(s.To.Seconds())
+		if n := len(all); n > 0 && from <= all[n-1][1]+1 {
+			all[n-1][1] = max(all[n-1][1], to)
+		} else {
+			all = append(all, [2]float64{from, max(to, from+1)})
+		}
+	}
+	return all
+}
+
 // spans draws bars in as few rows as they need. The name stands in its bar or beside it, where that is free.
 func (f *frame) spans(name, class string, spans []Span, x chart.Scale) {
 	if len(spans) == 0 {
 		return
 	}
 	f.gutterName(name)
+	if len(spans) > barsMax {
+		for _, s := range stretches(spans, x) {
+			f.Rect(class, s[0], f.y+2, s[1]-s[0], rowHeight-4, "")
+		}
+		f.y += rowHeight + 3
+		return
+	}
 	var rows packer
 	type bar struct {
 		span        Span
@@ -92,7 +119,7 @@ func (f *frame) spans(name, class string, spans []Span, x chart.Scale) {
 	for _, b := range bars {
 		row := min(b.row, rowsMax-1) // what comes below shares the last row
 		y := f.y + float64(row*rowHeight)
-		f.Round(class, b.from, y+2, b.width, rowHeight-4, 2, b.span.Tip)
+		f.Round(class, b.from, y+2, b.width, rowHeight-4, 2, f.tip(b.span.Tip))
 		if b.label == "" || b.row > row {
 			continue
 		}
@@ -156,7 +183,7 @@ func (c Course) lead(f *frame, x chart.Scale, l Leadership, until time.Duration,
 	if l.Node < 0 {
 		tip, class = fmt.Sprintf("%s: nobody leads from %.3f s", l.Partition, l.At.Seconds()), "nobody"
 	}
-	f.Rect(class, from, f.y+2, max(to-from-1, 1), rowHeight-4, tip)
+	f.Rect(class, from, f.y+2, max(to-from-1, 1), rowHeight-4, f.tip(tip))
 	if l.Node < 0 {
 		return
 	}
@@ -172,10 +199,11 @@ func (c Course) lead(f *frame, x chart.Scale, l Leadership, until time.Duration,
 // markers draws a mark for each change of a leader.
 func (c Course) markers(f *frame, x chart.Scale, partitions int) {
 	f.gutterName("leaders")
-	seen := map[string]bool{}
+	seen, drawn := map[string]bool{}, map[int]bool{}
 	for _, l := range c.Leaders {
-		if seen[l.Partition] && l.Node >= 0 && l.At <= c.End {
-			f.Rect("mark", x.At(l.At.Seconds())-1, f.y+3, 2, rowHeight-6, fmt.Sprintf("%s: node %d leads in epoch %d from %.3f s", l.Partition, l.Node, l.Epoch, l.At.Seconds()))
+		if px := int(x.At(l.At.Seconds())); seen[l.Partition] && l.Node >= 0 && l.At <= c.End && !drawn[px] {
+			drawn[px] = true
+			f.Rect("mark", x.At(l.At.Seconds())-1, f.y+3, 2, rowHeight-6, f.tip(fmt.Sprintf("%s: node %d leads in epoch %d from %.3f s", l.Partition, l.Node, l.Epoch, l.At.Seconds())))
 		}
 		seen[l.Partition] = true
 	}
