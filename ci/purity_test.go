@@ -15,6 +15,7 @@ var pure = []string{
 	"broker/partition", "broker/controller", "broker/group", "broker/txn", "broker/batch", "broker/env",
 	"broker/actor", "broker/event", "broker/api", "broker/node", "broker/metadata", "broker/quorum",
 	"loadgen/pace", "loadgen/payload", "scenarios/spec", "scenarios/plan",
+	"scenarios/report/chart", "scenarios/report/picture", "verify/course", "verify/excerpt",
 }
 
 // clocks are the functions of package time that read or wait for the machine's clock.

@@ -31,10 +31,10 @@ func htmlOf(t *testing.T, r Run) string {
 // courseOf is a run that long, with every outcome in it, a produce of a record each tenth of a second.
 func courseOf(span time.Duration) course.Course {
 	var m course.Meter
-	for at := time.Duration(0); at < span; at += 10 * time.Millisecond {
-		outcome := []history.Outcome{history.OK, history.OK, history.Unknown, history.Fail}[at/10e6%4]
-		took := time.Duration(1+at/10e6*7919%97) * time.Millisecond
-		runs := []history.Run{{Count: int32(1 + at/10e6*104729%53)}}
+	for at := time.Duration(0); at < span; at += 50 * time.Millisecond {
+		outcome := []history.Outcome{history.OK, history.OK, history.Unknown, history.Fail}[at/50e6%4]
+		took := time.Duration(1+at/50e6*7919%97) * time.Millisecond
+		runs := []history.Run{{Count: int32(1 + at/50e6*104729%53)}}
 		m.Observe(&history.Operation{Process: "producer-0", Kind: history.Produce, Outcome: outcome, Invoke: history.Time(at), Return: history.Time(at + took), Runs: runs})
 		m.Observe(&history.Operation{Process: "reader-0", Kind: history.Fetch, Return: history.Time(at + took), Runs: runs})
 	}
@@ -190,14 +190,14 @@ func TestPageSize(t *testing.T) {
 	}
 	t.Logf("%d bytes", len(page))
 
-	for len(r.Page.Excerpts) < 200 { // more than a run gives
+	for len(r.Page.Excerpts) < 48 { // more than a run gives
 		e := r.Page.Excerpts[len(r.Page.Excerpts)%illustratedMax]
 		e.Anomaly.Text += fmt.Sprint(len(r.Page.Excerpts))
 		r.Report.Rules[2].Anomalies = append(r.Report.Rules[2].Anomalies, e.Anomaly)
 		r.Page.Excerpts = append(r.Page.Excerpts, e)
 	}
 	page = htmlOf(t, r)
-	if n := strings.Count(page, `class="violation"`); n == 0 || n >= 200 || len(page) > pageBytesMax {
+	if n := strings.Count(page, `class="violation"`); n == 0 || n >= 48 || len(page) > pageBytesMax {
 		t.Errorf("%d pictures in %d bytes", n, len(page))
 	}
 }

@@ -88,8 +88,8 @@ func TestPageInBrowser(t *testing.T) {
 				var background string
 				b.evaluate(`getComputedStyle(document.body).backgroundColor`, &background)
 				backgrounds[background] = true
-				if n := colours(t, b, "Page.captureScreenshot"); n < 40 {
-					t.Errorf("%s: the picture has %d colours: it is blank", name, n)
+				if part := painted(t, b); part < paintedMin {
+					t.Errorf("%s: %.3f of it are painted: it is blank", name, part)
 				}
 			}
 			if len(backgrounds) != 2 {
@@ -99,21 +99,26 @@ func TestPageInBrowser(t *testing.T) {
 	}
 }
 
-// colours counts the colours of what the browser shows.
-func colours(t *testing.T, b *chromium, method string) int {
+// painted is the part of what the browser shows that has another colour than most of it.
+func painted(t *testing.T, b *chromium) float64 {
 	t.Helper()
-	picture, err := png.Decode(bytes.NewReader(b.data(method)))
+	picture, err := png.Decode(bytes.NewReader(b.data("Page.captureScreenshot")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := map[color.Color]bool{}
+	seen, most := map[color.Color]int{}, 0
 	for y := picture.Bounds().Min.Y; y < picture.Bounds().Max.Y; y++ {
 		for x := picture.Bounds().Min.X; x < picture.Bounds().Max.X; x++ {
-			seen[picture.At(x, y)] = true
+			c := picture.At(x, y)
+			seen[c]++
+			most = max(most, seen[c])
 		}
 	}
-	return len(seen)
+	return 1 - float64(most)/float64(picture.Bounds().Dx()*picture.Bounds().Dy())
 }
+
+// paintedMin is what a page has painted at least; a page that failed has next to nothing.
+const paintedMin = 0.08
 
 // data is a file that the browser makes of the page.
 func (b *chromium) data(method string) []byte {
@@ -185,16 +190,16 @@ func TestBrowserTestCanFail(t *testing.T) {
 		return "file://" + name
 	}
 	for want, body := range map[string]string{
-		"it asks for http":   `<img src="http://127.0.0.1:9/x.png">`,
-		"it asks for file":   `<link rel="stylesheet" href="other.css">`,
-		"exceptionThrown":    `<script>throw new Error("no")</script>`,
-		"consoleAPICalled":   `<script>console.error("no")</script>`,
-		"Content Security":   `<meta http-equiv="Content-Security-Policy" content="default-src 'none'"><script>1</script>`,
-		"only 0 pictures":    ``,
-		"lies over":          `<svg class="chart" id="a"><text x="0" y="20">one</text><text x="2" y="20">two</text></svg>`,
-		"leaves the window":  `<svg class="chart" id="a"><text x="-9" y="20">one</text></svg>`,
-		"wide in a window": `<div style="width: 2000px">wide</div>`,
-		"an id is there":     `<p id="a"><p id="a">`,
+		"it asks for http":  `<img src="http://127.0.0.1:9/x.png">`,
+		"it asks for file":  `<link rel="stylesheet" href="other.css">`,
+		"exceptionThrown":   `<script>throw new Error("no")</script>`,
+		"consoleAPICalled":  `<script>console.error("no")</script>`,
+		"Content Security":  `<meta http-equiv="Content-Security-Policy" content="default-src 'none'"><script>1</script>`,
+		"only 0 pictures":   ``,
+		"lies over":         `<svg class="chart" id="a"><text x="0" y="20">one</text><text x="2" y="20">two</text></svg>`,
+		"leaves the window": `<svg class="chart" id="a"><text x="-9" y="20">one</text></svg>`,
+		"wide in a window":  `<div style="width: 2000px">wide</div>`,
+		"an id is there":    `<p id="a"><p id="a">`,
 	} {
 		address := page(body)
 		b.show(address, 1280, 900, nil)
@@ -203,8 +208,8 @@ func TestBrowserTestCanFail(t *testing.T) {
 		if all := strings.Join(append(wrong, b.complaints(address)...), "\n"); !strings.Contains(all, want) {
 			t.Errorf("%s: found %q, want %q", body, all, want)
 		}
-		if n := colours(t, b, "Page.captureScreenshot"); n >= 40 {
-			t.Errorf("%s: %d colours, and it is all but blank", body, n)
+		if part := painted(t, b); part >= paintedMin {
+			t.Errorf("%s: %.3f of it are painted, and it is all but blank", body, part)
 		}
 	}
 }
