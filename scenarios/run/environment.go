@@ -12,7 +12,7 @@ import (
 // environment is what a run ran on. What cannot be read is left out: it is for people, and judges nothing.
 func environment() []report.Fact {
 	facts := []report.Fact{
-		{Name: "logproof", Value: version()}, {Name: "Go", Value: runtime.Version()},
+		{Name: "logproof", Value: Version()}, {Name: "Go", Value: runtime.Version()},
 		{Name: "platform", Value: runtime.GOOS + "/" + runtime.GOARCH},
 		{Name: "processors", Value: fmt.Sprintf("%d, of which Go uses %d", runtime.NumCPU(), runtime.GOMAXPROCS(0))},
 	}
