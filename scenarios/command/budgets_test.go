@@ -32,7 +32,8 @@ func readBudgets(t *testing.T, text string) budgets {
 // it is judged again, although nothing was lost; a budget that it kept passes beside it.
 func TestAMissedBudgetFailsTheRun(t *testing.T) {
 	t.Parallel()
-	path := scenario(t, "fault: kill", "fault: pause", "hold: 100ms", "hold: 1500ms", "cool_down", "budgets:\n  - {max_outage: 1s, of: produce}\n  - {recover_within: 10s}\ncool_down")
+	// Long enough before the fault, and in it, for a machine with other things to do to tell one from the other.
+	path := scenario(t, "warm_up: {hold: 300ms", "warm_up: {hold: 1500ms", "fault: kill", "fault: pause", "hold: 100ms", "hold: 3s", "cool_down", "budgets:\n  - {max_outage: 1s, of: produce}\n  - {recover_within: 10s}\ncool_down")
 	dir := filepath.Join(t.TempDir(), "run")
 	out := want(t, ExitFail, "FAIL", "run", path, "--dir", dir)
 	for _, says := range []string{"a budget was missed: max_outage of produce", "fail  max_outage of produce: ", " s, at most 1.00 s", "pass  recover_within: ", "records/s acknowledged"} {
