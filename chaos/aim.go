@@ -43,6 +43,13 @@ func (n *Nemesis) aim(ctx context.Context, f *firing, inForce []*firing) error {
 			return err
 		}
 	}
+	if planned.Drawn > 0 {
+		for _, other := range inForce {
+			if (timeline.Struck{Kind: planned.Kind, Ends: ends, Peers: peers}).Disturbs(timeline.Struck{Kind: other.kind, Ends: other.ends, Peers: other.peers}) {
+				return busy{fmt.Errorf("target %s is %s: it could not be proved beside fault %d, %s", planned.Target, endList(ends), other.index+1, other.kind)}
+			}
+		}
+	}
 	var acts []fault.Fault
 	for _, end := range ends {
 		act, err := n.prepare(planned, n.cfg.Cluster, end, peers)
@@ -51,7 +58,7 @@ func (n *Nemesis) aim(ctx context.Context, f *firing, inForce []*firing) error {
 		}
 		acts = append(acts, act)
 	}
-	f.ends, f.act, f.target = ends, fault.Several(ends, acts), endList(ends)
+	f.ends, f.peers, f.act, f.target = ends, peers, fault.Several(ends, acts), endList(ends)
 	if len(ends) > 1 || planned.Target != timeline.NodeTarget(ends[0].ID) {
 		f.note = fmt.Sprintf("target %s is %s; ", planned.Target, f.target)
 	}

@@ -19,9 +19,10 @@ type firing struct {
 	target string
 	// note is put before the detail of the injection: how the target was resolved.
 	note string
-	// ends that it strikes; empty until the target was resolved.
-	ends []timeline.End
-	act  fault.Fault
+	// ends that it strikes, and the other ends of their links for a fault of links; empty until the target
+	// was resolved.
+	ends, peers []timeline.End
+	act         fault.Fault
 	// injected is when it was, healAt when its hold is over.
 	injected, healAt time.Time
 	// ends of its hold by the plan, from the injection of the group's first fault.

@@ -49,6 +49,12 @@ func (e *executor) aim(index int) (*strike, error) {
 			return nil, err
 		}
 	}
+	s.peers = peers
+	for _, other := range e.inForce {
+		if planned.Drawn > 0 && s.struck().Disturbs(other.struck()) {
+			return nil, busy{fmt.Errorf("target %s is %s: it could not be proved beside fault %d, %s", planned.Target, s.target(), other.index+1, other.planned.Kind)}
+		}
+	}
 	for _, end := range n.single(s.ends) {
 		f := &firing{sim: n.sim, index: int32(index), kind: planned.Kind, effect: ofTimeline[planned.Kind], params: planned.Params, end: end}
 		if !end.client {
@@ -63,6 +69,11 @@ func (e *executor) aim(index int) (*strike, error) {
 		s.parts = append(s.parts, f)
 	}
 	return s, nil
+}
+
+// struck is what the fault strikes.
+func (s *strike) struck() timeline.Struck {
+	return timeline.Struck{Kind: s.planned.Kind, Ends: s.ends, Peers: s.peers}
 }
 
 // guard is the error of a fault that would break a guard, by the nodes that it and those in force strike.

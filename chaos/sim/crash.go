@@ -19,7 +19,9 @@ func clientFaults() map[timeline.Kind]*effect {
 			prove: func(f *firing) string {
 				for _, h := range f.sim.hosts {
 					for _, c := range h.conns {
-						if c.from == f.end && h.boxes[c.session] != nil {
+						// A node that stands still, or is cut off, learns of it later.
+						learns := !h.paused && f.sim.network.link(f.end, h.endpoint).cuts == 0
+						if c.from == f.end && learns && h.boxes[c.session] != nil {
 							return ""
 						}
 					}

@@ -38,6 +38,7 @@ type strike struct {
 	index   int
 	planned timeline.Fault
 	ends    []timeline.End
+	peers   []timeline.End
 	parts   []*firing
 	// healAt is when its hold is over, and over when it is by the plan, from the injection of the group's first.
 	healAt, over time.Duration

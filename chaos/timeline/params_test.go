@@ -45,9 +45,9 @@ func TestParamsPrintAndRoundTrip(t *testing.T) {
 		{Kind: Kill, Target: "quorum"},
 	}
 	wants := []string{
-		"delay node(0) from followers(orders,0) (direction in, delay 1s, jitter 1ms)", "bandwidth client(1) from nodes (rate 65536)",
-		"rewrite-error any from clients (api Fetch, topic orders, partition 0, error X_Y, count 3)",
-		"drop-response any from clients (api Fetch, topic orders, partition -1)", "disk-full any (space 1048576)",
+		"delay node(0) (peers followers(orders,0), direction in, delay 1s, jitter 1ms)", "bandwidth client(1) (peers nodes, rate 65536)",
+		"rewrite-error any (peers clients, api Fetch, topic orders, partition 0, error X_Y, count 3)",
+		"drop-response any (peers clients, api Fetch, topic orders, partition -1)", "disk-full any (space 1048576)",
 		"clock any (offset -3s)", "kill quorum",
 	}
 	for i, want := range wants {

@@ -86,7 +86,7 @@ type Fault struct {
 	Until Condition
 	// Drawn is the number, from 1, of the mix that the fault was drawn from; 0 is one that was written. A
 	// drawn fault fires when its time has come, also where the one before it has healed by then, and waits
-	// for those in force where it would strike a node that is struck, or break a guard.
+	// for those in force where neither could be proved (see Struck), or where it would break a guard.
 	Drawn int
 }
 
@@ -106,13 +106,13 @@ func (f Fault) String() string {
 	return text
 }
 
-// What is the fault without its times: "delay node(0) from nodes (delay 100ms, jitter 5ms)".
+// What is the fault without its times: "delay node(0) (peers nodes, delay 100ms, jitter 5ms)".
 func (f Fault) What() string {
 	text := fmt.Sprintf("%s %s", f.Kind, f.Target)
-	if f.Peers != "" {
-		text += fmt.Sprintf(" from %s", f.Peers)
-	}
 	var params []string
+	if f.Peers != "" {
+		params = append(params, fmt.Sprintf("peers %s", f.Peers))
+	}
 	for _, name := range ParamNames() {
 		if value := f.Params.Text(name); value != "" && !(name == DirectionParam && value == string(Both)) {
 			params = append(params, fmt.Sprintf("%s %s", name, value))
