@@ -126,9 +126,13 @@ type timing struct {
 }
 
 func (c *Config) timings() []timing {
+	heartbeat := node.DefaultHeartbeat
+	if c.SessionTimeout > 0 {
+		heartbeat = min(heartbeat, c.SessionTimeout/4) // three of them may be lost
+	}
 	return []timing{
 		{"--session-timeout", &c.SessionTimeout, 9 * time.Second},
-		{"--heartbeat", &c.Heartbeat, node.DefaultHeartbeat},
+		{"--heartbeat", &c.Heartbeat, heartbeat},
 		{"--replica-lag-max", &c.ReplicaLagMax, node.DefaultReplicaLagMax},
 		{"--quorum-tick", &c.QuorumTick, node.DefaultQuorumTick},
 		{"--shutdown-timeout", &c.ShutdownTimeout, 5 * time.Second},

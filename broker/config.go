@@ -50,7 +50,8 @@ type Config struct {
 	// SessionTimeout is how long a broker stays in the cluster without a heartbeat; 9 s if 0, as in
 	// Kafka. It is the active controller's that counts.
 	SessionTimeout time.Duration
-	// Heartbeat is how often the broker tells the active controller that it lives; 2 s if 0, as in Kafka.
+	// Heartbeat is how often the broker tells the active controller that it lives; if 0, four times in a
+	// session, and every 2 s at least, as in Kafka.
 	Heartbeat time.Duration
 	// ReplicaLagMax is how long a follower may be behind before it leaves the ISR; 30 s if 0, as in Kafka.
 	ReplicaLagMax time.Duration

@@ -100,6 +100,12 @@ func TestDefaults(t *testing.T) {
 		c.SessionTimeout != 9*time.Second || c.Heartbeat != 2*time.Second || c.ReplicaLagMax != 30*time.Second || c.QuorumTick != 100*time.Millisecond {
 		t.Errorf("%+v", c)
 	}
+	for session, heartbeat := range map[time.Duration]time.Duration{600 * time.Millisecond: 150 * time.Millisecond, time.Minute: 2 * time.Second} {
+		short := Config{SessionTimeout: session, FS: mem.New()}
+		if got := short.withDefaults().Heartbeat; got != heartbeat || short.Validate() != nil {
+			t.Errorf("with a session of %v: a heartbeat every %v, want %v; %v", session, got, heartbeat, short.Validate())
+		}
+	}
 	if c := (Config{Roles: Roles{Controller: true}}).withDefaults(); c.Listen != "" {
 		t.Errorf("a controller listens for clients on %s", c.Listen)
 	}

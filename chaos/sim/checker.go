@@ -63,6 +63,8 @@ type checker struct {
 	activeTerm int32
 	raft       raftChecker
 	buffer     []byte
+	// unfenced is where the metadata log ended, at least, when a broker was unfenced last.
+	unfenced map[int32]int64
 	// adding is what reassignments are bringing, by partition.
 	adding map[string][]int32
 }
@@ -82,7 +84,7 @@ type asked struct {
 }
 
 func newChecker(s *simulation) checker {
-	c := checker{sim: s, asked: map[askedOf]asked{}, parts: make([]agreed, s.terrain.load.Partitions), sums: map[int64]uint64{}, adding: map[string][]int32{}}
+	c := checker{sim: s, asked: map[askedOf]asked{}, parts: make([]agreed, s.terrain.load.Partitions), sums: map[int64]uint64{}, adding: map[string][]int32{}, unfenced: map[int32]int64{}}
 	c.raft.voters = make([]voter, len(s.hosts))
 	c.seen, c.told = make([]*metadata.Image, len(s.hosts)), make([]*metadata.Image, len(s.hosts))
 	for range s.hosts {

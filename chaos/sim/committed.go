@@ -163,14 +163,15 @@ func (c *checker) joined(index int, before, now *metadata.Partition) {
 }
 
 // proposed checks whom a leader wants in its ISR: nobody of whom its own node knows that the controller
-// would not elect them. Its shard may know more than the node, so what is committed must say so too.
+// would not elect them. Its shard may know more than the node, so what is committed must say so too, and
+// not have said otherwise in between: a node that stood still catches up step by step.
 func (c *checker) proposed(h *host, r *node.Replica) {
 	w, image := &c.replicas[h.slot][r.Partition], c.told[h.slot]
 	for _, id := range r.MaximalISR {
 		if slices.Contains(w.maximal, id) || slices.Contains(r.ISR, id) || image == nil {
 			continue
 		}
-		if b := image.Broker(id); b != nil && !b.Active() && !c.image.Broker(id).Active() {
+		if b := image.Broker(id); b != nil && !b.Active() && !c.image.Broker(id).Active() && c.unfenced[id] < image.Offset {
 			c.violated("join", "%s: the leader %v proposes broker %d for the ISR, and knows that it is fenced or about to stop", place(int(r.Partition)), h, id)
 		}
 	}

@@ -34,6 +34,10 @@ func (c *checker) happened(h *host, e nodeevent.Event) {
 		}
 	case nodeevent.Reassigned:
 		c.reassigned(e)
+	case nodeevent.BrokerUnfenced:
+		if c.image != nil {
+			c.unfenced[e.Broker] = c.image.Offset
+		}
 	case nodeevent.BrokerRegistered:
 		if c.sim.nemesis.newborn == e.Broker {
 			c.sim.nemesis.strangle()

@@ -108,7 +108,7 @@ func (f *brokerFlags) addPlace(cmd *cobra.Command) {
 	flags.StringVar(&f.cfg.Rack, "rack", "", "`rack` where the broker stands; replicas are spread over racks")
 	flags.StringVar(&f.cfg.ClusterID, "cluster-id", "logproof", "`id` that the nodes and their data directories agree on")
 	flags.DurationVar(&f.cfg.SessionTimeout, "session-timeout", 9*time.Second, "how long a broker stays in the cluster without a heartbeat; the active controller's counts")
-	flags.DurationVar(&f.cfg.Heartbeat, "heartbeat", 2*time.Second, "how often the broker says that it lives")
+	flags.DurationVar(&f.cfg.Heartbeat, "heartbeat", 0, "how often the broker says that it lives (default: four times in a session, at least every 2s)")
 	flags.DurationVar(&f.cfg.ReplicaLagMax, "replica-lag-max", 30*time.Second, "how long a follower may be behind before it leaves the ISR")
 	flags.DurationVar(&f.cfg.QuorumTick, "quorum-tick", 100*time.Millisecond, "how often the leader of the metadata quorum is heard; an election begins after 10 to 20 without it")
 	flags.DurationVar(&f.cfg.ShutdownTimeout, "shutdown-timeout", 5*time.Second, "how long a broker that stops waits for others to take over what it leads")
