@@ -93,6 +93,7 @@ func (b *Broker) start(ctx context.Context, cfg Config) (err error) {
 	b.server, err = server.Start(server.Config{
 		Node: n, FS: files, Clients: b.clients, Peers: b.peers, Metrics: b.metrics, Dial: cfg.Dial,
 		Events: events, Log: cfg.Log, Clock: b.clock,
+		Limits: server.Limits{Connections: cfg.MaxConnections, Idle: cfg.MaxIdle, RequestBytes: cfg.MaxRequestBytes},
 	})
 	if err != nil {
 		return err

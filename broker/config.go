@@ -79,6 +79,13 @@ type Config struct {
 	Control string
 	// SegmentBytes is the size at which a log begins a new segment; 1 GiB if 0.
 	SegmentBytes int64
+	// MaxConnections of clients at a time; one more is closed at once. 12000 if 0; Kafka has no limit.
+	MaxConnections int
+	// MaxIdle is how long a client may ask for nothing before its connection is closed; 10 min if 0, as in
+	// Kafka.
+	MaxIdle time.Duration
+	// MaxRequestBytes is the largest request that is read; 100 MiB if 0, as in Kafka.
+	MaxRequestBytes int
 	// MaxMessageBytes is the largest record batch that is accepted; 1048588 if 0, as in Kafka.
 	MaxMessageBytes int
 	// DefaultPartitions of topics created without a number; 1 if 0.
@@ -121,8 +128,11 @@ func (c Config) Validate() error {
 	if err := control.CheckPath(c.Control); err != nil {
 		bad("--control: %w", err)
 	}
-	if c.MaxMessageBytes < 0 || c.Shards < 0 || c.DefaultPartitions < 0 {
+	if c.MaxMessageBytes < 0 || c.Shards < 0 || c.DefaultPartitions < 0 || c.MaxConnections < 0 || c.MaxIdle < 0 {
 		bad("sizes and numbers must not be negative")
+	}
+	if c.MaxRequestBytes < 0 || c.MaxRequestBytes > 1<<31-1 {
+		bad("--max-request-bytes %d: want 1 to %d", c.MaxRequestBytes, 1<<31-1)
 	}
 	return errors.Join(errs...)
 }

@@ -16,8 +16,11 @@ import (
 //
 // Behaviour
 //   - each partition has its own error; one that fails does not stop the others
-//   - a partition carries exactly one batch of format v2; its checksum is checked, its records are
-//     not decoded
+//   - a partition carries exactly one batch of format v2; its checksum is checked, and its records are
+//     counted unless they are compressed: nothing is decompressed here
+//   - the errors are Kafka's: CORRUPT_MESSAGE for a checksum or a length that is wrong, INVALID_RECORD for
+//     no whole batch, more than one, an older format, or a batch that contradicts itself,
+//     MESSAGE_TOO_LARGE, UNSUPPORTED_COMPRESSION_TYPE
 //   - acks=-1 is answered when the records are committed, acks=1 when they are appended; acks=0 is
 //     not answered at all, and an error closes the connection, the only way to tell the client
 //   - an idempotent batch that was appended before is answered with the offset it got then
@@ -112,6 +115,9 @@ func (h *produce) check(s *Session, req *kmsg.ProduceRequest, topic *metadata.To
 	if err != nil {
 		return batchFailure(err)
 	}
+	if version < 7 && v.Codec() == batch.Zstd {
+		return &failure{kerr.UnsupportedCompressionType, "zstd is for produce requests of version 7 and above"}
+	}
 	if v.IsTransactional() {
 		return &failure{kerr.InvalidRecord, "this broker has no transactions"}
 	}
@@ -128,11 +134,9 @@ type failure struct {
 func batchFailure(err error) *failure {
 	code := kerr.CorruptMessage
 	switch {
-	case errors.Is(err, batch.ErrUnsupportedMagic):
-		code = kerr.UnsupportedForMessageFormat
 	case errors.Is(err, batch.ErrUnsupportedCodec):
 		code = kerr.UnsupportedCompressionType
-	case errors.Is(err, batch.ErrInvalidRecord):
+	case errors.Is(err, batch.ErrInvalidRecord), errors.Is(err, batch.ErrUnsupportedMagic), errors.Is(err, batch.ErrShort):
 		code = kerr.InvalidRecord
 	}
 	return &failure{code, err.Error()}

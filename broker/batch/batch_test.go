@@ -131,7 +131,8 @@ func TestValidate(t *testing.T) {
 	}{
 		"sound":            {func(v View) View { return v }, false, nil},
 		"magic 1":          {func(v View) View { v[atMagic] = 1; return v }, true, ErrUnsupportedMagic},
-		"magic 3":          {func(v View) View { v[atMagic] = 3; return v }, true, ErrUnsupportedMagic},
+		"magic 3":          {func(v View) View { v[atMagic] = 3; return v }, true, ErrCorrupt},
+		"magic -1":         {func(v View) View { v[atMagic] = 0xff; return v }, true, ErrCorrupt},
 		"empty":            {func(View) View { return nil }, false, ErrShort},
 		"only a header":    {func(v View) View { return v[:HeaderLen] }, false, ErrCorrupt},
 		"a byte too much":  {func(v View) View { return append(v, 0) }, false, ErrCorrupt},
@@ -227,13 +228,19 @@ func TestRecordsRefuses(t *testing.T) {
 		"first length negative":  func(v View) View { v[HeaderLen] = 0x01; return v },
 		"a byte after the last":  func(v View) View { return append(v, 0) },
 		"one record less":        func(v View) View { v.put32(atCount, 2); v.put32(atLastOffsetDelta, 1); return v },
-		"offset delta":           func(v View) View { v[HeaderLen+4] = 8; return v },
+		"one record more":        func(v View) View { v.put32(atCount, 4); v.put32(atLastOffsetDelta, 3); return v },
+		"offset delta":           func(v View) View { v[HeaderLen+3] = 8; return v },
+		"key length":             func(v View) View { v[HeaderLen+4] = 8; return v },
 	} {
 		v := change(sample())
 		v.put32(atLength, int32(len(v)-framing))
 		v.Stamp()
 		if _, err := Records(v); !errors.Is(err, ErrInvalidRecord) {
 			t.Errorf("%s: %v", name, err)
+		}
+		// What is inside of a record is its reader's business.
+		if err := v.ValidateClient(); name != "key length" && !errors.Is(err, ErrInvalidRecord) {
+			t.Errorf("%s, of a client: %v", name, err)
 		}
 	}
 }

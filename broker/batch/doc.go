@@ -16,5 +16,5 @@
 // are big-endian.
 //
 // The package is pure. Builder and Records serve the metadata log and tests; batches of clients are
-// never taken apart.
+// never taken apart. Only the lengths and numbers of records that are not compressed are passed over once.
 package batch

@@ -1,20 +1,21 @@
 package batch
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 )
 
 // What can be wrong with a batch. Errors of Next, Peek and Validate wrap exactly one of these.
 var (
-	// ErrShort is the beginning of a batch whose rest is not there: normal at the end of a fetch, an
-	// error in a produce request (CORRUPT_MESSAGE).
+	// ErrShort is the beginning of a batch whose rest is not there: normal at the end of a fetch, no batch
+	// in a produce request (INVALID_RECORD).
 	ErrShort = errors.New("incomplete record batch")
 	// ErrCorrupt is a batch that is not what was sent (CORRUPT_MESSAGE).
 	ErrCorrupt = errors.New("corrupt record batch")
 	// ErrInvalidRecord is a batch that arrived as it was sent and contradicts itself (INVALID_RECORD).
 	ErrInvalidRecord = errors.New("invalid record batch")
-	// ErrUnsupportedMagic is a batch of a format before v2 or after it (UNSUPPORTED_FOR_MESSAGE_FORMAT).
+	// ErrUnsupportedMagic is a batch of a format before v2 (INVALID_RECORD). There is none after it.
 	ErrUnsupportedMagic = errors.New("unsupported record batch format")
 	// ErrUnsupportedCodec is a compression that nobody knows (UNSUPPORTED_COMPRESSION_TYPE).
 	ErrUnsupportedCodec = errors.New("unsupported compression")
@@ -31,6 +32,9 @@ func Peek(b []byte) (header View, err error) {
 		return nil, fmt.Errorf("%w: %d bytes", ErrShort, len(b))
 	}
 	// The format's number stands at the same place in every version, so it can be judged first.
+	if len(b) > atMagic && b[atMagic] > Magic {
+		return nil, fmt.Errorf("%w: format v%d, there is none after v%d", ErrCorrupt, b[atMagic], Magic)
+	}
 	if len(b) > atMagic && b[atMagic] != Magic {
 		return nil, fmt.Errorf("%w: v%d, only v%d is served", ErrUnsupportedMagic, b[atMagic], Magic)
 	}
@@ -95,7 +99,8 @@ func (v View) consistent() error {
 	return nil
 }
 
-// ValidateClient is Validate, and refuses what only a broker may write.
+// ValidateClient is Validate, and refuses what only a broker may write. Where the records are not
+// compressed, they are counted too.
 func (v View) ValidateClient() error {
 	if err := v.Validate(); err != nil {
 		return err
@@ -105,6 +110,35 @@ func (v View) ValidateClient() error {
 		return fmt.Errorf("%w: a client sent a control batch", ErrInvalidRecord)
 	case v.BaseOffset() != 0:
 		return fmt.Errorf("%w: a client sent base offset %d, want 0", ErrInvalidRecord, v.BaseOffset())
+	}
+	if v.Codec() != Uncompressed {
+		return nil
+	}
+	return v.countRecords()
+}
+
+// countRecords passes over the records of an uncompressed batch: they must be as many as it says, numbered
+// in their order, and fill it. Their keys and values are not looked at.
+func (v View) countRecords() error {
+	rest, count := v.records(), v.Count()
+	for i := range count {
+		length, size := binary.Varint(rest)
+		if size <= 0 || length < recordMin-1 || length > int64(len(rest)-size) {
+			return fmt.Errorf("%w: record %d of %d has a length of %d, %d bytes are left", ErrInvalidRecord, i, count, length, len(rest))
+		}
+		body := rest[size : size+int(length)]
+		rest = rest[size+int(length):]
+		_, timestamp := binary.Varint(body[1:]) // after the attributes
+		delta, ok := int64(0), 0
+		if timestamp > 0 {
+			delta, ok = binary.Varint(body[1+timestamp:])
+		}
+		if ok <= 0 || delta != int64(i) {
+			return fmt.Errorf("%w: record %d of %d has offset delta %d", ErrInvalidRecord, i, count, delta)
+		}
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("%w: %d bytes after the last of %d records", ErrInvalidRecord, len(rest), count)
 	}
 	return nil
 }

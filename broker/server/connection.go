@@ -1,9 +1,7 @@
 package server
 
 import (
-	"bufio"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"slices"
@@ -27,6 +25,8 @@ type connection struct {
 	inbox    *inbox
 	gate     *gate
 	pool     *buffers
+	arriving *arriving
+	limits   Limits
 	metrics  *metrics
 	log      *slog.Logger
 	closing  atomic.Bool
@@ -36,7 +36,7 @@ func newConnection(conn net.Conn, l wire.Listener, n *node.Node, id int64, s *Se
 	self, session := n.NewSession(id, l)
 	return &connection{
 		conn: conn, listener: l, rt: s.runtime, self: self, session: session, inbox: newInbox(), gate: newGate(),
-		pool: &s.buffers, metrics: s.metrics, log: s.log.With(listenerNames[l], conn.RemoteAddr().String()),
+		pool: &s.buffers, arriving: &s.arriving, limits: s.limits, metrics: s.metrics, log: s.log.With(listenerNames[l], conn.RemoteAddr().String()),
 	}
 }
 
@@ -52,9 +52,15 @@ func (c *connection) serve() {
 		defer close(done)
 		c.run()
 	}()
-	if why := c.read(); !c.closing.Load() {
+	why := c.read()
+	if c.closing.Load() {
+		why.reason = closedByServer
+	} else if why.reason == closedMalformed || why.reason == closedSlow {
+		c.log.Warn("closing the connection", "reason", why)
+	} else {
 		c.log.Debug("connection closed", "reason", why)
 	}
+	c.metrics.closed(c.listener, why.reason)
 	c.inbox.put(api.Closed{})
 	<-done
 	c.rt.sessions.Delete(c.self)
@@ -68,24 +74,25 @@ func (c *connection) close() {
 }
 
 // read takes requests off the connection until it ends, and says why it did.
-func (c *connection) read() error {
-	in := bufio.NewReaderSize(c.conn, 64<<10)
+func (c *connection) read() closed {
+	memory := frames{c.pool, c.arriving}
+	in := newInput(c.conn, c.limits, memory, c.gate.busy)
 	for {
-		frame, err := wire.ReadFrame(in, c.pool.get)
-		if errors.Is(err, io.EOF) {
-			return errors.New("by the other side")
-		}
+		frame, err := in.next()
 		if err != nil {
-			return err
+			var why closed
+			errors.As(err, &why)
+			return why
 		}
+		memory.came(frame)
 		r, err := wire.ParseRequest(c.listener, frame)
 		if err != nil {
-			c.log.Warn("closing the connection", "reason", err)
-			return err
+			c.pool.put(frame)
+			return closed{closedMalformed, err}
 		}
 		c.metrics.requested(r)
 		if !c.gate.enter(r.Size()) {
-			return errors.New("by the server")
+			return closed{closedByServer, errors.New("by the server")}
 		}
 		c.inbox.put(api.Arrived{Request: r, At: time.Now()})
 	}
@@ -182,7 +189,7 @@ func (c *connection) write(r *actor.Response) error {
 		}
 		frame = wire.AppendResponse(out[:0], r.Correlation, r.Body)
 	}
-	n, err := c.conn.Write(frame)
+	n, err := c.send(frame)
 	c.metrics.wrote(r.Body.Key(), n)
 	return err
 }

@@ -46,6 +46,13 @@ func (g *gate) leave(n int) {
 	g.moved.Signal()
 }
 
+// busy reports whether something is unanswered.
+func (g *gate) busy() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.mu.count > 0
+}
+
 func (g *gate) close() {
 	g.mu.Lock()
 	g.mu.closed = true

@@ -26,6 +26,7 @@ type metrics struct {
 	duration      map[int16]prometheus.Observer
 	connections   map[wire.Listener]prometheus.Gauge
 	opened        map[wire.Listener]prometheus.Counter
+	ended         *prometheus.CounterVec
 	calls         *prometheus.CounterVec
 	callDuration  *prometheus.HistogramVec
 	recordsIn     *prometheus.CounterVec
@@ -79,6 +80,7 @@ func newMetrics() *metrics {
 	for l, name := range listenerNames {
 		m.connections[l], m.opened[l] = connections.WithLabelValues(name), opened.WithLabelValues(name)
 	}
+	m.ended = counter(catalog.BrokerConnectionsClosed)
 	m.calls, m.callDuration = counter(catalog.BrokerPeerRequests), histogram(catalog.BrokerPeerRequestDuration)
 	m.recordsIn, m.bytesIn, m.bytesOut = counter(catalog.BrokerRecordsIn), counter(catalog.BrokerBytesIn), counter(catalog.BrokerBytesOut)
 	m.fsync = histogram(catalog.BrokerFsyncDuration).WithLabelValues()
@@ -89,6 +91,11 @@ func newMetrics() *metrics {
 	m.replication = newReplicationMetrics(counter, gauge)
 	gauge(catalog.BrokerStartTime).WithLabelValues().SetToCurrentTime()
 	return m
+}
+
+// closed counts a connection that has ended, or was refused.
+func (m *metrics) closed(l wire.Listener, reason string) {
+	m.ended.WithLabelValues(listenerNames[l], reason).Inc()
 }
 
 func (m *metrics) synced(d time.Duration) { m.fsync.Observe(d.Seconds()) }

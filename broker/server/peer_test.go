@@ -80,7 +80,7 @@ type exchange struct {
 
 // next reads a request; nil when the connection is over.
 func (x *exchange) next() *wire.Request {
-	frame, err := wire.ReadFrame(x.in, func(n int) []byte { return make([]byte, n) })
+	frame, err := wire.Frames{Max: wire.MaxFrame, Memory: frames{&buffers{}, &arriving{}}, Progress: func() error { return nil }}.Read(x.in)
 	if err != nil {
 		return nil
 	}

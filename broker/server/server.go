@@ -33,6 +33,8 @@ type Config struct {
 	// Events receives events.jsonl; nil for nobody.
 	Events io.Writer
 	Log    *slog.Logger
+	// Limits of connections and requests.
+	Limits Limits
 	// Clock of the node; the machine's if nil.
 	Clock *Clock
 }
@@ -44,6 +46,9 @@ type Server struct {
 	metrics   *metrics
 	events    *events
 	buffers   buffers
+	arriving  arriving
+	limits    Limits
+	places    places
 	log       *slog.Logger
 	listeners map[wire.Listener]net.Listener
 	ids       atomic.Int64 // of sessions
@@ -64,7 +69,8 @@ type Server struct {
 // Start recovers the node and serves it. It returns when the node takes connections; requests are
 // answered as soon as its partitions are recovered.
 func Start(cfg Config) (*Server, error) {
-	s := &Server{metrics: newMetrics(), log: cfg.Log, listeners: map[wire.Listener]net.Listener{}, done: make(chan struct{})}
+	s := &Server{metrics: newMetrics(), log: cfg.Log, listeners: map[wire.Listener]net.Listener{}, done: make(chan struct{}), limits: cfg.Limits.complete()}
+	s.places.max = s.limits.Connections
 	if cfg.Clients != nil {
 		s.listeners[wire.Clients] = cfg.Clients
 	}
@@ -115,6 +121,9 @@ func (s *Server) accept(l wire.Listener, listener net.Listener) {
 			time.Sleep(50 * time.Millisecond)
 			continue
 		}
+		if !s.admit(l, conn) {
+			continue
+		}
 		c := newConnection(conn, l, s.node, s.ids.Add(1), s)
 		if !s.track(c) {
 			conn.Close()
@@ -122,11 +131,31 @@ func (s *Server) accept(l wire.Listener, listener net.Listener) {
 		}
 		s.serving.Go(func() {
 			c.serve()
+			if l == wire.Clients {
+				s.places.leave()
+			}
 			s.mu.Lock()
 			delete(s.mu.connections, c)
 			s.mu.Unlock()
 		})
 	}
+}
+
+// admit closes a connection of a client for which there is no place. Other nodes always have one.
+func (s *Server) admit(l wire.Listener, conn net.Conn) bool {
+	if l != wire.Clients {
+		return true
+	}
+	ok, tell := s.places.take(time.Now())
+	if ok {
+		return true
+	}
+	conn.Close()
+	s.metrics.closed(l, closedTooMany)
+	if tell {
+		s.log.Warn("closing new connections: there are as many as there may be", "client", conn.RemoteAddr().String(), "limit", s.limits.Connections)
+	}
+	return false
 }
 
 func (s *Server) track(c *connection) bool {

@@ -55,6 +55,9 @@ func ParseRequest(l Listener, frame []byte) (*Request, error) {
 			return nil, err
 		}
 	}
+	if _, err := checkShape(r.Body, rest); err != nil {
+		return nil, fmt.Errorf("%s version %d: body: %w", Name(r.Key), r.Version, err)
+	}
 	if err := r.Body.ReadFrom(rest); err != nil {
 		return nil, fmt.Errorf("%s version %d: body: %w", Name(r.Key), r.Version, err)
 	}

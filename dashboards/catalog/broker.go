@@ -27,6 +27,10 @@ var (
 		Name: "logproof_broker_connections_opened_total", Type: Counter, Unit: Connections, Labels: []string{"listener"},
 		Help: "Connections accepted since the start, of clients and of other nodes.",
 	}
+	BrokerConnectionsClosed = Metric{
+		Name: "logproof_broker_connections_closed_total", Type: Counter, Unit: Connections, Labels: []string{"listener", "reason"},
+		Help: "Connections that ended, by reason: peer (the other side closed), server, idle, slow (a request began and did not go on), invalid (no request that is served), limit (refused, there are as many as there may be).",
+	}
 	BrokerPeerRequests = Metric{
 		Name: "logproof_broker_peer_requests_total", Type: Counter, Unit: Requests, Labels: []string{"api", "outcome"},
 		Help: "Requests to other nodes that ended, by API; ok if there was an answer, failed if none came in time or the connection broke.",
@@ -97,7 +101,7 @@ var (
 func Broker() []Metric {
 	return sorted(
 		BrokerRequests, BrokerRequestDuration, BrokerRequestBytes, BrokerResponseBytes,
-		BrokerConnections, BrokerConnectionsOpened, BrokerPeerRequests, BrokerPeerRequestDuration, BrokerRecordsIn, BrokerBytesIn, BrokerBytesOut,
+		BrokerConnections, BrokerConnectionsOpened, BrokerConnectionsClosed, BrokerPeerRequests, BrokerPeerRequestDuration, BrokerRecordsIn, BrokerBytesIn, BrokerBytesOut,
 		BrokerPartitionLogStart, BrokerPartitionHighWatermark, BrokerPartitionLogEnd, BrokerPartitionSize,
 		BrokerTopics, BrokerFsyncDuration, BrokerRecoveryDuration, BrokerRecoveryTruncated,
 		BrokerCorruptBatches, BrokerDiskFailures, BrokerStartTime,
