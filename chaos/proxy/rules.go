@@ -67,7 +67,13 @@ func keyOf(name string) (int16, bool) {
 // lastCode is past every error code of Kafka.
 const lastCode = 1000
 
+// renamed are errors whose name Kafka has changed since the library took it over.
+var renamed = map[string]int16{"NOT_LEADER_OR_FOLLOWER": kerr.NotLeaderForPartition.Code}
+
 func codeOf(name string) (int16, bool) {
+	if code, ok := renamed[name]; ok {
+		return code, true
+	}
 	for code := int16(-1); code < lastCode; code++ {
 		if e := kerr.TypedErrorForCode(code); e != nil && e.Message == name && e.Code == code {
 			return code, true

@@ -1,0 +1,5 @@
+package proxy
+
+const endpointsEnv = "LOGPROOF_TEST_ENDPOINTS"
+
+func serveEndpoints() {}
