@@ -1,5 +1,7 @@
-.DEFAULT_GOAL := help
-.PHONY: build test race lint demo smoke flakes scenarios sim campaign determinism orders failover known-bugs bench check help
+.PHONY: build test race lint demo smoke flakes scenarios sim campaign determinism orders failover known-bugs bench kafka check help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build ./logproof
 	go build -o logproof .
@@ -37,8 +39,7 @@ campaign: build ## SEEDS (0..4999) of a simulated minute each, in two processes:
 determinism: build ## one seed 200 times, on 1 and 2 processors, with and without the race detector: one trace hash
 	CGO_ENABLED=1 go build -race -o logproof-race .
 	@for i in $$(seq 50); do for cpus in 1 2; do for program in logproof logproof-race; do \
-	GOMAXPROCS=$$cpus ./$$program sim --seed 7 --for 20s | grep 'trace hash' || exit 1; done; done; done | sort | uniq -c | \
-	awk '{ print } END { exit NR != 1 || $$1 != 200 }'
+	GOMAXPROCS=$$cpus ./$$program sim --seed 7 --for 20s | grep 'trace hash' || exit 1; done; done; done | sort | uniq -c | awk '{ print } END { exit NR != 1 || $$1 != 200 }'
 
 orders: ## every order of N-1 failures, simulated: RF 1, 2, 3 and 5, kills and power cuts
 	LOGPROOF_TEST_LONG=1 go test -count=1 -v -run EveryOrder ./chaos/sim
@@ -52,8 +53,8 @@ known-bugs: ## plant each known bug: each must be caught, and the clean broker m
 bench: ## our broker beside kfake, same client, same run: about five minutes
 	cd ci/peers && go run .
 
+kafka: ## Apache Kafka 4.3.1 by Maven into the folder kafka, for tests that need it: 55 MB
+	.ci/kafka
+
 check: ## everything that must hold before a change lands
 	.ci/run
-
-help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -22,7 +22,8 @@ type Config struct {
 	// Listeners of all nodes: those for clients, those for peers.
 	Listeners []Listener
 	// Processes gives the node of every pid that runs now. It is called for new connections, from any
-	// goroutine. Without it, and where /proc cannot be read, a dialler is known by its client id.
+	// goroutine. Without it, where it gives nil, and where /proc cannot be read, a dialler is known by its
+	// client id.
 	Processes func() map[int]int32
 	// ClientNumber gives the number of the client with a client id, for rules about one client. Without
 	// it all clients are alike.

@@ -87,8 +87,9 @@ func (f *finder) look() {
 		wanted := f.waiting
 		f.waiting = make(map[uint64][]chan found)
 		f.mu.Unlock()
-		sure := true
-		for pid, node := range f.processes() {
+		processes := f.processes()
+		sure := processes != nil
+		for pid, node := range processes {
 			err := procfs.Sockets(pid, func(inode uint64) bool {
 				tell(wanted, inode, found{node, true})
 				return len(wanted) > 0

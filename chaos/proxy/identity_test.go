@@ -140,7 +140,7 @@ func TestProcessesOutweighClientIDs(t *testing.T) {
 	b := startBackend(t, echo)
 	p := start(t, Config{
 		Listeners: []Listener{{Node: 1, Advertised: "127.0.0.1:0", Upstream: b.address()}},
-		Processes: func() map[int]int32 { return nil },
+		Processes: func() map[int]int32 { return map[int]int32{} },
 		ClientNumber: func(id string) (int32, bool) {
 			return 4, strings.HasPrefix(id, "te")
 		},

@@ -90,7 +90,7 @@ func startProxy(t testing.TB, b *backend, node0 bool) *Proxy {
 		if node0 {
 			return map[int]int32{os.Getpid(): 0}
 		}
-		return nil
+		return map[int]int32{}
 	}
 	return start(t, cfg)
 }
