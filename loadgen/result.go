@@ -152,8 +152,12 @@ func (r Result) AckedOver() time.Duration {
 
 // WriteHistograms writes response.hlog, service.hlog, slip.hlog and end_to_end.hlog into the folder, in
 // the HdrHistogram log format with V2 encoding: one interval for the whole load, tagged with the name
-// of the file, values in nanoseconds.
+// of the file, values in nanoseconds. A load that was never started leaves no files: it has no time either,
+// without which such a file cannot be read.
 func (r Result) WriteHistograms(dir string) error {
+	if r.StartedAt.IsZero() {
+		return nil
+	}
 	for _, m := range []struct {
 		name    string
 		latency Latency

@@ -168,7 +168,7 @@ func runBroker(ctx context.Context, f brokerFlags, stdout, stderr io.Writer) err
 	}
 	b, err := broker.Start(ctx, f.cfg)
 	if err != nil {
-		return environment(err)
+		return environment(withHolder(err, f.cfg.Listen, f.cfg.PeerListen, f.cfg.Metrics))
 	}
 	fmt.Fprintln(stdout, greeting(f.cfg.NodeID, b))
 	select {

@@ -64,6 +64,8 @@ type resultFile struct {
 	// RunAssumptions are those of the run itself: Assumptions has them beside those of the history.
 	RunAssumptions []verify.Assumption `json:"run_assumptions"`
 	Environment    []Fact              `json:"environment"`
+	// NodeLogs are there where a phase of the run failed.
+	NodeLogs []NodeLog `json:"node_logs,omitempty"`
 }
 
 // ruleLine is a rule's result without its anomalies, which are in verdict.json.
@@ -92,7 +94,7 @@ func ResultJSON(w io.Writer, r Run) error {
 		Contradictions: some(r.Linearizable.Contradictions), Faults: some(r.Faults), Outages: some(r.Outages),
 		Distributions: some(r.Distributions()), Baselines: some(r.Report.Baselines), Budgets: some(r.Report.Budgets), Throughput: r.Throughput,
 		Latency: some(r.Latency), Accounting: some(r.Accounting), Next: some(r.Next),
-		RunAssumptions: some(r.Assumptions), Environment: some(r.Environment),
+		RunAssumptions: some(r.Assumptions), Environment: some(r.Environment), NodeLogs: r.NodeLogs,
 	}
 	for _, rule := range r.Report.Rules {
 		file.Rules = append(file.Rules, ruleLine{rule.Rule, rule.Asked, rule.Verdict, rule.Checked, rule.Unit, rule.Total})

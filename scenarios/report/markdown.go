@@ -26,6 +26,11 @@ func Markdown(w io.Writer, r Run) error {
 	for _, doubt := range r.doubts() {
 		fmt.Fprintf(&out, "- in doubt: %s\n", cell(doubt.name+": "+doubt.reason))
 	}
+	for _, log := range r.NodeLogs {
+		if n := len(log.Lines); n > 0 {
+			fmt.Fprintf(&out, "- node %d said last: %s\n", log.Node, cell(log.Lines[n-1]))
+		}
+	}
 	fmt.Fprintf(&out, "\n| rule | verdict | judged |\n|---|---|---|\n")
 	for _, rule := range r.Report.Rules {
 		fmt.Fprintf(&out, "| %s | %s | %s |\n", cell(string(rule.Rule)), ruleWord(rule), cell(judged(rule)))

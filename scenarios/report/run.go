@@ -42,6 +42,8 @@ type Run struct {
 	Environment []Fact
 	// Page is what only report.html shows.
 	Page Page
+	// NodeLogs are what each node said last before a phase of the run failed; none if none did.
+	NodeLogs []NodeLog
 	// Next lists commands to try, the best first.
 	Next []string
 }
@@ -50,6 +52,13 @@ type Run struct {
 type Fact struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
+}
+
+// NodeLog is the end of the log of one node.
+type NodeLog struct {
+	Node  int32    `json:"node"`
+	File  string   `json:"file"`
+	Lines []string `json:"lines"`
 }
 
 // Identity is one equation of the load generator's books, in records: Left = sum of Right.

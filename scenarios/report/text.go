@@ -36,6 +36,7 @@ func Text(w io.Writer, r Run, style Style) error {
 	p.verdict()
 	p.anomalies()
 	p.doubts()
+	p.nodeLogs()
 	p.judged()
 	p.faults()
 	p.numbers()
@@ -129,6 +130,32 @@ func (p *page) doubts() {
 	for _, doubt := range doubts {
 		p.line(label, doubt.name+": "+doubt.reason)
 		label = ""
+	}
+	p.blank()
+}
+
+// nodeLogLines is how many of the last lines of a node a terminal shows; result.json has more.
+const nodeLogLines = 3
+
+// nodeLogs writes what each node said last.
+func (p *page) nodeLogs() {
+	if len(p.run.NodeLogs) == 0 {
+		return
+	}
+	label := "last words"
+	for _, log := range p.run.NodeLogs {
+		lines := log.Lines[max(0, len(log.Lines)-nodeLogLines):]
+		if len(lines) == 0 {
+			lines = []string{"nothing"}
+		}
+		for i, text := range lines {
+			name := fmt.Sprintf("node %d: ", log.Node)
+			if i > 0 {
+				name = ""
+			}
+			p.line(label, name+text)
+			label = ""
+		}
 	}
 	p.blank()
 }

@@ -2,9 +2,11 @@ package run
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -151,6 +153,7 @@ func (c *conductor) judge(ctx context.Context, result *loadgen.Result) (report.R
 	r := newReport(c.cfg.Dir, c.cfg.Program, p, recorded)
 	r.Duration = time.Since(c.began)
 	r.Assumptions = c.incidents
+	r.NodeLogs = c.tails
 	if ctx.Err() != nil {
 		r.Assumptions = append(r.Assumptions, verify.Assumption{Name: "interrupted", Verdict: verify.Inconclusive, Detail: "the run was interrupted"})
 	}
@@ -172,7 +175,29 @@ func (c *conductor) write(r *report.Run) error {
 // Verify judges a recorded run again, from its directory alone, and leaves the directory as it is;
 // program is how a person types this program.
 // What the load generator measured is not in the history: it is in the files of the first report.
-func Verify(dir, program string) (report.Run, error) { return judgeAgain(dir, program, false) }
+// What went wrong with the run itself is not there either and still counts: a run that proved nothing does not
+// pass when it is judged again.
+func Verify(dir, program string) (report.Run, error) {
+	r, err := judgeAgain(dir, program, false)
+	if err != nil {
+		return r, err
+	}
+	var result struct {
+		RunAssumptions []verify.Assumption `json:"run_assumptions"`
+	}
+	text, err := os.ReadFile(filepath.Join(dir, report.ResultFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil // it did not get so far, which its history says
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &result)
+	}
+	if err != nil {
+		return r, fmt.Errorf("read what went wrong with the run: %s: %w", filepath.Join(dir, report.ResultFile), err)
+	}
+	r.Assumptions = result.RunAssumptions
+	return r, nil
+}
 
 // judgeAgain judges a recorded run, and draws what is wrong with it if it may write.
 func judgeAgain(dir, program string, write bool) (report.Run, error) {

@@ -179,6 +179,7 @@ func addMeasured(dir string, r *report.Run) error {
 		Accounting     []report.Identity   `json:"accounting"`
 		RunAssumptions []verify.Assumption `json:"run_assumptions"`
 		Environment    []report.Fact       `json:"environment"`
+		NodeLogs       []report.NodeLog    `json:"node_logs"`
 	}
 	var verdict struct {
 		History struct {
@@ -201,7 +202,7 @@ func addMeasured(dir string, r *report.Run) error {
 		}
 	}
 	r.Duration, r.Throughput, r.Latency, r.Accounting = result.DurationNS, result.Throughput, result.Latency, result.Accounting
-	r.Environment = result.Environment
+	r.Environment, r.NodeLogs = result.Environment, result.NodeLogs
 	r.Assumptions = append(result.RunAssumptions, r.Assumptions...)
 	for _, rule := range verdict.History.Rules {
 		if !slices.ContainsFunc(r.Report.Rules, func(known verify.RuleResult) bool { return known.Rule == rule.Rule }) {

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/logproof/logproof/chaos/cluster/process"
 	"github.com/logproof/logproof/loadgen"
 	"github.com/logproof/logproof/scenarios/plan"
+	"github.com/logproof/logproof/scenarios/report"
 )
 
 // phase is one step of a run. One that fails ends the run, except that a load which began is
@@ -23,6 +25,7 @@ func (c *conductor) phases(ctx context.Context) {
 	defer abort(nil)
 	go c.watch(ctx, abort)
 	before := []phase{
+		{"start", c.ready},
 		{"topics", c.load.Setup},
 		{"load", c.load.Start},
 		{"warm-up", c.warmUp},
@@ -61,9 +64,21 @@ func (c *conductor) run(ctx context.Context, p phase) error {
 		if cause := context.Cause(ctx); cause != nil {
 			err = fmt.Errorf("%w: %w", cause, err)
 		}
+		if c.tails == nil && !errors.Is(context.Cause(ctx), context.Canceled) {
+			c.tails = nodeLogs(c.cluster.LogTails())
+		}
 		c.incident(p.name, err)
 	}
 	return err
+}
+
+// nodeLogs is what the nodes said last, for the report.
+func nodeLogs(tails []process.LogTail) []report.NodeLog {
+	logs := make([]report.NodeLog, len(tails))
+	for i, t := range tails {
+		logs[i] = report.NodeLog{Node: t.Node, File: t.File, Lines: t.Lines}
+	}
+	return logs
 }
 
 // within bounds a phase by the plan's limit of convergence.
@@ -158,7 +173,7 @@ func (c *conductor) floorHeld(ctx context.Context, hold time.Duration) error {
 }
 
 // watch reports the load several times a second until ctx ends, and aborts the run when a node has
-// ended by itself: nothing that follows could be believed.
+// ended by itself, or when nothing can be recorded: nothing that follows could be believed.
 func (c *conductor) watch(ctx context.Context, abort context.CancelCauseFunc) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
@@ -167,6 +182,10 @@ func (c *conductor) watch(ctx context.Context, abort context.CancelCauseFunc) {
 		case <-tick.C:
 			if exits := c.cluster.Exits(); len(exits) > 0 {
 				abort(errors.New("a node ended by itself"))
+				return
+			}
+			if c.recorder.Err() != nil { // it is told when the recorder is closed
+				abort(errors.New("the history cannot be written any more"))
 				return
 			}
 			if s := c.load.Snapshot(); s.Intended > 0 {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -40,6 +42,8 @@ type Config struct {
 	// Ledger is the directory of the ledger of running harnesses.
 	Ledger   string
 	Progress Progress
+	// Create makes the file of the history; nil makes a plain one. With it a test has a disk that fills up.
+	Create func(name string) (io.WriteCloser, error)
 }
 
 // conductor is the state of one run.
@@ -53,6 +57,8 @@ type conductor struct {
 	load     *loadgen.Generator
 	// incidents is what went wrong on the way, each as an assumption that does not hold.
 	incidents []verify.Assumption
+	// tails are the ends of the nodes' logs when a phase failed, nil if none did.
+	tails []report.NodeLog
 }
 
 // Run executes the plan. An error means that nothing was judged, because the run could not begin
@@ -88,14 +94,22 @@ func (c *conductor) prepare() error {
 	if err := os.MkdirAll(filepath.Dir(c.cfg.Dir), 0o755); err != nil {
 		return fmt.Errorf("make the run directory: %w", err)
 	}
-	if err := os.Mkdir(c.cfg.Dir, 0o755); err != nil {
+	if err := os.Mkdir(c.cfg.Dir, 0o755); errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("the run directory %s exists: a run keeps its files apart from those of others, choose another one", c.cfg.Dir)
+	} else if err != nil {
 		return fmt.Errorf("make the run directory: %w", err)
 	}
 	c.clock = c.read()
 	if err := errors.Join(writePlan(c.cfg.Dir, c.cfg.Plan), writeClock(c.cfg.Dir, c.clock)); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(c.cfg.Dir, historyFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	create := c.cfg.Create
+	if create == nil {
+		create = func(name string) (io.WriteCloser, error) {
+			return os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		}
+	}
+	f, err := create(filepath.Join(c.cfg.Dir, historyFile))
 	if err != nil {
 		return fmt.Errorf("make the history: %w", err)
 	}
@@ -147,7 +161,7 @@ func (c *conductor) conduct(ctx context.Context) (result *loadgen.Result, err er
 // errTotal is the cause of a run that takes too long.
 var errTotal = errors.New("the run reached its limit of total time")
 
-// start starts the nodes and waits until each answers.
+// start starts the nodes.
 func (c *conductor) start(ctx context.Context, book *ledger.Ledger) (err error) {
 	p := c.cfg.Plan
 	c.cfg.Progress.Event("cluster", fmt.Sprintf("%d × %s, each in a process of its own", len(p.Nodes), p.System))
@@ -167,10 +181,6 @@ func (c *conductor) start(ctx context.Context, book *ledger.Ledger) (err error) 
 	})
 	if err != nil {
 		return err
-	}
-	if err := c.ready(ctx); err != nil {
-		c.stop()
-		return fmt.Errorf("start the cluster: %w", err)
 	}
 	for _, id := range c.cluster.Nodes() {
 		c.cfg.Progress.Event("node", fmt.Sprintf("%d, pid %d, %s", id, c.cluster.Pid(id), c.cluster.Endpoint(id)))

@@ -3,8 +3,6 @@ package process
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -76,21 +74,9 @@ func askVersions(ctx context.Context, address string) error {
 
 // logTail is the end of the node's log, made to be appended to an error; "" when it wrote nothing.
 func (n *node) logTail() string {
-	f, err := os.Open(n.logPath())
-	if err != nil {
+	lines := lastLines(n.logPath())
+	if len(lines) == 0 {
 		return ""
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Size() > tailBytes {
-		f.Seek(-tailBytes, io.SeekEnd)
-	}
-	data, _ := io.ReadAll(io.LimitReader(f, tailBytes)) // what could be read is better than nothing
-	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
-	if len(lines) == 1 && lines[0] == "" {
-		return ""
-	}
-	if len(lines) > tailLines {
-		lines = lines[len(lines)-tailLines:]
 	}
 	return fmt.Sprintf("\nend of %s:\n  %s", n.logPath(), strings.Join(lines, "\n  "))
 }
