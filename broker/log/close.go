@@ -46,6 +46,7 @@ func (l *Log) closeClean() error {
 // Delete closes the log and removes its directory with everything in it. Slices stay readable. The
 // files of others in the directory go last, after the log's have gone for good.
 func (l *Log) Delete() error {
+	l.sync.deleted.Store(true)
 	if !errors.Is(l.failed, ErrClosed) {
 		l.failed = ErrClosed
 		l.releaseAll()

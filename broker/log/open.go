@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"sync/atomic"
 
 	"github.com/logproof/logproof/broker/env"
 )
@@ -35,6 +36,7 @@ func Open(files env.FS, dir string, cfg Config) (*Log, Recovery, error) {
 	}
 	dir = path.Clean(dir)
 	l := &Log{fs: files, dir: dir, cfg: cfg, producers: newProducers(cfg.MaxProducers)}
+	l.sync.deleted = new(atomic.Bool)
 	recovery, err := l.open()
 	if err != nil {
 		l.releaseAll()

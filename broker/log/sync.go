@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"sync/atomic"
 
 	"github.com/logproof/logproof/broker/batch"
 	"github.com/logproof/logproof/broker/env"
@@ -23,6 +24,8 @@ type syncState struct {
 	// epochs is the checkpoint of the leader epochs if it may not be there, else nil.
 	epochs *checkpoint
 	point  recoveryPoint
+	// deleted is set before the first file goes. A sync that is under way reads it on another goroutine.
+	deleted *atomic.Bool
 	// begun is what the last BeginSync covers; valid until Synced, or until a truncation has made
 	// it a statement about other records.
 	begun struct {
@@ -74,6 +77,7 @@ type SyncPoint struct {
 	active  *segment
 	epochs  *checkpoint
 	point   *recoveryPoint
+	deleted *atomic.Bool
 }
 
 // BeginSync says what to sync for everything appended so far. One sync of a log is under way at a
@@ -82,7 +86,7 @@ func (l *Log) BeginSync() SyncPoint {
 	y := &l.sync
 	p := SyncPoint{
 		End: l.EndOffset(), fs: l.fs, dir: l.dir, entries: y.entries,
-		sealed: slices.Clone(y.sealed), active: l.active(), epochs: y.epochs, point: &y.point,
+		sealed: slices.Clone(y.sealed), active: l.active(), epochs: y.epochs, point: &y.point, deleted: y.deleted,
 	}
 	y.begun.valid, y.begun.end, y.begun.sealed, y.begun.entries, y.begun.epochs = true, p.End, len(p.sealed), p.entries, p.epochs
 	for _, s := range p.sealed {
@@ -98,9 +102,17 @@ func (l *Log) BeginSync() SyncPoint {
 	return p
 }
 
-// Run makes it durable. It may run while the owner appends, and after the log was closed or deleted.
+// Run makes it durable. It may run while the owner appends, and after the log was closed or deleted: then
+// there is nothing to make durable, and what is missing is no error.
 func (p SyncPoint) Run() error {
 	defer p.release()
+	if err := p.run(); err != nil && !(p.deleted.Load() && errors.Is(err, fs.ErrNotExist)) {
+		return err
+	}
+	return nil
+}
+
+func (p SyncPoint) run() error {
 	for _, s := range p.sealed {
 		for _, f := range []env.File{s.file, s.offsets.file, s.times.file} {
 			if err := f.Sync(); err != nil {
