@@ -85,7 +85,8 @@ var table = []row{
 	{room: "chaos/cluster/container", may: append([]string{"docker"}, placement...), why: "a placement knows how to start a system, not what is judged"},
 	{room: "chaos/cluster/...", may: placement, why: "a placement knows how to start a system, not what is judged"},
 	{room: "chaos/proxy", may: placement, why: "the link proxy knows addresses, not what is judged"},
-	{room: "chaos/...", may: []string{"chaos", "chaos/fault", "chaos/ledger", "chaos/procfs", "chaos/timeline", "chaos/cluster", "verify/history"},
+	{room: "chaos/canary", may: []string{"kmsg", "kerr"}, why: "a canary knows Kafka's requests and nothing of faults"},
+	{room: "chaos/...", may: []string{"chaos", "chaos/canary", "chaos/fault", "chaos/ledger", "chaos/procfs", "chaos/timeline", "chaos/cluster", "verify/history"},
 		why: "faults act on any cluster through its capabilities, and write the history"},
 
 	{room: "scenarios", may: nil, why: "the embedded files, and nothing that runs them"},
