@@ -46,6 +46,20 @@ type Config struct {
 	MaxInFlightRecords int
 }
 
+// ClientNames are the names of a load's clients in the order of their numbers, producers first: their processes
+// in the history, and the client ids of their requests. One that was crashed and started again has a dot and
+// how often behind its name.
+func ClientNames(producers, readers int) []string {
+	var names []string
+	for i := range producers {
+		names = append(names, fmt.Sprintf("producer-%d", i))
+	}
+	for i := range readers {
+		names = append(names, fmt.Sprintf("reader-%d", i))
+	}
+	return names
+}
+
 // DefaultMaxInFlight is enough for 10 s of outage at 10,000 records a second.
 const DefaultMaxInFlight = 100_000
 

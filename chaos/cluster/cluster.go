@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"time"
 
 	"github.com/logproof/logproof/chaos/timeline"
 )
@@ -73,3 +74,98 @@ type Replicated interface {
 // Locator tells which node has a role now, for targets such as leader(orders,0). It asks the nodes
 // that answer: a cluster some nodes of which are down or paused can still be asked.
 type Locator = timeline.Locator
+
+// Direct tells where the processes of nodes listen themselves, where that is not where others reach them:
+// past every link.
+type Direct interface {
+	// Direct address of a node's listener of clients, or of peers where it serves none, host:port. It may
+	// be another one after a restart.
+	Direct(node int32) string
+}
+
+// Pinger makes a node ask another one: the canary of a link between two nodes.
+type Pinger interface {
+	// Ping lets node from connect to where node to is reached by its peers and ask for ApiVersions. The error
+	// says why from could not be told to; that to did not answer is none.
+	Ping(ctx context.Context, from, to int32, within time.Duration) (Pong, error)
+}
+
+// Pong is what came of a ping.
+type Pong struct {
+	Answered bool
+	// Took is how long the answer or the end of the attempt took, and Reason says why there was no answer.
+	Took   time.Duration
+	Reason string
+}
+
+// Metered tells where nodes show what they measure.
+type Metered interface {
+	// Metrics is where a node serves /metrics, host:port.
+	Metrics(node int32) string
+}
+
+// DiskController can change what the disk of a node does while it runs.
+type DiskController interface {
+	Killer
+	// Disk are the rules that the node's disk goes by, and SetDisk replaces them; they are written as the
+	// node's own flag takes them, and "" is a sound disk.
+	Disk(ctx context.Context, node int32) (rules string, err error)
+	SetDisk(ctx context.Context, node int32, rules string) error
+	// Rot changes a bit of a sealed segment of a partition that the node has, drawn by seed, and tells where.
+	Rot(ctx context.Context, node int32, topic string, partition int32, seed uint64) (where string, err error)
+	// PowerLoss ends the node's process as SIGKILL does; what it had not synced is kept, lost or torn, drawn
+	// by seed.
+	PowerLoss(ctx context.Context, node int32, seed uint64) error
+	// MayEnd says that the node may end by itself from now on, or no longer: a fault makes it.
+	MayEnd(node int32, may bool)
+	// Events is the file in which the node notes what happens to it, a line of JSON each.
+	Events(node int32) string
+	// Data is the directory of everything of the node that outlives its process.
+	Data(node int32) string
+}
+
+// ClockSetter can set the clock of a node off.
+type ClockSetter interface {
+	// SetClock sets how far the node's clock is ahead of the machine's; 0 is right.
+	SetClock(ctx context.Context, node int32, offset time.Duration) error
+	// Pid of the node's newest process, alive or dead; 0 before the first start.
+	Pid(node int32) int
+	// Events is the file in which the node notes what happens to it, a line of JSON each, with the time of its
+	// own clock.
+	Events(node int32) string
+}
+
+// Transferrer can give the leadership of a partition to another of its replicas.
+type Transferrer interface {
+	Locator
+	// Transfer makes a replica that is in sync the leader of a partition.
+	Transfer(ctx context.Context, topic string, partition, to int32) error
+}
+
+// AnyNode leaves it open which node is meant.
+const AnyNode int32 = -1
+
+// TopicMaker can make a topic that no scenario has: something that changes, for a proof to see.
+type TopicMaker interface {
+	// MakeTopic makes a topic of one partition, whose name begins with logproof-, with a broker as its only
+	// replica, and returns when the broker leads it; AnyNode leaves the broker open.
+	MakeTopic(ctx context.Context, node int32) (name string, err error)
+	// DropTopic deletes it.
+	DropTopic(ctx context.Context, name string) error
+}
+
+// ClientCrasher can end clients of the load where they stand.
+type ClientCrasher interface {
+	// CrashClient ends a client by its number, or all of them with AllOf, without a word to anybody.
+	CrashClient(ctx context.Context, number int32) error
+	// RestartClient starts what CrashClient ended.
+	RestartClient(ctx context.Context, number int32) error
+	// Clients is how many there are.
+	Clients() int
+}
+
+// ClientNamer tells by which id the clients of the load call themselves in their requests.
+type ClientNamer interface {
+	// ClientIDs of all of them, by their number.
+	ClientIDs() []string
+}

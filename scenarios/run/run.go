@@ -177,7 +177,8 @@ func (c *conductor) start(ctx context.Context, book *ledger.Ledger) (err error) 
 	}
 	c.cluster, err = process.Start(ctx, process.Config{
 		Binary: c.cfg.Binary, Dir: c.cfg.Dir, Brokers: p.IDs(plan.Broker), Controllers: p.IDs(plan.Controller), Ledger: book,
-		Args: func(self process.Endpoint, all []process.Endpoint) []string { return nodes[self.Node].Args(self, all) },
+		Args:  func(self process.Endpoint, all []process.Endpoint) []string { return nodes[self.Node].Args(self, all) },
+		Links: true, Clients: loadgen.ClientNames(p.Load.Producers, p.Load.Readers),
 	})
 	if err != nil {
 		return err

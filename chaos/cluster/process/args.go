@@ -15,6 +15,8 @@ type Broker struct {
 	Disk string
 	// Bugs to plant, comma-separated; "" is none.
 	Bugs string
+	// SegmentBytes is the size at which a log begins a new segment; 0 is the node's own default.
+	SegmentBytes int64
 	// Rack of a broker; "" is none.
 	Rack string
 	// Replication of topics that are created without a number, and their min.insync.replicas; 0 is the
@@ -33,7 +35,10 @@ type Timing struct {
 func (b Broker) Args(self Endpoint, all []Endpoint) []string {
 	args := []string{"broker", "--node-id", strconv.Itoa(int(self.Node))}
 	if self.Broker {
-		args = append(args, "--listen", self.Listen)
+		args = append(args, "--listen", self.Direct)
+		if self.Direct != self.Listen {
+			args = append(args, "--advertise", self.Listen)
+		}
 	}
 	args = append(args,
 		"--metrics", self.Metrics,
@@ -41,8 +46,14 @@ func (b Broker) Args(self Endpoint, all []Endpoint) []string {
 		"--flush", b.Flush,
 		"--events", self.Events(),
 	)
+	if self.Control != "" {
+		args = append(args, "--control", self.Control)
+	}
 	if b.Disk != "" {
 		args = append(args, "--disk", b.Disk)
+	}
+	if b.SegmentBytes != 0 {
+		args = append(args, "--segment-bytes", strconv.FormatInt(b.SegmentBytes, 10))
 	}
 	if b.Bugs != "" {
 		args = append(args, "--bug", b.Bugs)
@@ -61,7 +72,10 @@ func (b Broker) clusterArgs(self Endpoint, all []Endpoint) []string {
 			voters = append(voters, strconv.Itoa(int(e.Node))+"@"+e.Peers)
 		}
 	}
-	args := []string{"--roles", self.roles(), "--voters", strings.Join(voters, ","), "--peers", self.Peers}
+	args := []string{"--roles", self.roles(), "--voters", strings.Join(voters, ","), "--peers", self.DirectPeers}
+	if self.DirectPeers != self.Peers {
+		args = append(args, "--advertise-peers", self.Peers)
+	}
 	if b.Rack != "" {
 		args = append(args, "--rack", b.Rack)
 	}

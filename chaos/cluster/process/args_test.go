@@ -8,7 +8,7 @@ import (
 )
 
 func TestBrokerArgs(t *testing.T) {
-	self := Endpoint{Node: 3, Broker: true, Listen: "127.0.0.1:20000", Metrics: "127.0.0.1:20001", Dir: "/n", Data: "/d"}
+	self := Endpoint{Node: 3, Broker: true, Listen: "127.0.0.1:20000", Direct: "127.0.0.1:20000", Metrics: "127.0.0.1:20001", Dir: "/n", Data: "/d"}
 	plain := []string{"broker", "--node-id", "3", "--listen", self.Listen, "--metrics", self.Metrics, "--data", "/d", "--flush", "commit", "--events", "/n/events.jsonl"}
 	timing := Timing{SessionTimeout: 600 * time.Millisecond}
 	if got := (Broker{Flush: "commit", Timing: timing}).Args(self, []Endpoint{self}); !slices.Equal(got, plain) {
@@ -23,9 +23,9 @@ func TestBrokerArgs(t *testing.T) {
 // Every node is told the peer listeners of all voters, its own roles, and how fast the cluster is.
 func TestArgsOfACluster(t *testing.T) {
 	all := []Endpoint{
-		{Node: 0, Broker: true, Controller: true, Listen: "h:1", Metrics: "h:2", Peers: "h:3", Dir: "/0", Data: "/0/d"},
-		{Node: 1, Broker: true, Listen: "h:4", Metrics: "h:5", Peers: "h:6", Dir: "/1", Data: "/1/d"},
-		{Node: 100, Controller: true, Metrics: "h:8", Peers: "h:9", Dir: "/100", Data: "/100/d"},
+		{Node: 0, Broker: true, Controller: true, Listen: "h:1", Direct: "h:1", Metrics: "h:2", Peers: "h:3", DirectPeers: "h:3", Dir: "/0", Data: "/0/d"},
+		{Node: 1, Broker: true, Listen: "h:4", Direct: "h:4", Metrics: "h:5", Peers: "h:6", DirectPeers: "h:6", Dir: "/1", Data: "/1/d"},
+		{Node: 100, Controller: true, Metrics: "h:8", Peers: "h:9", DirectPeers: "h:9", Dir: "/100", Data: "/100/d"},
 	}
 	b := Broker{Flush: "none", Rack: "east", Replication: 3, MinISR: 2, Timing: Timing{600 * time.Millisecond, 150 * time.Millisecond, time.Second, 30 * time.Millisecond}}
 	tail := " --rack east --default-replication 3 --min-isr 2 --session-timeout 600ms --heartbeat 150ms --replica-lag-max 1s --quorum-tick 30ms"
@@ -37,6 +37,15 @@ func TestArgsOfACluster(t *testing.T) {
 		if got := strings.Join(b.Args(all[i], all), " "); got != want {
 			t.Errorf("Args are\n%s\nwant\n%s", got, want)
 		}
+	}
+}
+
+// Behind the link proxy a node listens at one place and tells of another.
+func TestArgsBehindLinks(t *testing.T) {
+	self := Endpoint{Node: 1, Broker: true, Controller: true, Listen: "h:4", Direct: "h:1", Metrics: "h:2", Peers: "h:5", DirectPeers: "h:3", Dir: "/1", Data: "/1/d"}
+	want := "broker --node-id 1 --listen h:1 --advertise h:4 --metrics h:2 --data /1/d --flush none --events /1/events.jsonl --roles broker,controller --voters 1@h:5 --peers h:3 --advertise-peers h:5"
+	if got := strings.Join((Broker{Flush: "none"}).Args(self, []Endpoint{self, {Node: 2}}), " "); got != want {
+		t.Errorf("Args are\n%s\nwant\n%s", got, want)
 	}
 }
 

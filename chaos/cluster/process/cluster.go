@@ -5,16 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/logproof/logproof/chaos/cluster"
 	"github.com/logproof/logproof/chaos/ledger"
+	"github.com/logproof/logproof/chaos/proxy"
 )
 
 // Endpoint is what one node is told about itself.
@@ -24,18 +22,24 @@ type Endpoint struct {
 	// Broker says that it serves clients, Controller that it votes about the cluster: one or both.
 	Broker, Controller bool
 	// Listen is where clients reach a broker; "" of a node that is none. Peers is where the other nodes
-	// reach it; "" of a node that is alone. Metrics is where its metrics are scraped. All host:port.
+	// reach it; "" of a node that is alone. Metrics is where its metrics are scraped. All host:port, and
+	// the same for the whole run.
 	Listen, Peers, Metrics string
+	// Direct and DirectPeers are where its process listens for clients and peers: past the links, where
+	// there is a link proxy, and those places else. A restarted node may have others.
+	Direct, DirectPeers string
 	// Dir is the node's directory in the run directory, Data the part of it that is the node's disk.
 	Dir, Data string
+	// Control is the unix socket through which the node's disk and clock are changed.
+	Control string
 }
 
 // Config of a cluster of processes.
 type Config struct {
 	// Binary that every node runs.
 	Binary string
-	// Args builds the arguments of a node from its own endpoint and those of all nodes. It is called
-	// once per node: a restart uses the same arguments. See Broker.Args.
+	// Args builds the arguments of a node from its own endpoint and those of all nodes. It is called at
+	// each start of a node. See Broker.Args.
 	Args func(self Endpoint, all []Endpoint) []string
 	// Env is added to the environment of this process.
 	Env []string
@@ -44,7 +48,14 @@ type Config struct {
 	// Brokers are the ids of the nodes that serve clients, Controllers those of the nodes that vote about
 	// the cluster, each ascending and distinct; a node may be both. A broker alone needs no controllers.
 	Brokers, Controllers []int32
-	// FirstPort of the consecutive ones that the nodes use (PortsPerNode each); 0 picks free ones.
+	// Links puts a link proxy before every listener of the nodes for the whole run: the cluster is a
+	// cluster.Linker, and no port that others know is ever given up.
+	Links bool
+	// Clients are the names of the load's clients by their number: the client ids of their requests, with a dot
+	// and more behind them or not. Links tell them apart by it.
+	Clients []string
+	// FirstPort of the consecutive ones that the nodes use (PortsPerNode each, and with Links
+	// two more); 0 picks free ones.
 	FirstPort int
 	// Ledger notes every process before anyone is told of it. Closing it is the caller's, after Stop.
 	Ledger *ledger.Ledger
@@ -101,6 +112,11 @@ type Cluster struct {
 	grace      time.Duration // see defaultGrace
 	stop       sync.Once
 	stopped    error
+
+	proxy     *proxy.Proxy // nil without links
+	held      cluster.LinkRules
+	clients   []string
+	temporary string // directory of control sockets whose names would be too long
 }
 
 var (
@@ -111,6 +127,16 @@ var (
 	_ cluster.Wiper      = (*Cluster)(nil)
 	_ cluster.Replicated = (*Cluster)(nil)
 	_ cluster.Locator    = (*Cluster)(nil)
+	_ cluster.Direct     = (*Cluster)(nil)
+	_ cluster.Metered    = (*Cluster)(nil)
+	_ cluster.Pinger     = (*Cluster)(nil)
+	_ cluster.LinkHolder = (*Cluster)(nil)
+
+	_ cluster.DiskController = (*Cluster)(nil)
+	_ cluster.ClockSetter    = (*Cluster)(nil)
+	_ cluster.ClientNamer    = (*Cluster)(nil)
+	_ cluster.TopicMaker     = (*Cluster)(nil)
+	_ cluster.Transferrer    = (*Cluster)(nil)
 )
 
 // Start starts a process for every node. It does not wait until they serve: see WaitReady. When it
@@ -125,15 +151,25 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	}
 	c := &Cluster{
 		nodes: make(map[int32]*node), ids: cfg.nodes(), brokers: slices.Clone(cfg.Brokers), voters: slices.Clone(cfg.Controllers),
-		spawner: newSpawner(), stopWithin: cfg.StopWithin, grace: defaultGrace,
+		spawner: newSpawner(), stopWithin: cfg.StopWithin, grace: defaultGrace, clients: slices.Clone(cfg.Clients),
 	}
 	if c.stopWithin == 0 {
 		c.stopWithin = defaultStopWithin
 	}
+	if err := c.sockets(endpoints); err != nil {
+		c.Stop(ctx)
+		return nil, fmt.Errorf("start the cluster: %w", err)
+	}
 	for _, e := range endpoints {
 		c.nodes[e.Node] = &node{
-			endpoint: e, binary: cfg.Binary, args: cfg.Args(e, endpoints), env: cfg.Env,
-			spawner: c.spawner, ledger: cfg.Ledger,
+			endpoint: e, binary: cfg.Binary, env: cfg.Env, spawner: c.spawner, ledger: cfg.Ledger, moves: cfg.Links, moved: c.redirect,
+			args: func(self Endpoint) []string { return cfg.Args(self, endpoints) },
+		}
+	}
+	if cfg.Links {
+		if err := c.openLinks(endpoints); err != nil {
+			c.Stop(ctx)
+			return nil, fmt.Errorf("start the cluster: %w", err)
 		}
 	}
 	for _, id := range c.ids {
@@ -143,42 +179,6 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 		}
 	}
 	return c, nil
-}
-
-// PortsPerNode is how many ports each node uses: for clients, for its peers, for metrics. A node that
-// needs fewer leaves a gap.
-const PortsPerNode = 3
-
-// layout makes the directories of all nodes and picks their ports.
-func layout(cfg Config) ([]Endpoint, error) {
-	nodes := cfg.nodes()
-	ports, err := pickPorts(cfg.FirstPort, PortsPerNode*len(nodes))
-	if err != nil {
-		return nil, err
-	}
-	dir, err := filepath.Abs(cfg.Dir)
-	if err != nil {
-		return nil, err
-	}
-	endpoints := make([]Endpoint, len(nodes))
-	for i, id := range nodes {
-		nodeDir, port := filepath.Join(dir, "nodes", strconv.Itoa(int(id))), ports[PortsPerNode*i:]
-		e := Endpoint{
-			Node: id, Broker: slices.Contains(cfg.Brokers, id), Controller: slices.Contains(cfg.Controllers, id),
-			Metrics: address(port[1]), Dir: nodeDir, Data: filepath.Join(nodeDir, "data"),
-		}
-		if e.Broker {
-			e.Listen = address(port[0])
-		}
-		if len(nodes) > 1 {
-			e.Peers = address(port[2])
-		}
-		if err := os.MkdirAll(e.Data, 0o755); err != nil {
-			return nil, err
-		}
-		endpoints[i] = e
-	}
-	return endpoints, nil
 }
 
 // Nodes lists the ids of all nodes, up or down, ascending.
@@ -193,7 +193,7 @@ func (c *Cluster) Voters() []int32 { return slices.Clone(c.voters) }
 // Endpoint of a node; the zero Endpoint when there is no such node.
 func (c *Cluster) Endpoint(id int32) Endpoint {
 	if n := c.nodes[id]; n != nil {
-		return n.endpoint
+		return n.place()
 	}
 	return Endpoint{}
 }
@@ -203,6 +203,12 @@ func (c *Cluster) Endpoint(id int32) Endpoint {
 func (c *Cluster) Address(id int32) string { return c.Endpoint(id).address() }
 
 func (e Endpoint) address() string { return cmp.Or(e.Listen, e.Peers) }
+
+// Direct is where the process of a node listens for clients, or for its peers where it serves none: past
+// the links. "" when there is no such node.
+func (c *Cluster) Direct(id int32) string { return c.Endpoint(id).direct() }
+
+func (e Endpoint) direct() string { return cmp.Or(e.Direct, e.DirectPeers) }
 
 // Events is the file in which a node notes what happens to it; "" when there is no such node.
 func (c *Cluster) Events(id int32) string {
@@ -312,14 +318,14 @@ func (c *Cluster) Stop(ctx context.Context) error {
 		for _, votes := range []bool{false, true} {
 			var all sync.WaitGroup
 			for i, id := range c.ids {
-				if slices.Contains(c.voters, id) == votes {
+				if slices.Contains(c.voters, id) == votes && c.nodes[id] != nil {
 					all.Go(func() { errs[i] = c.nodes[id].end(ctx) })
 				}
 			}
 			all.Wait()
 		}
 		c.spawner.close()
-		c.stopped = errors.Join(errs...)
+		c.stopped = errors.Join(append(errs, c.closeLinks(), c.removeSockets())...)
 	})
 	return c.stopped
 }

@@ -133,7 +133,7 @@ func startIn(dir, mode string, nodes int, change ...func(*Config)) (*Cluster, er
 	}
 	cfg := Config{
 		Binary: "/proc/self/exe",
-		Args:   func(self Endpoint, _ []Endpoint) []string { return []string{mode, self.Listen, self.Peers} },
+		Args:   func(self Endpoint, _ []Endpoint) []string { return []string{mode, self.Direct, self.DirectPeers} },
 		Env:    []string{roleEnv + "=node"},
 		Dir:    dir,
 		Ledger: l,

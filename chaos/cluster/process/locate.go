@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/logproof/logproof/chaos/canary"
 )
 
 // metadataVersion is the last before the flexible ones, and since KIP-320 (version 7) it tells leader
@@ -71,7 +73,7 @@ func (c *Cluster) quorum(ctx context.Context, id int32) (quorum, error) {
 	topic := kmsg.NewDescribeQuorumRequestTopic()
 	topic.Topic, topic.Partitions = "__cluster_metadata", []kmsg.DescribeQuorumRequestTopicPartition{{}}
 	request.Topics = append(request.Topics, topic)
-	if err := ask(ctx, c.Endpoint(id).Peers, request, response); err != nil {
+	if err := canary.Ask(ctx, c.Endpoint(id).DirectPeers, request, response); err != nil {
 		return quorum{}, err
 	}
 	if response.ErrorCode != 0 || len(response.Topics) == 0 || len(response.Topics[0].Partitions) == 0 {
@@ -141,7 +143,7 @@ func (c *Cluster) metadata(ctx context.Context, request *kmsg.MetadataRequest) (
 	request.Version = metadataVersion
 	answers, err := gather(ctx, c.grace, c.brokers, func(ctx context.Context, id int32) (*kmsg.MetadataResponse, error) {
 		answer := kmsg.NewPtrMetadataResponse()
-		return answer, ask(ctx, c.Address(id), request, answer)
+		return answer, canary.Ask(ctx, c.Direct(id), request, answer)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("no node answers Metadata: %w", err)

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,12 +21,17 @@ const logName = "broker.log"
 
 // node is one node of the cluster: at most one running process at a time.
 type node struct {
+	// endpoint is where it was placed first; place tells where it is.
 	endpoint Endpoint
 	binary   string
-	args     []string
+	args     func(Endpoint) []string
 	env      []string
 	spawner  *spawner
 	ledger   *ledger.Ledger
+	// moves says that its process may listen elsewhere when it is started again: others know only the
+	// ports of the link proxy, which is told by moved.
+	moves bool
+	moved func(Endpoint) error
 
 	// starting keeps two starts from racing; mu is never held while one waits.
 	starting sync.Mutex
@@ -35,6 +41,10 @@ type node struct {
 		process *process // the newest; nil before the first start
 		ended   bool     // by end: it must not start again
 		unasked []string // how processes ended that nobody asked to
+		// expected says that its process may end by itself: a fault makes it.
+		expected bool
+		// direct and peers are where the newest process listens, "" for where it was placed first.
+		direct, peers string
 	}
 }
 
@@ -60,20 +70,15 @@ func (n *node) start(ctx context.Context) error {
 	if err := n.awaitLast(ctx); err != nil {
 		return fmt.Errorf("start node %d: %w", n.endpoint.Node, err)
 	}
-	for _, addr := range []string{n.endpoint.Listen, n.endpoint.Peers, n.endpoint.Metrics} {
-		if addr == "" {
-			continue
-		}
-		if err := checkFree(addr); err != nil {
-			return fmt.Errorf("start node %d: %w", n.endpoint.Node, err)
-		}
+	if err := n.findPorts(); err != nil {
+		return fmt.Errorf("start node %d: %w", n.endpoint.Node, err)
 	}
 	log, err := os.OpenFile(n.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("start node %d: %w", n.endpoint.Node, err)
 	}
 	defer log.Close() // the child has its own descriptor
-	cmd := exec.Command(n.binary, n.args...)
+	cmd := exec.Command(n.binary, n.args(n.place())...)
 	cmd.Env = append(os.Environ(), n.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = attributes()
@@ -95,6 +100,54 @@ func (n *node) start(ctx context.Context) error {
 		return fmt.Errorf("start node %d: %w", n.endpoint.Node, err)
 	}
 	return nil
+}
+
+// place is the endpoint of the newest process.
+func (n *node) place() Endpoint {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	e := n.endpoint
+	e.Direct, e.DirectPeers = cmp.Or(n.mu.direct, e.Direct), cmp.Or(n.mu.peers, e.DirectPeers)
+	return e
+}
+
+// findPorts checks that the ports of the node are free. Behind the link proxy a port that somebody took
+// while the node was down is left to him: nobody but the proxy knows it.
+func (n *node) findPorts() error {
+	e := n.place()
+	for _, port := range []struct {
+		address string
+		move    *string
+	}{{e.Direct, &n.mu.direct}, {e.DirectPeers, &n.mu.peers}, {e.Metrics, nil}} {
+		if port.address == "" {
+			continue
+		}
+		err := checkFree(port.address)
+		if err == nil {
+			continue
+		}
+		if !n.moves || port.move == nil {
+			return err
+		}
+		found, err := pickPorts(0, 1)
+		if err != nil {
+			return err
+		}
+		n.mu.Lock()
+		*port.move = address(found[0])
+		n.mu.Unlock()
+		if err := n.moved(n.place()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expect says that the process may end by itself from now on, or no longer.
+func (n *node) expect(end bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.mu.expected = end
 }
 
 // wipe deletes what is in the data directory, and keeps a start from racing with that.
@@ -156,6 +209,9 @@ func (n *node) reap(cmd *exec.Cmd, p *process) {
 	defer n.mu.Unlock()
 	cmd.Wait() // its error repeats the state
 	p.reaped, p.status, p.code = true, cmd.ProcessState.String(), cmd.ProcessState.ExitCode()
+	if n.mu.expected {
+		p.asked = true // so that it may be started again
+	}
 	if !p.asked {
 		n.mu.unasked = append(n.mu.unasked, fmt.Sprintf("node %d, pid %d, ended by itself: %s%s",
 			n.endpoint.Node, p.pid, p.status, n.logTail()))

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/logproof/logproof/chaos/canary"
 )
 
 const (
@@ -31,9 +31,9 @@ func (c *Cluster) WaitReady(ctx context.Context, id int32) error {
 		status, over, done := n.ended()
 		if over {
 			return fmt.Errorf("node %d at %s is not ready: its process has ended: %s%s",
-				id, n.endpoint.address(), status, n.logTail())
+				id, n.place().direct(), status, n.logTail())
 		}
-		err := askVersions(ctx, n.endpoint.address())
+		err := canary.Versions(ctx, n.place().direct())
 		if err == nil {
 			return nil
 		}
@@ -45,7 +45,7 @@ func (c *Cluster) WaitReady(ctx context.Context, id int32) error {
 		case <-done:
 		case <-ctx.Done():
 			return fmt.Errorf("node %d at %s is not ready (%w): pid %d runs; last try: %w%s",
-				id, n.endpoint.address(), ctx.Err(), n.pid(), last, n.logTail())
+				id, n.place().direct(), ctx.Err(), n.pid(), last, n.logTail())
 		}
 	}
 }
@@ -55,21 +55,6 @@ func (c *Cluster) WaitReady(ctx context.Context, id int32) error {
 func expired(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
-}
-
-// askVersions sends one ApiVersions request, version 0 (every Kafka-style server since 0.10 answers
-// it), on a new connection and reads the response.
-func askVersions(ctx context.Context, address string) error {
-	request := kmsg.NewPtrApiVersionsRequest()
-	request.Version = 0
-	response := kmsg.NewPtrApiVersionsResponse()
-	if err := ask(ctx, address, request, response); err != nil {
-		return err
-	}
-	if response.ErrorCode != 0 || len(response.ApiKeys) == 0 {
-		return fmt.Errorf("answer to ApiVersions: error code %d and %d API keys", response.ErrorCode, len(response.ApiKeys))
-	}
-	return nil
 }
 
 // logTail is the end of the node's log, made to be appended to an error; "" when it wrote nothing.

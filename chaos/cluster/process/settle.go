@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/logproof/logproof/chaos/canary"
 )
 
 const (
@@ -84,7 +86,7 @@ func (c *Cluster) views(ctx context.Context, topics []string) []view {
 				request.Topics = append(request.Topics, asked)
 			}
 			answer := kmsg.NewPtrMetadataResponse()
-			all[i] = view{id, answer, ask(ctx, c.Address(id), request, answer)}
+			all[i] = view{id, answer, canary.Ask(ctx, c.Direct(id), request, answer)}
 		})
 	}
 	asking.Wait()

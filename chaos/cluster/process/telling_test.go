@@ -91,7 +91,7 @@ func tellers(t *testing.T, views ...telling) *Cluster {
 	t.Helper()
 	c := started(t, "", len(views), func(cfg *Config) {
 		cfg.Args = func(self Endpoint, _ []Endpoint) []string {
-			return []string{views[self.Node].mode(), self.Listen, self.Peers}
+			return []string{views[self.Node].mode(), self.Direct, self.DirectPeers}
 		}
 	})
 	for _, id := range c.Nodes() {
