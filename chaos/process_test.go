@@ -86,7 +86,7 @@ func three(t *testing.T) *processes.Cluster {
 	}
 	c, err := processes.Start(t.Context(), processes.Config{
 		Binary: "/proc/self/exe", Env: []string{roleEnv + "=node"}, Dir: dir, Brokers: []int32{0, 1, 2}, Controllers: []int32{0}, Ledger: l,
-		Args: func(self processes.Endpoint, _ []processes.Endpoint) []string { return []string{self.Listen} },
+		Args: func(self processes.Endpoint, _ []processes.Endpoint) []string { return []string{self.Direct} },
 	})
 	if err != nil {
 		t.Fatal(err)

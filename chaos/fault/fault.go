@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,53 +26,44 @@ type Fault interface {
 // links that a fault of links strikes, none for other kinds. It is an error if the kind is unknown or the
 // cluster lacks the capability it needs.
 func New(f timeline.Fault, c cluster.Cluster, target timeline.End, peers []timeline.End) (Fault, error) {
-	kind, node := f.Kind, target.ID
-	info, ok := timeline.Lookup(kind)
+	info, ok := timeline.Lookup(f.Kind)
 	if !ok {
-		return nil, fmt.Errorf("unknown fault %q", string(kind))
+		return nil, fmt.Errorf("unknown fault %q", string(f.Kind))
 	}
-	replicated, syncs := c.(cluster.Replicated)
-	switch kind {
-	case timeline.Kill:
-		if killer, ok := c.(cluster.Killer); ok {
-			return &kill{mortal{cluster: c, starter: killer, node: node}, killer}, nil
-		}
-	case timeline.Pause:
-		if pauser, ok := c.(cluster.Pauser); ok {
-			return &pause{cluster: c, pauser: pauser, node: node}, nil
-		}
-	case timeline.Restart:
-		if terminator, ok := c.(cluster.Terminator); ok && syncs {
-			return &restart{mortal: mortal{cluster: c, starter: terminator, node: node}, terminator: terminator, replicated: replicated}, nil
-		}
-	case timeline.DiskLoss:
-		if wiper, ok := c.(cluster.Wiper); ok && syncs {
-			k := kill{mortal{cluster: c, starter: wiper, node: node}, wiper}
-			return &diskLoss{kill: k, wiper: wiper, replicated: replicated}, nil
-		}
-	default:
-		return nil, fmt.Errorf("fault %q cannot be injected yet: it needs the capability %s of the cluster, which nothing uses", string(kind), info.Capability)
+	f = f.WithDefaults()
+	make, ok := makers[f.Kind]
+	if !ok {
+		return nil, fmt.Errorf("fault %q is in the table of kinds and has no implementation", string(f.Kind))
 	}
-	return nil, fmt.Errorf("this cluster cannot do %s: it lacks the capability %s", kind, info.Capability)
+	fault, err := make(f, c, target, peers)
+	if errors.Is(err, errLacks) {
+		return nil, fmt.Errorf("this cluster cannot do %s: it lacks the capability %s", f.Kind, info.Capability)
+	}
+	return fault, err
 }
 
 // proveEvery is how long a proof waits before it looks again.
 const proveEvery = 2 * time.Millisecond
 
 // until looks again and again until what it looks for is there, or ctx ends: then the error is that
-// of the last look.
+// of the last look that ctx did not cut short.
 func until(ctx context.Context, look func() error) error {
 	tick := time.NewTicker(proveEvery)
 	defer tick.Stop()
+	var last error
 	for {
 		err := look()
 		if err == nil {
 			return nil
 		}
+		deadline, bounded := ctx.Deadline()
+		if last == nil || ctx.Err() == nil && !(bounded && !time.Now().Before(deadline)) {
+			last = err
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%w (gave up: %w)", err, ctx.Err())
+			return fmt.Errorf("%w (gave up: %w)", last, ctx.Err())
 		}
 	}
 }

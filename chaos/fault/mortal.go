@@ -48,7 +48,7 @@ func (m *mortal) identify(what string) error {
 
 // gone waits until the process is gone and nobody listens in its place.
 func (m *mortal) gone(ctx context.Context) (string, error) {
-	address := m.cluster.Address(m.node)
+	address := direct(m.cluster, m.node)
 	err := until(ctx, func() error {
 		if m.before.Alive() {
 			return fmt.Errorf("pid %d still runs", m.before.Pid)
@@ -90,7 +90,7 @@ func (m *mortal) serves(ctx context.Context) (string, error) {
 	if err := m.cluster.WaitReady(ctx, m.node); err != nil {
 		return "", err
 	}
-	address := m.cluster.Address(m.node)
+	address := direct(m.cluster, m.node)
 	port, err := procfs.Port(address)
 	if err != nil {
 		return "", err

@@ -60,7 +60,7 @@ func (p *pause) Prove(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	address := p.cluster.Address(p.node)
+	address := direct(p.cluster, p.node)
 	if err := silent(ctx, address); err != nil {
 		return "", err
 	}
@@ -157,7 +157,7 @@ func (p *pause) ProveHealed(ctx context.Context) (string, error) {
 	if err := p.cluster.WaitReady(ctx, p.node); err != nil {
 		return "", err
 	}
-	address := p.cluster.Address(p.node)
+	address := direct(p.cluster, p.node)
 	port, err := procfs.Port(address)
 	if err != nil {
 		return "", err

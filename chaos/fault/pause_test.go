@@ -69,6 +69,7 @@ type elsewhere struct {
 }
 
 func (e elsewhere) Address(int32) string { return e.address }
+func (e elsewhere) Direct(int32) string  { return e.address }
 
 func TestPauseIsNotProvedWhileSomebodyAnswers(t *testing.T) {
 	f := newPause(t, elsewhere{node(t), node(t).Address(0)})

@@ -1,0 +1,190 @@
+package fault_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/logproof/logproof/chaos/cluster"
+	"github.com/logproof/logproof/chaos/cluster/process"
+	"github.com/logproof/logproof/chaos/fault"
+	"github.com/logproof/logproof/chaos/ledger"
+	"github.com/logproof/logproof/chaos/timeline"
+	"github.com/logproof/logproof/scenarios/command"
+)
+
+func init() {
+	fault.PlayBroker = func(args []string) int { return command.Main(args, os.Stdout, os.Stderr) }
+}
+
+// live is a cluster of three brokers of the reference system and a controller, behind links, with the
+// topic orders: three partitions on all three nodes.
+func live(t *testing.T) *process.Cluster {
+	t.Helper()
+	dir := t.TempDir()
+	book, err := ledger.Open(dir+"/ledger", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { book.Close() })
+	nodes := process.Broker{Flush: "commit", Disk: "lose-unsynced", SegmentBytes: 64 << 10, Timing: process.Timing{
+		SessionTimeout: time.Second, Heartbeat: 200 * time.Millisecond, ReplicaLagMax: time.Second, QuorumTick: 30 * time.Millisecond,
+	}}
+	c, err := process.Start(t.Context(), process.Config{
+		Binary: "/proc/self/exe", Env: []string{"LOGPROOF_TEST_ROLE=broker"}, Dir: dir, Ledger: book, Links: true,
+		Brokers: []int32{0, 1, 2}, Controllers: []int32{100}, Args: nodes.Args, Clients: []string{"load"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+		for _, exit := range c.Exits() {
+			t.Error(exit)
+		}
+	})
+	ctx := soon(t)
+	for _, id := range c.Nodes() {
+		if err := c.WaitReady(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.WaitSettled(ctx); err != nil {
+		t.Fatal(err)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.Address(0), c.Address(1)), kgo.ClientID("load"), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	min := "2"
+	if _, err := kadm.NewClient(client).CreateTopic(ctx, 3, 3, map[string]*string{"min.insync.replicas": &min}, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	// More than a segment in each partition, so that there are some that are sealed.
+	for i := range 30 {
+		for partition := range int32(3) {
+			client.Produce(ctx, &kgo.Record{Topic: "orders", Partition: partition, Value: []byte(strings.Repeat(fmt.Sprint(i%10), 10_000))}, nil)
+		}
+		if err := client.Flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.WaitSettled(ctx, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func soon(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// sample is a fault of every kind that a live cluster can be given, with targets that it has.
+func sample() []timeline.Fault {
+	const ms = time.Millisecond
+	orders := timeline.Params{Topic: "orders"}
+	return []timeline.Fault{
+		{Kind: timeline.Cut, Target: "node(1)"},
+		{Kind: timeline.Cut, Target: "node(1)", Peers: "node(2)"},
+		{Kind: timeline.Cut, Target: "node(1)", Peers: "nodes", Params: timeline.Params{Direction: timeline.In}},
+		{Kind: timeline.Cut, Target: "node(1)", Peers: "clients", Params: timeline.Params{Direction: timeline.Out}},
+		{Kind: timeline.Cut, Target: "client(0)", Peers: "node(1)"},
+		{Kind: timeline.Refuse, Target: "node(1)"},
+		{Kind: timeline.Reset, Target: "node(1)"},
+		{Kind: timeline.Stall, Target: "node(1)"},
+		{Kind: timeline.SlowClose, Target: "node(1)", Params: timeline.Params{Delay: 300 * ms}},
+		{Kind: timeline.Delay, Target: "node(1)", Params: timeline.Params{Delay: 60 * ms}},
+		{Kind: timeline.Delay, Target: "node(1)", Peers: "clients", Params: timeline.Params{Delay: 60 * ms, Jitter: 30 * ms}},
+		{Kind: timeline.Bandwidth, Target: "node(1)", Params: timeline.Params{Rate: 200_000}},
+		{Kind: timeline.DropResponse, Target: "leader(orders,0)", Params: orders},
+		{Kind: timeline.DelayResponse, Target: "node(1)", Params: timeline.Params{API: "Metadata", Delay: 300 * ms}},
+		{Kind: timeline.RewriteError, Target: "leader(orders,0)", Params: timeline.Params{Topic: "orders", Error: "NOT_LEADER_OR_FOLLOWER"}},
+		{Kind: timeline.StaleMetadata, Target: "node(1)"},
+		{Kind: timeline.DuplicateResponse, Target: "node(1)", Params: timeline.Params{API: "Fetch"}},
+		{Kind: timeline.Kill, Target: "node(1)"},
+		{Kind: timeline.Pause, Target: "node(1)"},
+		{Kind: timeline.Restart, Target: "node(1)"},
+		{Kind: timeline.PowerLoss, Target: "node(1)"},
+		{Kind: timeline.DiskLoss, Target: "node(1)"},
+		{Kind: timeline.DiskFull, Target: "node(1)"},
+		{Kind: timeline.SyncError, Target: "node(1)"},
+		{Kind: timeline.SlowDisk, Target: "node(1)", Params: timeline.Params{Delay: 100 * ms}},
+		{Kind: timeline.Clock, Target: "node(1)", Params: timeline.Params{Offset: -3 * time.Second}},
+		{Kind: timeline.TransferLeader, Target: "leader(orders,0)"},
+		{Kind: timeline.ConnectionStorm, Target: "node(1)", Params: timeline.Params{Count: 100}},
+		{Kind: timeline.Poison, Target: "leader(orders,0)", Params: orders},
+	}
+}
+
+// aimed prepares a fault on a cluster, as the nemesis does.
+func aimed(ctx context.Context, f timeline.Fault, c cluster.Cluster) (fault.Fault, error) {
+	f = f.WithDefaults()
+	locator, _ := c.(timeline.Locator)
+	m := timeline.Members{Nodes: c.Nodes(), Brokers: c.Brokers(), Voters: []int32{100}, Clients: 1}
+	first := func(int) int { return 0 }
+	ends, err := timeline.Ends(ctx, f.Target, m, first, locator)
+	var peers []timeline.End
+	if err == nil && f.Peers != "" {
+		peers, err = timeline.PeerEnds(ctx, f.Peers, ends, m, first, locator)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []fault.Fault
+	for _, end := range ends {
+		one, err := fault.New(f, c, end, peers)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return fault.Several(ends, all), nil
+}
+
+// stage is one stage of a fault by its name.
+type stage struct {
+	name string
+	do   func(context.Context) (string, error)
+}
+
+func stages(f fault.Fault) []stage {
+	return []stage{{"inject", f.Inject}, {"prove", f.Prove}, {"heal", f.Heal}, {"prove-healed", f.ProveHealed}}
+}
+
+// Every kind does what it says on a cluster that lives, is proved, heals, and is proved to have healed.
+func TestEveryKindIsProvedInAndOut(t *testing.T) {
+	c := live(t)
+	for _, planned := range sample() {
+		t.Run(planned.String(), func(t *testing.T) {
+			f, err := aimed(soon(t), planned, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range stages(f) {
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				began := time.Now()
+				detail, err := s.do(ctx)
+				cancel()
+				t.Logf("%s in %v: %s", s.name, time.Since(began).Round(time.Millisecond), detail)
+				if err != nil {
+					t.Errorf("%s: %v", s.name, err)
+				}
+			}
+			if err := c.WaitSettled(soon(t), "orders"); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
