@@ -146,11 +146,18 @@ func TestStartErrors(t *testing.T) {
 func TestNonsenseIsClosed(t *testing.T) {
 	b := start(t, Config{FS: mem.New()})
 	defer b.Close()
+	client := newClient(t, b)
 	for name, bytes := range map[string][]byte{
-		"http":           []byte("GET / HTTP/1.1\r\n\r\n"),
-		"huge frame":     {0x7f, 0xff, 0xff, 0xff, 0},
-		"unknown key":    {0, 0, 0, 10, 0x7f, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff},
-		"half a request": {0, 0, 0, 12, 0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0, 9},
+		"http":                      []byte("GET / HTTP/1.1\r\n\r\n"),
+		"huge frame":                {0x7f, 0xff, 0xff, 0xff, 0},
+		"2 GiB":                     {0x7f, 0xff, 0xff, 0xff},
+		"negative size":             {0xff, 0xff, 0xff, 0xf0, 0, 3, 0, 9},
+		"too small":                 {0, 0, 0, 7, 0, 3, 0, 9, 0, 0, 0},
+		"a version too high":        {0, 0, 0, 10, 0, 1, 0, 99, 0, 0, 0, 1, 0xff, 0xff},
+		"an array beyond its frame": {0, 0, 0, 14, 0, 3, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff},
+		"tags without end":          {0, 0, 0, 18, 0, 18, 0, 3, 0, 0, 0, 1, 0xff, 0xff, 0, 1, 1, 0xff, 0xff, 0xff, 0xff, 0x0f},
+		"unknown key":               {0, 0, 0, 10, 0x7f, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff},
+		"half a request":            {0, 0, 0, 12, 0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0, 9},
 	} {
 		conn, err := net.Dial("tcp", b.Address())
 		if err != nil {
@@ -164,9 +171,9 @@ func TestNonsenseIsClosed(t *testing.T) {
 			t.Errorf("%s: %d bytes, %v; want a closed connection", name, n, err)
 		}
 		conn.Close()
-	}
-	if err := newClient(t, b).Ping(testContext(t)); err != nil {
-		t.Fatal(err)
+		if err := client.Ping(testContext(t)); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -192,7 +192,7 @@ func (a *metadataActor) assign(topic *metadata.Topic, p *metadata.Partition, fx 
 		replica: api.Replica{Topic: topic.ID, Partition: p.Index}, topic: topic.Name,
 		state: partition.State{
 			Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch,
-			Replicas: p.Replicas, ISR: p.ISR, MinISR: topic.MinISR(p, a.cfg.Controller.DefaultMinISR),
+			Replicas: p.Replicas, ISR: p.ISR, Adding: len(p.Adding), MinISR: topic.MinISR(p, a.cfg.Controller.DefaultMinISR),
 		},
 	}
 	for _, id := range p.Replicas {

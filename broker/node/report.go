@@ -20,7 +20,8 @@ type Replica struct {
 	// PartitionEpoch, ISR and MaximalISR of a leader: what it goes by. The slices must not be changed.
 	PartitionEpoch  int32
 	ISR, MaximalISR []int32
-	// Replicas and MinISR are how many replicas there are, and how many must be in sync.
+	// Replicas and MinISR are how many replicas there are, but for those being added, and how many must
+	// be in sync.
 	Replicas, MinISR int
 	// EpochStart is where the log ended when this leader began.
 	EpochStart int64

@@ -166,8 +166,11 @@ func (l *Leader) caughtUp(p *peer) bool {
 // ISR gives the committed in-sync replicas; the slice must not be changed.
 func (l *Leader) ISR() []int32 { return l.state.ISR }
 
-// Replicas is how many replicas the partition has, and how many of them must be in sync.
-func (l *Leader) Replicas() (all, minISR int) { return len(l.state.Replicas), l.state.minISR() }
+// Replicas is how many replicas the partition should have in sync, those that are only being added left
+// out, and how many of them must be.
+func (l *Leader) Replicas() (all, minISR int) {
+	return len(l.state.Replicas) - l.state.Adding, l.state.minISR()
+}
 
 // MaximalISR gives all that may be in the ISR now: the committed one and what is proposed.
 func (l *Leader) MaximalISR() []int32 { return slices.Concat(l.state.ISR, l.possible) }

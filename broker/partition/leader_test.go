@@ -103,3 +103,11 @@ func TestAFollowerRegistersAnew(t *testing.T) {
 type lastEpoch int32
 
 func (e lastEpoch) EpochForOffset(int64) int32 { return int32(e) }
+
+// A replica that a reassignment is bringing is not missed while it is not in sync (KIP-455).
+func TestReplicasBeingAdded(t *testing.T) {
+	l := NewLeader(Config{Self: 7}, State{Leader: 7, Replicas: []int32{7, 8, 9}, Adding: 2, ISR: []int32{7}, MinISR: 1}, Log{}, time.Time{})
+	if all, minISR := l.Replicas(); all != 1 || minISR != 1 {
+		t.Errorf("%d replicas, %d of them must be in sync", all, minISR)
+	}
+}

@@ -85,6 +85,8 @@ type State struct {
 	PartitionEpoch int32
 	// Replicas in order of assignment; ISR is a subset.
 	Replicas, ISR []int32
+	// Adding is how many of the replicas a reassignment brings (KIP-455): nothing is expected of them yet.
+	Adding int
 	// Brokers of the replicas; one that is missing here counts as fenced.
 	Brokers []Broker
 	// MinISR is min.insync.replicas as configured; no more than len(Replicas) counts.
@@ -97,7 +99,7 @@ func (s State) minISR() int { return max(1, min(s.MinISR, len(s.Replicas))) }
 // Equal reports whether the two say the same.
 func (s State) Equal(o State) bool {
 	return s.Leader == o.Leader && s.LeaderEpoch == o.LeaderEpoch && s.PartitionEpoch == o.PartitionEpoch &&
-		s.MinISR == o.MinISR && slices.Equal(s.Replicas, o.Replicas) && slices.Equal(s.ISR, o.ISR) && slices.Equal(s.Brokers, o.Brokers)
+		s.MinISR == o.MinISR && s.Adding == o.Adding && slices.Equal(s.Replicas, o.Replicas) && slices.Equal(s.ISR, o.ISR) && slices.Equal(s.Brokers, o.Brokers)
 }
 
 func (s State) broker(id int32) Broker {

@@ -76,7 +76,11 @@ func (c *connection) close() {
 // read takes requests off the connection until it ends, and says why it did.
 func (c *connection) read() closed {
 	memory := frames{c.pool, c.arriving}
-	in := newInput(c.conn, c.limits, memory, c.gate.busy)
+	busy := c.gate.busy
+	if c.listener == wire.Peers { // another node may have nothing to say for long
+		busy = func() bool { return true }
+	}
+	in := newInput(c.conn, c.limits, memory, busy)
 	for {
 		frame, err := in.next()
 		if err != nil {

@@ -78,7 +78,7 @@ type input struct {
 	limits Limits
 	frames wire.Frames
 	begun  bool
-	// busy reports whether answers are due.
+	// busy reports whether answers are due; a connection that is stays open.
 	busy func() bool
 }
 
@@ -132,7 +132,7 @@ func (i *input) await() error {
 		_, err := i.in.Peek(1)
 		switch {
 		case err == nil:
-		case errors.Is(err, os.ErrDeadlineExceeded) && i.busy():
+		case errors.Is(err, os.ErrDeadlineExceeded) && i.begun && i.busy():
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return closed{closedIdle, fmt.Errorf("nothing was asked for %v", limit)}
 		case errors.Is(err, io.EOF):

@@ -32,6 +32,7 @@ type limited struct {
 	*Server
 	t       *testing.T
 	address string
+	peers   string
 	said    *lockedBuffer
 }
 
@@ -58,7 +59,11 @@ func startLimited(t *testing.T, limits Limits) *limited {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &limited{t: t, address: listener.Addr().String(), said: &lockedBuffer{}}
+	peers, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &limited{t: t, address: listener.Addr().String(), peers: peers.Addr().String(), said: &lockedBuffer{}}
 	l.Server, err = Start(Config{
 		Node: node.Config{
 			Sessions:   api.Config{NodeID: 1, Shards: 2, AutoCreate: true, MaxBatch: 4 << 20, MaxFetch: 8 << 20, MaxWait: time.Minute},
@@ -67,7 +72,7 @@ func startLimited(t *testing.T, limits Limits) *limited {
 			Endpoints:   node.Endpoints{Host: "127.0.0.1", Port: int32(listener.Addr().(*net.TCPAddr).Port)},
 			Incarnation: metadata.Incarnation{1}, Log: log.Config{SegmentBytes: 1 << 30}, Flush: partition.FlushCommit,
 		},
-		FS: mem.New(), Clients: listener, Log: slog.New(slog.NewTextHandler(l.said, nil)), Limits: limits,
+		FS: mem.New(), Clients: listener, Peers: peers, Log: slog.New(slog.NewTextHandler(l.said, nil)), Limits: limits,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -80,9 +85,11 @@ func startLimited(t *testing.T, limits Limits) *limited {
 }
 
 // dial opens a connection that fails the test rather than wait for ever.
-func (l *limited) dial() net.Conn {
+func (l *limited) dial() net.Conn { return l.dialTo(l.address) }
+
+func (l *limited) dialTo(address string) net.Conn {
 	l.t.Helper()
-	conn, err := net.Dial("tcp", l.address)
+	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -229,10 +236,13 @@ func TestSlowClients(t *testing.T) {
 	}
 }
 
-// A connection on which nothing is asked is closed; one that waits for an answer is not.
+// A connection on which nothing is asked is closed; one that waits for an answer is not, and none of
+// another node.
 func TestIdleClients(t *testing.T) {
 	l := startLimited(t, Limits{Idle: 500 * time.Millisecond})
 	b := l.bystander()
+	peer := l.dialTo(l.peers)
+	l.ask(peer, apiVersions())
 	idle := l.dial()
 	l.ask(idle, apiVersions())
 	fetch := kmsg.NewPtrFetchRequest()
@@ -249,6 +259,7 @@ func TestIdleClients(t *testing.T) {
 	l.closed("idle", idle)
 	l.closed("idle after its fetch", waits)
 	l.counts("idle", 3) // the bystander, too
+	l.ask(peer, apiVersions())
 }
 
 // One connection more than there may be is closed at once, and counted; the others go on, and a place that

@@ -17,7 +17,7 @@ var (
 	}
 	BrokerUnderReplicated = Metric{
 		Name: "logproof_broker_under_replicated_partitions", Type: Gauge, Unit: Partitions,
-		Help: "Partitions that this broker leads and whose ISR lacks a replica.",
+		Help: "Partitions that this broker leads and whose ISR is smaller than the number of replicas, without those that a reassignment is adding.",
 	}
 	BrokerUnderMinISR = Metric{
 		Name: "logproof_broker_under_min_isr_partitions", Type: Gauge, Unit: Partitions,
