@@ -101,7 +101,8 @@ func (l *Leader) propose(stays func(*peer) bool) {
 // it and nobody will: INELIGIBLE_REPLICA and OPERATION_NOT_ATTEMPTED do, if no earlier request is on
 // its way. INVALID_UPDATE_VERSION and its like may be the answer to a second request whose first was
 // applied and its answer lost: metadata tells, and this waits for it. After any other error
-// the request goes again; NOT_CONTROLLER and STALE_BROKER_EPOCH prove that this one was not applied.
+// the request goes again; NOT_CONTROLLER, STALE_BROKER_EPOCH and INVALID_REQUEST prove that this one was
+// not applied. After INVALID_REQUEST Apache Kafka waits for metadata, too, which need not come.
 func (l *Leader) Answered(a Answer) bool {
 	if l.pending == nil || l.pending.ID != a.ID {
 		return false
@@ -117,9 +118,8 @@ func (l *Leader) Answered(a Answer) bool {
 		}
 	case kerr.IneligibleReplica, kerr.OperationNotAttempted:
 		return l.rollBack()
-	case kerr.FencedLeaderEpoch, kerr.InvalidUpdateVersion, kerr.InvalidRequest, kerr.NewLeaderElected,
-		kerr.UnknownTopicOrPartition, kerr.UnknownTopicID:
-	case kerr.NotController, kerr.StaleBrokerEpoch:
+	case kerr.FencedLeaderEpoch, kerr.InvalidUpdateVersion, kerr.NewLeaderElected, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID:
+	case kerr.NotController, kerr.StaleBrokerEpoch, kerr.InvalidRequest:
 		l.pending.failed = true // it was read, and not applied
 	default:
 		l.pending.failed, l.pending.lost = true, true

@@ -169,7 +169,7 @@ func TestAnswers(t *testing.T) {
 		{Answer{Error: kerr.OperationNotAttempted}, false, false, []int32{1, 2}},
 		{Answer{Error: kerr.InvalidUpdateVersion}, true, false, []int32{1, 2}},
 		{Answer{Error: kerr.FencedLeaderEpoch}, true, false, []int32{1, 2}},
-		{Answer{Error: kerr.InvalidRequest}, true, false, []int32{1, 2}},
+		{Answer{Error: kerr.InvalidRequest}, true, true, []int32{1, 2}},
 		{Answer{Error: kerr.UnknownTopicID}, true, false, []int32{1, 2}},
 		{Answer{Error: kerr.NotController}, true, true, []int32{1, 2}},
 		{Answer{Error: kerr.StaleBrokerEpoch}, true, true, []int32{1, 2}},

@@ -213,7 +213,8 @@ func (s *story) fetch(n *node, how string) {
 }
 
 // propose carries the proposal of a leader to the controller, and the answer back; on the way
-// "request lost" or "answer lost" may happen, or "answer as NAME" keeps the answer on its way.
+// "request lost" or "answer lost" may happen, or "answer as NAME" keeps the answer on its way;
+// "invalid" is a controller that does not understand it.
 func (s *story) propose(n *node, how string) {
 	p, ok := n.leader.Proposal()
 	if !ok {
@@ -222,6 +223,11 @@ func (s *story) propose(n *node, how string) {
 	}
 	s.print("%d: proposes ISR %v at partition epoch %d", n.id, p.ISR, p.PartitionEpoch)
 	answer := Answer{ID: p.ID, Error: kerr.RequestTimedOut}
+	if how == "invalid" {
+		s.say("controller: AlterPartition of %d refused: %s", n.id, kerr.InvalidRequest.Message)
+		n.leader.Answered(Answer{ID: p.ID, Error: kerr.InvalidRequest})
+		return
+	}
 	if how != "request lost" {
 		if got := s.alter(n, p); how != "answer lost" {
 			answer = got
