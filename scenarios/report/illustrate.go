@@ -188,9 +188,12 @@ func (r Run) course() picture.Course {
 		c.End = max(c.End, f.To)
 	}
 	for _, o := range worst(r.Outages) {
-		c.Outages = append(c.Outages, picture.Span{
-			From: time.Duration(o.From), To: time.Duration(o.To), Open: o.Open, Name: placeOf(o) + " " + span(o.Duration()), Tip: outageText(o),
-		})
+		s := picture.Span{From: time.Duration(o.From), To: time.Duration(o.To), Open: o.Open, Name: anyOf(o.Partition) + " " + span(o.Duration()), Tip: outageText(o)}
+		if o.Kind == history.Fetch {
+			c.Unread = append(c.Unread, s)
+		} else {
+			c.Unwritten = append(c.Unwritten, s)
+		}
 	}
 	return c
 }

@@ -18,6 +18,7 @@ type view struct {
 	Script         template.JS
 	Scenario, Run  string
 	Word, Headline string
+	Caution        string // about the figures of a run that proves nothing
 	Description    string
 	Started        string
 	Tiles          []tile
@@ -92,11 +93,14 @@ func draw(id string, one func(id, class string, width float64) string) pair {
 func (r Run) view(excerpts int) view {
 	v := view{
 		Policy: policy(), Style: template.CSS(pageStyle), Script: template.JS(pageScript),
-		Scenario: r.Scenario, Run: r.RunID, Word: r.Verdict().String(), Headline: r.Headline(), Description: r.Page.Description,
+		Scenario: r.Scenario, Run: r.RunID, Word: r.Verdict().String(), Headline: r.pageHeadline(), Description: r.Page.Description,
 		Tiles: r.tiles(), Why: r.why(),
 		Leaders: r.Page.LeadersUnknown, CourseTable: courseTable(r.Page.Course), FaultTable: r.faultTable(),
 		RuleTable: r.ruleTable(), Assumptions: r.assumptionTable(),
 		Again: r.Page.Again, Plan: r.Page.Plan, Next: r.Next, Environment: r.facts(), Files: r.Page.Files,
+	}
+	if r.Verdict() == verify.Inconclusive {
+		v.Caution = "Measured, but not proved: the figures are of an inconclusive run."
 	}
 	if !r.Started.IsZero() {
 		v.Started = r.Started.UTC().Format("2006-01-02 15:04:05 UTC")
@@ -214,6 +218,40 @@ func (r Run) outageTile() tile {
 	return tile{"longest outage", span(longest.Duration()), note}
 }
 
+// doubtReasons lists doubts; neighbours with one reason share a line.
+func doubtReasons(doubts []doubt) (reasons []reason) {
+	for i := 0; i < len(doubts); {
+		names := []string{}
+		first := doubts[i]
+		for ; i < len(doubts) && doubts[i].reason == first.reason; i++ {
+			names = append(names, doubts[i].name)
+		}
+		line := reason{Name: first.name, Text: first.reason}
+		if more := len(names) - 1; more > 0 {
+			line.Name += fmt.Sprintf(" and %d more", more)
+			line.Text += "; the same of " + strings.Join(names[1:], ", ")
+		}
+		reasons = append(reasons, line)
+	}
+	return reasons
+}
+
+// headlineMax is how many doubts the head of the page names: all of them stand below it.
+const headlineMax = 3
+
+// pageHeadline is the headline, short enough for large letters.
+func (r Run) pageHeadline() string {
+	doubts := r.doubts()
+	if r.Verdict() != verify.Inconclusive || len(doubts) <= headlineMax+1 {
+		return r.Headline()
+	}
+	var names []string
+	for _, doubt := range doubts[:headlineMax] {
+		names = append(names, doubt.name)
+	}
+	return fmt.Sprintf("nothing is proved, in doubt: %s and %d more", strings.Join(names, ", "), len(doubts)-headlineMax)
+}
+
 // why lists what made the verdict what it is.
 func (r Run) why() []reason {
 	var reasons []reason
@@ -227,9 +265,7 @@ func (r Run) why() []reason {
 			reasons = append(reasons, reason{b.Title(), budgetText(b), "outages"})
 		}
 	}
-	for _, doubt := range r.doubts() {
-		reasons = append(reasons, reason{doubt.name, doubt.reason, ""})
-	}
+	reasons = append(reasons, doubtReasons(r.doubts())...)
 	if len(reasons) == 0 && r.Verdict() == verify.Pass {
 		held := 0
 		for _, a := range r.AllAssumptions() {

@@ -12,7 +12,9 @@ import (
 // Course is a run over time.
 type Course struct {
 	course.Course
-	Faults, Outages []Span
+	Faults []Span
+	// Unwritten and Unread are the outages: times without a successful write, and read.
+	Unwritten, Unread []Span
 	// Leaders of each partition over time.
 	Leaders []Leadership
 	// End of the axis.
@@ -119,6 +121,9 @@ func (c Course) throughput(f *frame, x chart.Scale) {
 		points := make([]chart.Point, len(c.Buckets))
 		for i, b := range c.Buckets {
 			points[i] = chart.Point{X: x.At((time.Duration(i) * c.Width).Seconds()), Y: y.At(s.value(b))}
+			if !s.always && s.value(b)+s.value(c.Buckets[max(i-1, 0)])+s.value(c.Buckets[min(i+1, len(c.Buckets)-1)]) == 0 {
+				points[i] = chart.Gap(points[i].X) // a rare outcome is drawn where there is some
+			}
 		}
 		if s.area {
 			f.Path("area "+s.class, chart.StepsArea(points, edge, f.y+plotHeight), "")

@@ -59,7 +59,7 @@ func small() Course {
 	produce(1e9, 1410e6, history.OK)
 	produce(1050e6, 1420e6, history.Unknown)
 	produce(1060e6, 1430e6, history.Fail)
-	c := Course{Course: m.Course(), Faults: []Span{{From: 990e6, To: 1700e6, Name: "kill node 0"}}, Outages: []Span{{From: 905e6, To: 1405e6, Name: "orders/0 500 ms"}}}
+	c := Course{Course: m.Course(), Faults: []Span{{From: 990e6, To: 1700e6, Name: "kill node 0"}}, Unwritten: []Span{{From: 905e6, To: 1405e6, Name: "orders/0 500 ms"}}}
 	c.End = time.Duration(c.Course.End)
 	c.Leaders = []Leadership{
 		{Partition: "orders/0", Node: 0, At: 10e6}, {Partition: "orders/1", Node: 1, At: 10e6},
@@ -118,7 +118,7 @@ func TestEmpty(t *testing.T) {
 // Many faults, outages and partitions take bounded room and do not write over one another.
 func TestCrowd(t *testing.T) {
 	c := small()
-	c.Faults, c.Outages, c.Leaders = nil, nil, nil
+	c.Faults, c.Unwritten, c.Leaders = nil, nil, nil
 	for i := range 500 {
 		at := time.Duration(i) * time.Millisecond
 		c.Faults = append(c.Faults, Span{From: at, To: at + time.Second, Name: "kill a node with a name that is long"})

@@ -36,7 +36,7 @@ func (s Splits) Draw(id, class string, width float64) string {
 	gutter := 8.0
 	if width >= narrowBelow {
 		for _, o := range shown {
-			gutter = max(gutter, min(chart.Width(o.Name, 12)+12, 220))
+			gutter = max(gutter, min(chart.Width(o.Name, 12)+12, 270))
 		}
 	}
 	f := newFrame(width, gutter)

@@ -20,8 +20,8 @@ type Leadership struct {
 
 const (
 	rowHeight = 18
-	// rowsMax is how many rows of faults are drawn with their names, and lanes of partitions.
-	rowsMax = 8
+	// rowsMax is how many rows of bars are drawn, and lanes of partitions; namedRowsMax how many with names.
+	rowsMax, namedRowsMax = 8, 4
 	// changesMax is how many changes of leaders are drawn as lines: more would hide what they cross.
 	changesMax = 60
 )
@@ -45,7 +45,8 @@ func (c Course) changes() []time.Duration {
 // strips draws faults, outages and leaders as bars over the axis.
 func (c Course) strips(f *frame, x chart.Scale) {
 	f.spans("faults", "fault", c.Faults, x)
-	f.spans("outages", "outage", c.Outages, x)
+	f.spans("no writes", "outage", c.Unwritten, x)
+	f.spans("no reads", "outage", c.Unread, x)
 	c.leaders(f, x)
 	f.y += 6
 }
@@ -92,44 +93,60 @@ func (f *frame) spans(name, class string, spans []Span, x chart.Scale) {
 		f.y += rowHeight + 3
 		return
 	}
-	var rows packer
-	type bar struct {
-		span        Span
-		from, width float64
-		label       string
-		inside      bool
-		row         int
-	}
-	bars := make([]bar, 0, len(spans))
-	named := len(spans) <= 40
-	for _, s := range spans {
-		b := bar{span: s, from: x.At(s.From.Seconds())}
-		b.width = max(x.At(s.To.Seconds())-b.from, 2)
-		end := b.from + b.width
-		if named {
-			b.label = s.Name
-			if b.inside = chart.Width(b.label, f.size)+8 <= b.width; !b.inside {
-				b.label = chart.Fit(b.label, f.size, f.width-end-6)
-				end += chart.Width(b.label, f.size) + 10
-			}
-		}
-		b.row = rows.row(b.from, end)
-		bars = append(bars, b)
+	bars, rows := f.pack(spans, x, true)
+	if rows > namedRowsMax { // then the names would take more room than what they name
+		bars, rows = f.pack(spans, x, false)
 	}
 	for _, b := range bars {
 		row := min(b.row, rowsMax-1) // what comes below shares the last row
 		y := f.y + float64(row*rowHeight)
-		f.Round(class, b.from, y+2, b.width, rowHeight-4, 2, f.tip(b.span.Tip))
-		if b.label == "" || b.row > row {
-			continue
-		}
-		if b.inside {
+		f.Round(class, b.from, y+2, b.width, rowHeight-4, 2, f.tip(b.tip))
+		switch {
+		case b.label == "":
+		case b.inside:
 			f.Text("t on-"+class, b.from+4, y+rowHeight-5, chart.Start, b.label)
-		} else {
+		case b.before:
+			f.Text("t", b.from-4, y+rowHeight-5, chart.End, b.label)
+		default:
 			f.Text("t", b.from+b.width+4, y+rowHeight-5, chart.Start, b.label)
 		}
 	}
-	f.y += float64(min(len(rows.ends), rowsMax)*rowHeight) + 3
+	f.y += float64(min(rows, rowsMax)*rowHeight) + 3
+}
+
+// strip is one bar of a strip, with its label inside, before or behind it.
+type strip struct {
+	from, width    float64
+	label, tip     string
+	inside, before bool
+	row            int
+}
+
+// pack finds a row for each span, and room for its name.
+func (f *frame) pack(spans []Span, x chart.Scale, named bool) (strips []strip, rows int) {
+	var taken packer
+	for _, s := range spans {
+		b := strip{from: x.At(s.From.Seconds()), tip: s.Tip}
+		b.width = max(x.At(s.To.Seconds())-b.from, 2)
+		begin, end := b.from, b.from+b.width
+		if named {
+			b.label = s.Name
+			wide := chart.Width(b.label, f.size) + 10
+			b.inside = wide-2 <= b.width
+			b.before = !b.inside && end+wide > f.width && begin-wide >= f.left
+			switch {
+			case b.inside:
+			case b.before:
+				begin -= wide
+			default:
+				b.label = chart.Fit(b.label, f.size, f.width-end-6)
+				end += chart.Width(b.label, f.size) + 10
+			}
+		}
+		b.row = taken.row(begin, end)
+		strips = append(strips, b)
+	}
+	return strips, len(taken.ends)
 }
 
 // leaders draws a lane for each partition, in the colours of its leaders; of many partitions only their changes.
