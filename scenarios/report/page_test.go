@@ -138,6 +138,7 @@ func TestPageEscapes(t *testing.T) {
 	r.Assumptions = []verify.Assumption{{Name: evil, Detail: evil}}
 	r.Accounting[0].Left.Name, r.Next, r.Environment = evil, []string{evil}, []Fact{{evil, evil}}
 	r.Latency[0].Name = evil
+	r.NodeLogs = []NodeLog{{File: evil, Lines: []string{evil, strings.Repeat("long ", 1000)}}}
 	r.Report.Budgets = []verify.BudgetResult{{Detail: evil}}
 	r.Page.Description, r.Page.Plan, r.Page.Again, r.Page.LeadersUnknown, r.Page.Files = evil, evil, evil, evil, []string{"javascript:alert(1)", evil}
 	r.Page.Leaders = []picture.Leadership{{Partition: evil, Node: 1}}
@@ -220,8 +221,13 @@ func TestPageVerdictFirst(t *testing.T) {
 			t.Errorf("the page of a failure lacks %q", want)
 		}
 	}
-	if page := htmlOf(t, inconclusive()); !strings.Contains(page, "pid 4711 is alive") || !strings.Contains(page, "does not add up") {
-		t.Error("an inconclusive page does not say why")
+	r := inconclusive()
+	r.NodeLogs = []NodeLog{{Node: 2, File: r.Dir + "/nodes/2/broker.log", Lines: []string{"first", "waits for the quorum"}}, {Node: 3, File: "x"}}
+	page = htmlOf(t, r)
+	for _, want := range []string{"pid 4711 is alive", "does not add up", "Measured, but not proved", "Node 2: nodes/2/broker.log", "first\nwaits for the quorum</pre>", ">nothing</pre>"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page of an inconclusive run lacks %q", want)
+		}
 	}
 }
 
@@ -253,5 +259,20 @@ func TestIllustrated(t *testing.T) {
 	}
 	if text := strings.Join(got, " "); text != "a0 a-alone0 b0 b-alone0 c0 c-alone0 a1 b1" {
 		t.Errorf("got %s", text)
+	}
+}
+
+// Doubts with one reason share a line, and the head of the page names a few of many.
+func TestManyDoubts(t *testing.T) {
+	r := inconclusive()
+	r.Assumptions = nil
+	for _, name := range []string{"one", "two", "three"} {
+		r.Assumptions = append(r.Assumptions, verify.Assumption{Name: name, Detail: "the run was interrupted"})
+	}
+	page := htmlOf(t, r)
+	for _, want := range []string{"in doubt: faults, one, two and 3 more", "one and 2 more", "the run was interrupted; the same of two, three"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
 	}
 }

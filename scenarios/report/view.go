@@ -23,6 +23,7 @@ type view struct {
 	Started        string
 	Tiles          []tile
 	Why            []reason
+	Logs           []nodeLog // what the nodes said last, where a phase failed
 	Broken         []violation
 	BrokenMore     []string
 	Course         pair
@@ -65,6 +66,25 @@ type violation struct {
 	Note                  string
 }
 
+// nodeLog is the end of a node's log.
+type nodeLog struct {
+	Node       int32
+	File, Text string
+}
+
+// logs are the ends of the nodes' logs, each line short enough for a page.
+func (r Run) logs() []nodeLog {
+	var logs []nodeLog
+	for _, l := range r.NodeLogs {
+		lines := make([]string, len(l.Lines))
+		for i, line := range l.Lines {
+			lines[i] = shorten(chart.Clean(line), 400)
+		}
+		logs = append(logs, nodeLog{l.Node, strings.TrimPrefix(l.File, r.Dir+"/"), strings.Join(lines, "\n")})
+	}
+	return logs
+}
+
 // pair is a picture for wide windows and one for narrow ones.
 type pair struct{ Wide, Narrow template.HTML }
 
@@ -94,7 +114,7 @@ func (r Run) view(excerpts int) view {
 	v := view{
 		Policy: policy(), Style: template.CSS(pageStyle), Script: template.JS(pageScript),
 		Scenario: r.Scenario, Run: r.RunID, Word: r.Verdict().String(), Headline: r.pageHeadline(), Description: r.Page.Description,
-		Tiles: r.tiles(), Why: r.why(),
+		Tiles: r.tiles(), Why: r.why(), Logs: r.logs(),
 		Leaders: r.Page.LeadersUnknown, CourseTable: courseTable(r.Page.Course), FaultTable: r.faultTable(),
 		RuleTable: r.ruleTable(), Assumptions: r.assumptionTable(),
 		Again: r.Page.Again, Plan: r.Page.Plan, Next: r.Next, Environment: r.facts(), Files: r.Page.Files,

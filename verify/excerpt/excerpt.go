@@ -78,37 +78,37 @@ func (c *Collector) Observe(op *history.Operation) {
 	if op.Kind == history.Fault || c.Empty() {
 		return
 	}
-	for p, cut := range byPartition(op) {
-		for _, e := range c.byPartition[p] {
-			e.observe(op, cut)
+	for p, collecting := range c.byPartition {
+		cut, ok := cutTo(op, p)
+		if !ok {
+			continue
+		}
+		for _, e := range collecting {
+			e.observe(op, &cut)
 		}
 	}
 }
 
-// byPartition cuts an operation down to each of its partitions.
-func byPartition(op *history.Operation) map[history.Partition]*history.Operation {
-	cuts := map[history.Partition]*history.Operation{}
-	cut := func(p history.Partition) *history.Operation {
-		if cuts[p] == nil {
-			part := *op
-			part.Runs, part.Corrupt, part.Watermarks = nil, nil, nil
-			cuts[p] = &part
-		}
-		return cuts[p]
-	}
+// cutTo is the part of an operation that is about a partition; ok is false if there is none.
+func cutTo(op *history.Operation, p history.Partition) (cut history.Operation, ok bool) {
+	cut = *op
+	cut.Runs, cut.Corrupt, cut.Watermarks = nil, nil, nil
 	for _, r := range op.Runs {
-		part := cut(r.Partition)
-		part.Runs = append(part.Runs, r)
+		if r.Partition == p {
+			cut.Runs = append(cut.Runs, r)
+		}
 	}
-	for _, r := range op.Corrupt {
-		part := cut(r.Partition)
-		part.Corrupt = append(part.Corrupt, r)
+	for _, c := range op.Corrupt {
+		if c.Partition == p {
+			cut.Corrupt = append(cut.Corrupt, c)
+		}
 	}
 	for _, w := range op.Watermarks {
-		part := cut(w.Partition)
-		part.Watermarks = append(part.Watermarks, w)
+		if w.Partition == p {
+			cut.Watermarks = append(cut.Watermarks, w)
+		}
 	}
-	return cuts
+	return cut, len(cut.Runs)+len(cut.Corrupt)+len(cut.Watermarks) > 0
 }
 
 func (e *collecting) observe(op, cut *history.Operation) {
