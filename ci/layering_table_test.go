@@ -70,7 +70,7 @@ var table = []row{
 	{room: "broker/wire", may: []string{"kmsg", "kerr"}, not: []string{"os/...", "net/..."},
 		why: "the simulator hands the same requests to the same router: connections belong to broker/server"},
 	{room: "broker/partition", may: pureBroker, not: world, why: "a machine is pure"},
-	{room: "broker/controller", may: pureBroker, not: world, why: "a machine is pure"},
+	{room: "broker/controller", may: append([]string{"broker/wire"}, pureBroker...), not: world, why: "a machine is pure"},
 	{room: "broker/group", may: pureBroker, not: world, why: "a machine is pure"},
 	{room: "broker/txn", may: append([]string{"broker/partition"}, pureBroker...), not: world, why: "a machine is pure"},
 	{room: "broker/api", may: stepped, not: world, why: "what is stepped by the simulator sees no world"},

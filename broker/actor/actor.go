@@ -102,23 +102,48 @@ type Read struct {
 	Source Source
 	// Bytes is the most that Source holds.
 	Bytes int
-	// Into takes the bytes, or Failed.
+	// Into takes the bytes, or the error of Failed.
 	Into *kmsg.FetchResponseTopicPartition
+	// Owner of the log gets a ReadFailed with the token if the range cannot be read.
+	Owner Address
+	Token any
 }
 
-// Fill reads the range into memory of its own.
-func (r Read) Fill() {
+// ReadFailed tells the owner of a log that a range of it could not be read.
+type ReadFailed struct {
+	Token any
+	Err   error
+}
+
+// Fill reads the range into memory of its own. What it gives is to be sent, if ok is false: the range could
+// not be read.
+func (r Read) Fill() (failed Send, ok bool) {
 	b, err := r.Source.AppendTo(nil)
 	if err != nil {
-		r.Failed()
-		return
+		return r.Failed(err), false
 	}
 	r.Into.RecordBatches = b
+	return failed, true
 }
 
-// Failed says that the range could not be read.
-func (r Read) Failed() {
+// Failed says that the range could not be read: whoever asked gets none of it, and the owner is to be told.
+func (r Read) Failed(err error) Send {
 	r.Into.ErrorCode, r.Into.RecordBatches = kerr.KafkaStorageError.Code, []byte{}
+	return Send{r.Owner, ReadFailed{r.Token, err}}
+}
+
+// Scrub looks whether a part of a log is still as it was written, away from the actor; Scrubbed follows.
+type Scrub struct {
+	// Run is called once. It gives where to go on.
+	Run   func() (next int64, err error)
+	Token any
+}
+
+// Scrubbed is the completion of a Scrub.
+type Scrubbed struct {
+	Token any
+	Next  int64
+	Err   error
 }
 
 // Response answers one request of the session's connection.
@@ -148,6 +173,7 @@ type Effects struct {
 	Syncs     []Sync
 	Calls     []Call
 	Responses []Response
+	Scrubs    []Scrub
 	Events    []event.Event
 	// Hangup closes the session's connection after its responses; it says why.
 	Hangup string
@@ -179,6 +205,11 @@ func (fx *Effects) Emit(e event.Event) { fx.Events = append(fx.Events, e) }
 // Respond adds a response.
 func (fx *Effects) Respond(r Response) { fx.Responses = append(fx.Responses, r) }
 
+// Scrub adds a look at a log; Scrubbed{token} follows.
+func (fx *Effects) Scrub(run func() (next int64, err error), token any) {
+	fx.Scrubs = append(fx.Scrubs, Scrub{run, token})
+}
+
 // Reset empties the effects and keeps their memory.
 func (fx *Effects) Reset() {
 	clear(fx.Sends)
@@ -186,9 +217,10 @@ func (fx *Effects) Reset() {
 	clear(fx.Syncs)
 	clear(fx.Calls)
 	clear(fx.Responses)
+	clear(fx.Scrubs)
 	clear(fx.Events)
 	*fx = Effects{
 		Sends: fx.Sends[:0], Timers: fx.Timers[:0], Syncs: fx.Syncs[:0],
-		Calls: fx.Calls[:0], Responses: fx.Responses[:0], Events: fx.Events[:0],
+		Calls: fx.Calls[:0], Responses: fx.Responses[:0], Scrubs: fx.Scrubs[:0], Events: fx.Events[:0],
 	}
 }

@@ -108,5 +108,5 @@ func (r *FetchResult) into(p *kmsg.FetchResponseTopicPartition) (read actor.Read
 	if r.Source == nil {
 		return read, false
 	}
-	return actor.Read{Source: r.Source, Bytes: r.Bytes, Into: p}, true
+	return actor.Read{Source: r.Source, Bytes: r.Bytes, Into: p, Owner: r.Owner, Token: r.Token}, true
 }

@@ -113,6 +113,9 @@ type FetchResult struct {
 	// News is set if a replica does not know a high watermark that concerns what it has (KIP-1166).
 	News   bool
 	Source actor.Source
+	// Owner is told with the token if Source cannot be read.
+	Owner actor.Address
+	Token any
 	// Bytes is the most that Source holds.
 	Bytes int
 }

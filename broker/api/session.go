@@ -102,6 +102,8 @@ var handlers = [...]map[int16]func() handler{
 
 		wire.QuorumMessageKey: func() handler { return new(toController) },
 		wire.MetadataTailKey:  func() handler { return new(toController) },
+
+		wire.DamagedReplicaKey: func() handler { return new(toController) },
 	},
 }
 

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/logproof/logproof/broker"
 	"github.com/logproof/logproof/broker/brokertest"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -151,4 +155,90 @@ func TestDiskIsSlow(t *testing.T) {
 	cluster.Disk(id, "")
 	close(stop)
 	wantAll(t, cluster, <-done)
+}
+
+// A bit of a sealed segment changes on the disk of one replica. Whether it leads or follows, whether somebody
+// reads the segment or nobody does: no reader gets bytes that were not written, the segment is set aside, the
+// replica is struck until it has fetched it again, and is then as whole as the others.
+func TestBitRot(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		leads, reads bool
+	}{{"leader", true, true}, {"leader that nobody reads", true, false}, {"follower", false, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			events := t.TempDir()
+			cluster := brokertest.Start(t, brokertest.Brokers(3), brokertest.Configure(func(cfg *broker.Config) {
+				cfg.SegmentBytes, cfg.Events = 16<<10, filepath.Join(events, fmt.Sprint(time.Now().UnixNano()))
+			}))
+			client := newProducer(t, cluster)
+			var values []string
+			for i := range 400 {
+				values = append(values, fmt.Sprintf("%d %0300d", i, i))
+				if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: "orders", Value: []byte(values[i])}).FirstErr(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			id := cluster.Leader("orders", 0)
+			if !c.leads {
+				id = (id + 1) % 3
+			}
+			cluster.Rot(id, "orders", 0, 7)
+			if c.reads {
+				wantAll(t, cluster, values)
+			}
+			wantEvents(t, events, "segment-damaged", "segment-quarantined")
+			wantAll(t, cluster, values)
+			wantInSync(t, cluster, client, 3)
+		})
+	}
+}
+
+// wantEvents waits until each event has been told by some node.
+func wantEvents(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for _, name := range names {
+		for !told(t, dir, name) {
+			if time.Now().After(deadline) {
+				t.Fatalf("no node has told of %s", name)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+}
+
+func told(t *testing.T, dir, name string) bool {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(filepath.Join(dir, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), `"`+name+`"`) {
+			return true
+		}
+	}
+	return false
+}
+
+// wantInSync waits until the ISR is full.
+func wantInSync(t *testing.T, cluster *brokertest.Cluster, client *kgo.Client, size int) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		topics, err := kadm.NewClient(client).ListTopics(t.Context(), "orders")
+		isr := topics["orders"].Partitions[0].ISR
+		if err == nil && len(isr) == size {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the ISR is %v, %v; want %d", isr, err, size)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/metadata"
+	"github.com/logproof/logproof/broker/wire"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -34,6 +35,8 @@ func (m *Machine) Decide(now time.Time, req kmsg.Request) ([]metadata.Record, km
 		return both(m.AlterPartitionReassignments(req))
 	case *kmsg.ListPartitionReassignmentsRequest:
 		return nil, m.ListPartitionReassignments(req)
+	case *wire.DamagedReplicaRequest:
+		return both(m.DamagedReplica(req))
 	}
 	return nil, nil
 }
@@ -90,6 +93,8 @@ func NotController(resp kmsg.Response) bool {
 		code = r.ErrorCode
 	case *kmsg.ListPartitionReassignmentsResponse:
 		code = r.ErrorCode
+	case *wire.DamagedReplicaResponse:
+		code = r.ErrorCode
 	}
 	return code == kerr.NotController.Code
 }
@@ -145,6 +150,10 @@ func Refuse(resp kmsg.Response, err *kerr.Error, message string) {
 	case *kmsg.ListPartitionReassignmentsResponse:
 		if code(&r.ErrorCode) {
 			r.ErrorMessage, r.Topics = &message, nil
+		}
+	case *wire.DamagedReplicaResponse:
+		if code(&r.ErrorCode) {
+			r.LeaderEpoch = -1
 		}
 	}
 }

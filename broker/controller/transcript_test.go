@@ -33,6 +33,7 @@ var update = flag.Bool("update", false, "write the transcripts in testdata anew"
 //	elect preferred     for all partitions, or for those named; or elect unclean
 //	reassign orders-0 2,3  other replicas; none: an empty list, cancel: back, same-factor: as many
 //	reassignments       what is under way; of the topics named, or of all
+//	damaged 1 orders-0  a broker has found its replica damaged; epoch= says another than its own
 //	takeover            another controller replays the log and takes over
 //	show                the cluster
 func TestTranscripts(t *testing.T) {
@@ -116,6 +117,8 @@ func (w *world) run(words []string) {
 		}
 	case "reassignments":
 		w.reassignments(plain)
+	case "damaged":
+		w.damaged(numbers(plain[0])[0], plain[1], opts)
 	case "takeover":
 		w.takeover()
 	case "show":

@@ -99,6 +99,50 @@ type LogTruncated struct {
 	Unclean bool `json:"unclean,omitempty"`
 }
 
+// SegmentDamaged is a segment that is not as it was written: bit rot. Nothing is read from it any more.
+type SegmentDamaged struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	// File of the segment, and the byte of the batch that is not as it was.
+	File     string `json:"file"`
+	Position int64  `json:"position"`
+	// From is its first offset, To the one after its last; -1 if recovery found it, which looks no further.
+	From   int64  `json:"from"`
+	To     int64  `json:"to"`
+	Reason string `json:"reason"`
+}
+
+// SegmentQuarantined is a damaged segment that was set aside: the replica fetches everything from its first
+// offset on from the leader again.
+type SegmentQuarantined struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	// File that nobody reads any more.
+	File string `json:"file"`
+	// From is where the log ends now, To where it ended; -1 if it was not open.
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
+}
+
+// Name implements Event.
+func (SegmentDamaged) Name() string { return "segment-damaged" }
+
+// Name implements Event.
+func (SegmentQuarantined) Name() string { return "segment-quarantined" }
+
+// String implements Event.
+func (e SegmentDamaged) String() string {
+	if e.To < 0 {
+		return fmt.Sprintf("%s is damaged at byte %d, offset %d: %s", e.File, e.Position, e.From, e.Reason)
+	}
+	return fmt.Sprintf("%s is damaged at byte %d: %s; its offsets %d to %d are not served", e.File, e.Position, e.Reason, e.From, e.To-1)
+}
+
+// String implements Event.
+func (e SegmentQuarantined) String() string {
+	return fmt.Sprintf("%s was set aside: %s-%d is fetched again from offset %d on", e.File, e.Topic, e.Partition, e.From)
+}
+
 // Name implements Event.
 func (QuorumLeader) Name() string { return "quorum-leader" }
 

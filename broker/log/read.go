@@ -23,6 +23,10 @@ type Slice struct {
 	wanted int64
 	bound  int64
 	most   int
+	// verify is set if checksums are checked, and leader epochs compared with those of the cache: in a sealed
+	// segment, which may have lain on disk for long.
+	verify bool
+	epochs []epochStart
 }
 
 // Read plans a read of the batches from the one that holds offset on, and does no I/O. No batch at
@@ -39,7 +43,11 @@ func (l *Log) Read(offset, bound int64, maxBytes int) (Slice, error) {
 		return Slice{}, nil
 	}
 	segment := l.segments[l.find(offset)]
+	if segment.damage != nil {
+		return Slice{}, segment.damage
+	}
 	s := Slice{segment: segment, limit: segment.size, wanted: offset, bound: bound, most: maxBytes}
+	s.verify, s.epochs = segment != l.active(), l.epochs.starts
 	s.position, s.found = l.position(segment, offset)
 	if bound < segment.end {
 		// If the exact place of the bound is not known, AppendTo meets it by its offset.
@@ -103,8 +111,9 @@ func (s Slice) Release() {
 }
 
 // AppendTo reads the batches and appends them to buf, on any goroutine. They begin with the batch
-// that holds the wanted offset, and all of them are whole. Framing is checked, checksums are the
-// reader's to check. A file that is not as it should be is a *CorruptError.
+// that holds the wanted offset, and all of them are whole. Framing is checked, and in sealed segments
+// checksums too; those of the active one, which was written a moment ago, are the reader's to check. A file
+// that is not as it should be is a *CorruptError.
 func (s Slice) AppendTo(buf []byte) ([]byte, error) {
 	if s.segment == nil {
 		return buf, nil
@@ -164,6 +173,11 @@ func (s Slice) read(buf []byte, most int64) ([]byte, error) {
 			return buf, s.corrupt(s.position, s.wanted, fmt.Sprintf("a batch of %d bytes goes beyond the segment's end", need))
 		}
 		return s.read(buf, need)
+	}
+	if s.verify {
+		if err := s.verified(part[:whole]); err != nil {
+			return buf[:kept], err
+		}
 	}
 	return buf[:kept+int(whole)], nil
 }

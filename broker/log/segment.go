@@ -49,6 +49,8 @@ type segment struct {
 	maxTimestamp, maxTimestampOffset int64
 	offsets                          offsetIndex
 	times                            timeIndex
+	// damage is what a reader met; nothing is read any more then.
+	damage *CorruptError
 }
 
 func newSegment(dir string, base int64) *segment {

@@ -43,6 +43,9 @@ func (l *Log) OffsetForTimestamp(timestamp int64) (offset, found int64, ok bool,
 }
 
 func (l *Log) searchTime(s *segment, timestamp int64) (offset, found int64, ok bool, err error) {
+	if s.damage != nil {
+		return 0, 0, false, s.damage
+	}
 	if err := s.times.flush(); err != nil {
 		return 0, 0, false, err
 	}

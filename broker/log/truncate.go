@@ -90,19 +90,7 @@ func (l *Log) truncate(i int, position, end int64) error {
 	for _, s := range later {
 		s.release()
 	}
-	l.segments = append(l.segments[:i:i], fresh)
-	l.recent.clear()
-	l.measure()
-	l.sync.sealed = slices.DeleteFunc(l.sync.sealed, func(s *segment) bool { return s.base >= fresh.base })
-	l.sync.begun.valid = false
-	l.sync.offset = min(l.sync.offset, end)
-	if err := l.trimEpochs(end); err != nil {
-		return err
-	}
-	if l.producers.reach(end) {
-		return l.retell()
-	}
-	return nil
+	return l.endWith(i, fresh, end)
 }
 
 // shorten gives a segment with the first size bytes of another, durable under the same name. The

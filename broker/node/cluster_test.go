@@ -176,9 +176,15 @@ func (m *member) step(to actor.Address, message any) {
 	for _, c := range fx.Calls {
 		m.call(to, c)
 	}
+	for _, scrub := range fx.Scrubs {
+		next, err := scrub.Run()
+		m.deliver(to, actor.Scrubbed{Token: scrub.Token, Next: next, Err: err})
+	}
 	for _, r := range fx.Responses {
 		for _, read := range r.Reads {
-			read.Fill()
+			if failed, ok := read.Fill(); !ok {
+				m.deliver(failed.To, failed.Message)
+			}
 			read.Source.Release()
 		}
 		done := m.waiting[to][0]

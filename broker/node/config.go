@@ -74,6 +74,8 @@ type Timing struct {
 	FetchWait time.Duration
 	// CallTimeout is how long a request to another node may take, and FetchWait on top of a fetch.
 	CallTimeout time.Duration
+	// Scrub is how often a shard looks at the next part of its sealed segments, 256 KiB each; never if 0.
+	Scrub time.Duration
 	// BackOff comes before a request that failed is tried again.
 	BackOff time.Duration
 }

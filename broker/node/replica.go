@@ -21,17 +21,22 @@ import (
 )
 
 // assign brings a replica into line with the metadata, and opens its log first, which recovers it. A log
-// that cannot be opened stops the node: to serve the rest as if nothing had happened would hide the loss.
+// that cannot be opened stops the node: to serve the rest as if nothing had happened would hide the loss. One that
+// is damaged waits until the controller has said whether others have its records.
 func (s *shard) assign(now time.Time, m assign, fx *actor.Effects) {
 	r := s.replicas[m.replica]
 	if r == nil {
 		var err error
 		if r, err = s.open(m, fx); err != nil {
+			if s.refused(m, err, fx) {
+				return
+			}
 			fx.Fatal = fmt.Errorf("open %s: %w", replicaDir(m.topic, m.replica.Partition), err)
 			return
 		}
 		s.replicas[m.replica] = r
 		delete(s.away, m.replica)
+		s.armScrub(fx)
 	}
 	if err := s.enter(now, r, m, fx); err != nil {
 		fx.Fatal = fmt.Errorf("%s: %w", replicaDir(r.topic, r.id.Partition), err)

@@ -33,6 +33,9 @@ type shard struct {
 	watches map[watchKey]*watch
 	// interval is set while the timer of FlushInterval runs, ticking while that of leaders does.
 	interval, ticking bool
+	scrubbing         scrubbing
+	// unopened replicas wait for the controller.
+	unopened map[api.Replica]unopened
 }
 
 // replica is one partition on this node. It leads or it follows, once it has been told.
@@ -49,6 +52,8 @@ type replica struct {
 	resting bool
 	// cut is what a follower must cut as soon as no sync is under way; nil if nothing.
 	cut *partition.Truncation
+	// damage is set while a segment of the log is not as it was written.
+	damage *damage
 	// dirty is set while the replica stands in the shard's list, syncing while a sync is under way.
 	dirty, syncing bool
 	// deleted is set when the replica is gone but a sync is still under way.
@@ -69,7 +74,7 @@ func newShard(fs env.FS, cfg Config, id int64) *shard {
 		machine: partition.Config{
 			Self: cfg.Sessions.NodeID, Flush: cfg.Flush, ReplicaLagMax: cfg.Timing.ReplicaLagMax, Bugs: partitionBugs(cfg.Bugs),
 		},
-		replicas: map[api.Replica]*replica{}, away: map[api.Replica]bool{}, watches: map[watchKey]*watch{},
+		replicas: map[api.Replica]*replica{}, unopened: map[api.Replica]unopened{}, away: map[api.Replica]bool{}, watches: map[watchKey]*watch{},
 	}
 }
 
@@ -99,6 +104,16 @@ func (s *shard) Step(now time.Time, message any, fx *actor.Effects) {
 		s.rested(m)
 	case altered:
 		s.altered(m, fx)
+	case actor.ReadFailed:
+		s.readFailed(m, fx)
+	case actor.Scrubbed:
+		s.scrubbed(m, fx)
+	case scrubTick:
+		s.scrub(fx)
+	case struck:
+		s.struck(now, m, fx)
+	case damagedAgain:
+		s.strikeAgain(m, fx)
 	case flushTick:
 		s.interval = false
 		s.sync(fx)
@@ -176,6 +191,7 @@ func (s *shard) synced(m actor.SyncDone, fx *actor.Effects) {
 			return
 		}
 		r.follower.Synced(r.log.SyncedOffset())
+		s.mend(r, fx)
 	}
 }
 

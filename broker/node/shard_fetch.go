@@ -66,7 +66,7 @@ func (s *shard) readPart(part api.FetchPart, left int) api.FetchResult {
 	case part.Offset > r.leader.LogEnd():
 		result.Error = kerr.OffsetOutOfRange.Code
 	case part.Offset < watermark && left > 0:
-		r.plan(&result, part.Offset, watermark, min(part.MaxBytes, left))
+		s.plan(r, &result, part.Offset, watermark, min(part.MaxBytes, left))
 	}
 	return result
 }
@@ -96,7 +96,7 @@ func (s *shard) copyPart(now time.Time, m api.FetchRead, part api.FetchPart, lef
 	}
 	result.News = r.leader.Behind(m.Replica)
 	if end := r.leader.LogEnd(); part.Offset < end && left > 0 {
-		r.plan(&result, part.Offset, end, min(part.MaxBytes, left))
+		s.plan(r, &result, part.Offset, end, min(part.MaxBytes, left))
 	}
 	return result
 }
@@ -122,7 +122,7 @@ func (s *shard) leading(part api.FetchPart) (*replica, api.FetchResult) {
 }
 
 // plan adds the range to be read.
-func (r *replica) plan(result *api.FetchResult, offset, bound int64, most int) {
+func (s *shard) plan(r *replica, result *api.FetchResult, offset, bound int64, most int) {
 	source, err := r.log.Read(offset, bound, most)
 	switch {
 	case errors.Is(err, log.ErrOffsetOutOfRange):
@@ -130,7 +130,7 @@ func (r *replica) plan(result *api.FetchResult, offset, bound int64, most int) {
 	case err != nil:
 		result.Error = kerr.KafkaStorageError.Code
 	default:
-		result.Source, result.Bytes = source, source.Len()
+		result.Source, result.Bytes, result.Owner, result.Token = source, source.Len(), s.self, r
 	}
 }
 
@@ -254,16 +254,16 @@ func (s *shard) offset(m api.OffsetQuery, fx *actor.Effects) {
 	case api.MaxTimestampOffset:
 		// The log knows the largest timestamp; which record of its batch has it is in the file.
 		if _, timestamp := r.log.MaxTimestamp(); timestamp >= 0 {
-			r.search(timestamp, &answer)
+			s.search(r, timestamp, &answer, fx)
 		}
 	default:
-		r.search(m.Timestamp, &answer)
+		s.search(r, m.Timestamp, &answer, fx)
 	}
 	fx.Send(m.Ticket.To, answer)
 }
 
 // search finds the first record that readers may see and that is at least as young.
-func (r *replica) search(timestamp int64, answer *api.OffsetAnswer) {
+func (s *shard) search(r *replica, timestamp int64, answer *api.OffsetAnswer, fx *actor.Effects) {
 	if timestamp < 0 {
 		answer.Error = kerr.InvalidRequest.Code
 		return
@@ -272,6 +272,7 @@ func (r *replica) search(timestamp int64, answer *api.OffsetAnswer) {
 	switch {
 	case err != nil:
 		answer.Error = kerr.KafkaStorageError.Code
+		s.readFailed(actor.ReadFailed{Token: r, Err: err}, fx)
 	case ok && offset < r.leader.HighWatermark():
 		answer.Offset, answer.Timestamp, answer.LeaderEpoch = offset, found, r.log.EpochForOffset(offset)
 	}

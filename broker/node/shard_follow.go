@@ -52,7 +52,7 @@ func (s *shard) fetch(fx *actor.Effects) {
 // positions of all replicas, or none as long as one is not ready.
 func (src *source) positions() (all []replication.Position) {
 	for _, r := range src.replicas {
-		if r.resting {
+		if r.resting || r.damage != nil {
 			continue
 		}
 		f, ready := r.follower.Fetch(r.log)

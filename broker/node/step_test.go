@@ -85,12 +85,18 @@ func (s *stepper) step(to actor.Address, message any) {
 	for _, sync := range fx.Syncs {
 		s.syncs = append(s.syncs, pendingSync{to, sync})
 	}
+	for _, scrub := range fx.Scrubs {
+		next, err := scrub.Run()
+		s.queue = append(s.queue, actor.Send{To: to, Message: actor.Scrubbed{Token: scrub.Token, Next: next, Err: err}})
+	}
 	for _, timer := range fx.Timers {
 		s.timers = append(s.timers, pendingTimer{to, s.now.Add(timer.After), timer.Message})
 	}
 	for _, r := range fx.Responses {
 		for _, read := range r.Reads {
-			read.Fill()
+			if failed, ok := read.Fill(); !ok {
+				s.queue = append(s.queue, failed)
+			}
 			read.Source.Release()
 		}
 		s.answers[to] = append(s.answers[to], r)

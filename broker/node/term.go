@@ -42,6 +42,9 @@ func (s *shard) lead(now time.Time, r *replica, m assign, fx *actor.Effects) err
 		Topic: r.topic, Partition: r.id.Partition, LeaderEpoch: r.leader.Epoch,
 		LogEnd: r.leader.LogEnd(), HighWatermark: r.leader.HighWatermark(),
 	})
+	if r.damage != nil { // as a leader it is in the ISR again
+		s.strike(r, fx)
+	}
 	s.moved(r, true, fx)
 	if len(m.state.Replicas) > 1 && !s.ticking {
 		s.ticking = true
@@ -63,6 +66,7 @@ func (s *shard) follow(r *replica, m assign, fx *actor.Effects) {
 	if cut, ok := r.follower.Begin(); ok {
 		s.truncateSoon(r, cut, fx)
 	}
+	s.mend(r, fx)
 }
 
 // resign ends the term that runs, if there is one. Who waits for it is told to look for the next leader.

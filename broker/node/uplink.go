@@ -70,6 +70,8 @@ func (u *uplink) Step(now time.Time, message any, fx *actor.Effects) {
 		u.retry(fx)
 	case settleAgain:
 		u.settle(now, fx)
+	case damaged:
+		u.tellDamage(m, fx)
 	case alter:
 		u.proposals.add(m)
 	case Retire:

@@ -189,7 +189,9 @@ func (c *connection) write(r *actor.Response) error {
 		frame = wire.AppendFetch(out[:0], r.Correlation, fetch, ranges{c, r.Reads})
 	} else {
 		for _, read := range r.Reads {
-			read.Fill()
+			if failed, ok := read.Fill(); !ok {
+				c.rt.send(failed.To, failed.Message)
+			}
 		}
 		frame = wire.AppendResponse(out[:0], r.Correlation, r.Body)
 	}
@@ -225,7 +227,8 @@ func (r ranges) Append(buf []byte, p *kmsg.FetchResponseTopicPartition) ([]byte,
 	out, err := r.reads[i].Source.AppendTo(buf)
 	if err != nil {
 		r.c.log.Error("a log range could not be read", "error", err)
-		r.reads[i].Failed()
+		failed := r.reads[i].Failed(err)
+		r.c.rt.send(failed.To, failed.Message)
 		return nil, err
 	}
 	p.RecordBatches = out[len(buf):] // for metrics; it goes with the frame

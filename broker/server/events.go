@@ -44,7 +44,10 @@ func (s *events) emit(e event.Event) {
 		s.metrics.diskFailures.WithLabelValues(e.Op, e.Errno).Inc()
 	case event.NodeFailed:
 		level = slog.LevelError
-	case event.BrokerFenced, event.LogTruncated, event.DiskChanged, event.ClockChanged:
+	case event.SegmentDamaged:
+		level = slog.LevelError
+		s.metrics.damaged.Inc()
+	case event.BrokerFenced, event.LogTruncated, event.SegmentQuarantined, event.DiskChanged, event.ClockChanged:
 		level = slog.LevelWarn
 	case event.LeaderElected:
 		if e.Leader < 0 || e.Unclean {

@@ -37,6 +37,7 @@ type metrics struct {
 	truncated     *prometheus.CounterVec
 	corrupt       prometheus.Counter
 	diskFailures  *prometheus.CounterVec
+	damaged       prometheus.Counter
 	replication   replicationMetrics
 }
 
@@ -88,6 +89,7 @@ func newMetrics() *metrics {
 	m.truncated = counter(catalog.BrokerRecoveryTruncated)
 	m.corrupt = counter(catalog.BrokerCorruptBatches).WithLabelValues()
 	m.diskFailures = counter(catalog.BrokerDiskFailures)
+	m.damaged = counter(catalog.BrokerDamagedSegments).WithLabelValues()
 	m.replication = newReplicationMetrics(counter, gauge)
 	gauge(catalog.BrokerStartTime).WithLabelValues().SetToCurrentTime()
 	return m

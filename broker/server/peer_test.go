@@ -184,6 +184,8 @@ func TestCallsOfEveryKey(t *testing.T) {
 			request = tail(7)
 		case wire.QuorumMessageKey:
 			request = &wire.QuorumMessageRequest{Message: []byte("message")}
+		case wire.DamagedReplicaKey:
+			request = &wire.DamagedReplicaRequest{BrokerID: 1, BrokerEpoch: 2, Partition: 3}
 		default:
 			request = kmsg.RequestForKey(key)
 		}

@@ -94,6 +94,12 @@ func (rt *runtime) perform(self *inbox, fx *actor.Effects) {
 	for _, c := range fx.Calls {
 		rt.peers.call(self, c)
 	}
+	for _, s := range fx.Scrubs {
+		rt.work.Go(func() {
+			next, err := s.Run()
+			self.put(actor.Scrubbed{Token: s.Token, Next: next, Err: err})
+		})
+	}
 	fx.Reset()
 }
 

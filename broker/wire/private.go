@@ -10,12 +10,13 @@ import (
 // Keys of the requests that only nodes of one cluster send each other, on their peer listeners. Apache
 // Kafka speaks KIP-595 there; the metadata quorum here is etcd raft. They lie far above Kafka's keys.
 const (
-	QuorumMessageKey int16 = 30000
-	MetadataTailKey  int16 = 30001
+	QuorumMessageKey  int16 = 30000
+	MetadataTailKey   int16 = 30001
+	DamagedReplicaKey int16 = 30002
 )
 
 // privateNames of the private keys, for errors and metrics.
-var privateNames = map[int16]string{QuorumMessageKey: "QuorumMessage", MetadataTailKey: "MetadataTail"}
+var privateNames = map[int16]string{QuorumMessageKey: "QuorumMessage", MetadataTailKey: "MetadataTail", DamagedReplicaKey: "DamagedReplica"}
 
 // Name of an API key, private ones too.
 func Name(key int16) string {
@@ -32,6 +33,8 @@ func newRequest(key int16) kmsg.Request {
 		return &QuorumMessageRequest{}
 	case MetadataTailKey:
 		return &MetadataTailRequest{}
+	case DamagedReplicaKey:
+		return &DamagedReplicaRequest{}
 	}
 	return kmsg.RequestForKey(key)
 }

@@ -62,6 +62,8 @@ var served = [...]map[int16]Versions{
 
 		QuorumMessageKey: {},
 		MetadataTailKey:  {},
+
+		DamagedReplicaKey: {},
 	},
 }
 

@@ -85,6 +85,12 @@ func (h *host) perform(b *box, fx *actor.Effects) {
 	for _, c := range fx.Calls {
 		h.call(b, c)
 	}
+	for _, s := range fx.Scrubs {
+		h.onDisk(func() {
+			next, err := s.Run()
+			h.deliver(b.address, actor.Scrubbed{Token: s.Token, Next: next, Err: err})
+		})
+	}
 	for _, r := range fx.Responses {
 		h.respond(b.conn, r)
 	}
@@ -138,7 +144,9 @@ func (h *host) respond(c *connection, r actor.Response) {
 		r := c.serving[0]
 		c.serving = c.serving[1:]
 		for _, read := range r.Reads {
-			read.Fill()
+			if failed, ok := read.Fill(); !ok {
+				h.deliver(failed.To, failed.Message)
+			}
 			read.Source.Release()
 		}
 		h.served++

@@ -91,6 +91,10 @@ var (
 		Name: "logproof_broker_disk_failures_total", Type: Counter, Unit: Number, Labels: []string{"kind", "error"},
 		Help: "Calls to the disk that failed and stopped the node, by kind of call and errno.",
 	}
+	BrokerDamagedSegments = Metric{
+		Name: "logproof_broker_damaged_segments_total", Type: Counter, Unit: Number,
+		Help: "Log segments that were found not to be as they were written.",
+	}
 	BrokerStartTime = Metric{
 		Name: "logproof_broker_start_time_seconds", Type: Gauge, Unit: Seconds,
 		Help: "When the broker started, in seconds since 1970 UTC.",
@@ -104,6 +108,6 @@ func Broker() []Metric {
 		BrokerConnections, BrokerConnectionsOpened, BrokerConnectionsClosed, BrokerPeerRequests, BrokerPeerRequestDuration, BrokerRecordsIn, BrokerBytesIn, BrokerBytesOut,
 		BrokerPartitionLogStart, BrokerPartitionHighWatermark, BrokerPartitionLogEnd, BrokerPartitionSize,
 		BrokerTopics, BrokerFsyncDuration, BrokerRecoveryDuration, BrokerRecoveryTruncated,
-		BrokerCorruptBatches, BrokerDiskFailures, BrokerStartTime,
+		BrokerCorruptBatches, BrokerDiskFailures, BrokerDamagedSegments, BrokerStartTime,
 	)
 }
