@@ -23,6 +23,10 @@
 // map, compares pointers or asks the machine for the time. etcd raft draws its election jitter from a
 // variable of the process, crypto/rand.Reader: so one simulation runs at a time in a process.
 //
+// A timeline is executed as chaos.Nemesis does it on real clusters (executor.go): stages one at a time, the
+// same gates, conditions, guards and draws, so that one plan means the same on both; its faults are proved
+// by what they do to packets, syncs, steps and answers.
+//
 // The swarm stays within what is promised. Power may go anywhere at any time, because the nodes flush
 // before they commit. A disk is lost only by a broker, where min ISR is 2 or more, and none before the
 // last one is full again; a voter of the quorum never loses its disk.

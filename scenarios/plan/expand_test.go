@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -238,5 +239,30 @@ limits: {total: 10m}
 		if _, err := Make(parse(t, head+good+"\n"), 1, Overrides{}); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
+	}
+}
+
+// The timeline that the README shows is one.
+func TestTheTimelineOfTheReadmeCanBePlanned(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(readme), "### Timelines\n")
+	parts := strings.Split(section, "```")
+	if len(parts) < 3 {
+		t.Fatal("the README shows no timeline")
+	}
+	const around = `name: readme
+placement: sim
+brokers: 3
+controllers: 3
+topics: [{name: orders, partitions: 3, replication_factor: 3, min_isr: 2}]
+load: {rate: 300/s}
+limits: {total: 5m}
+`
+	p, err := Make(parse(t, around+parts[1]), 1, Overrides{})
+	if err != nil || len(p.Timeline) < 8 {
+		t.Errorf("%d faults, %v", len(p.Timeline), err)
 	}
 }
