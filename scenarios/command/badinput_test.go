@@ -20,7 +20,7 @@ import (
 func TestClusterThatNeverConverges(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
-	s := start(t, "run", scenario(t, "converge: 10s", "converge: 1s", "cool_down: 300ms", "cool_down: 2s"), "--dir", dir)
+	s := start(t, "run", scenario(t, "converge: 10s", "converge: 4s"), "--dir", dir)
 	s.await(t, `pid (\d+)`)
 	pid, err := strconv.Atoi(s.await(t, `heal ok: started as pid (\d+)`)[1])
 	if err != nil {

@@ -85,7 +85,9 @@ func runProfile(ctx context.Context, profile scenarios.Profile, f runFlags, stdo
 	if err := report.WriteProfile(p.result); err != nil {
 		return environment(err)
 	}
-	p.note("profile "+profile.Name, p.result.Verdict(), p.result.Headline(), p.result.Duration, f.dir)
+	if len(p.result.Missing) == 0 { // an interrupted one says nothing about the profile
+		p.note("profile "+profile.Name, p.result.Verdict(), p.result.Headline(), p.result.Duration, f.dir)
+	}
 	return showProfile(p.result, f.json, stdout)
 }
 

@@ -136,6 +136,9 @@ func TestInterruptedProfile(t *testing.T) {
 	if !errors.As(err, &e) || e.code != ExitInconclusive || !strings.Contains(out.String(), "not run") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(dir), "tally.jsonl")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an interrupted profile is in the tally: %v", err)
+	}
 }
 
 func TestTallyCommand(t *testing.T) {
