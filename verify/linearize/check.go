@@ -17,8 +17,9 @@ const Rule verify.Rule = "linearizable"
 const (
 	DefaultOperations = 2000
 	DefaultWindows    = 48
-	// DefaultSteps is many times what a legal window needs, and bounds the memory of a search that is not.
-	DefaultSteps = 200_000
+	// DefaultSteps is twenty times what a legal window needs, which is little more than a step for each
+	// operation. It bounds the time and memory of a search for what does not exist.
+	DefaultSteps = 40_000
 )
 
 // Config of a check.
@@ -188,7 +189,8 @@ func (r *Result) search(chosen []*window, cfg Config) {
 }
 
 // judge searches a problem. Where the search is given up it looks at parts: with fewer operations under way
-// at once it comes to an end, and a part that is illegal makes the whole illegal. It returns that part.
+// at once it comes to an end, and a part that is illegal makes the whole illegal. It returns that part. Three
+// parts have a quarter of the steps each, so all of it together takes no more than four times as many.
 func (p *problem) judge(steps int) (Outcome, *problem) {
 	outcome := p.search(steps)
 	if n := len(p.table.offsets); outcome == Unknown && n > smallestPart {
@@ -197,7 +199,7 @@ func (p *problem) judge(steps int) (Outcome, *problem) {
 			for i := from; i < from+(n+1)/2 && i < n; i++ {
 				kept[i] = true
 			}
-			if part, where := p.only(kept).judge(steps / 2); part == Illegal {
+			if part, where := p.only(kept).judge(steps / 4); part == Illegal {
 				return Illegal, where
 			}
 		}

@@ -15,7 +15,7 @@ const (
 	// beside is how many offsets to both sides of what cannot be are shown with it.
 	beside = 12
 	// attemptsMax is how many searches the way to the smallest illegal part of a window may take.
-	attemptsMax = 200
+	attemptsMax = 100
 )
 
 // PictureFile is the name of the picture of an illegal window in the run directory: one for each partition.
@@ -44,7 +44,7 @@ func (r *Result) Draw(out io.Writer, w *Window) error {
 	if w.problem == nil || w.Outcome != Illegal {
 		return fmt.Errorf("window %s, offsets %d to %d, is %s: only an illegal one has a picture", w.Partition, w.First, w.Last, w.Outcome)
 	}
-	p := w.problem.smallest(DefaultSteps)
+	p := w.problem.smallest(DefaultSteps / 4)
 	left := DefaultSteps
 	operations, lanes := p.lanes()
 	_, info := porcupine.CheckOperationsVerbose(p.table.model(func() bool { left--; return left >= 0 }), operations, 0)
