@@ -86,28 +86,52 @@ func Ruins(ctx context.Context, address, topic string, partition int32) ([]Ruin,
 	return all, nil
 }
 
-// Send sends it on a connection of its own and waits for the answer or the end. An error says that neither
-// came.
-func (r Ruin) Send(ctx context.Context, address string) (Fate, error) {
+// Sent is a ruin that is on its way, on a connection of its own.
+type Sent struct {
+	Ruin
+	conn *Conn
+	// refused is why it could not even be written: the node had ended the connection.
+	refused error
+}
+
+// Send sends it and waits for nothing. The caller asks for its fate, or closes it.
+func (r Ruin) Send(ctx context.Context, address string) (*Sent, error) {
+	conn, err := Dial(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sent{Ruin: r, conn: conn}
+	if r.request != nil {
+		s.refused = conn.Send(s.canary())
+		return s, nil
+	}
+	if _, s.refused = conn.conn.Write(r.raw); s.refused == nil {
+		s.refused = conn.conn.(*net.TCPConn).CloseWrite() // what is cut short stays so
+	}
+	return s, nil
+}
+
+func (s *Sent) canary() *Canary { return &Canary{Question{API: "Produce"}, s.request} }
+
+// Close ends the connection.
+func (s *Sent) Close() error { return s.conn.Close() }
+
+// Fate waits for the answer or the end of the connection, and closes it. An error says that neither came.
+func (s *Sent) Fate(ctx context.Context) (Fate, error) {
+	defer s.Close()
 	limited, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	conn, err := Dial(limited, address)
-	if err != nil {
-		return Fate{}, err
+	if s.refused != nil {
+		return Fate{Ended: true}, nil
 	}
-	defer conn.Close()
-	if r.request == nil {
-		if _, err := conn.conn.Write(r.raw); err != nil {
-			return Fate{Ended: true}, nil
-		}
-		conn.conn.(*net.TCPConn).CloseWrite() // what is cut short stays so
-		err := conn.Ended(limited)
+	if s.request == nil {
+		err := s.conn.Ended(limited)
 		if limited.Err() != nil {
 			return Fate{}, fmt.Errorf("it was neither answered nor was the connection ended: %w", err)
 		}
 		return Fate{Ended: true}, nil
 	}
-	answer, err := conn.Ask(limited, &Canary{Question{API: "Produce"}, r.request})
+	answer, err := s.conn.Await(limited, s.canary())
 	switch {
 	case errors.Is(err, ErrSilent):
 		return Fate{}, err

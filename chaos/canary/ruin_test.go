@@ -17,7 +17,11 @@ func TestRuinsAreRefused(t *testing.T) {
 		t.Errorf("%d ruins", len(ruins))
 	}
 	for _, r := range ruins {
-		fate, err := r.Send(soon(t), address)
+		sent, err := r.Send(soon(t), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fate, err := sent.Fate(soon(t))
 		if err == nil {
 			err = r.Deserves(fate)
 		}

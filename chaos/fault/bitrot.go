@@ -3,14 +3,18 @@ package fault
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/logproof/logproof/chaos/cluster"
 )
 
 // bitRot flips a bit in a sealed segment of a partition.
 //
-//	effect: the node noted that it found the segment damaged, and put it aside
-//	heal:   the node noted that it has what was in it from the leader again, and its replicas are in the ISR
+//	effect: the node noted that it found a segment of the partition damaged, and set it aside
+//	heal:   the directory of the partition has a segment of that name again, which is not empty, and the
+//	        node's replicas are in the ISR: what it set aside it has from the leader
 type bitRot struct {
 	cluster    cluster.Cluster
 	disk       cluster.DiskController
@@ -20,7 +24,8 @@ type bitRot struct {
 	partition  int32
 
 	from   int64
-	rotten bool
+	rotten string // the segment, from the data directory on
+	aside  string // the file that the node set aside
 }
 
 // rotSeed draws the place; which it is is noted.
@@ -36,36 +41,30 @@ func (b *bitRot) Inject(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b.rotten = true
+	b.rotten, _, _ = strings.Cut(where, " ")
 	return "a bit was flipped in " + where, nil
 }
 
-// The events of a node that finds a segment damaged, and of one that has its records again.
-const (
-	damagedEvent  = "segment-quarantined"
-	refilledEvent = "segment-refilled"
-)
+// damagedEvent is what a node notes that sets a damaged segment aside.
+const damagedEvent = "segment-quarantined"
 
 // Prove waits until the node noted that it found the damage.
-func (b *bitRot) Prove(ctx context.Context) (string, error) { return b.noted(ctx, damagedEvent) }
-
-func (b *bitRot) noted(ctx context.Context, event string) (string, error) {
+func (b *bitRot) Prove(ctx context.Context) (string, error) {
 	file := b.disk.Events(b.node)
-	var seen noted
 	err := until(ctx, func() error {
 		found, ok, err := notedSince(file, b.from, func(e noted) bool {
-			return e.Event == event && e.Topic == b.topic && e.Partition == b.partition
+			return e.Event == damagedEvent && e.Topic == b.topic && e.Partition == b.partition
 		})
 		if err == nil && !ok {
-			err = fmt.Errorf("no event %s of %s/%d in %s since the injection", event, b.topic, b.partition, file)
+			err = fmt.Errorf("no event %s of %s/%d in %s since the injection", damagedEvent, b.topic, b.partition, file)
 		}
-		seen = found
+		b.aside = found.File
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("the node noted %s: %s", seen.Event, seen.File), nil
+	return "the node noted that it found the damage and set aside " + b.aside, nil
 }
 
 // Heal has nothing to do: the node heals itself.
@@ -73,17 +72,24 @@ func (b *bitRot) Heal(context.Context) (string, error) {
 	return "nothing: the node gets what is damaged from the leader", nil
 }
 
-// ProveHealed waits until the node noted that it has the records again, and is in sync.
+// ProveHealed waits until the node has a segment in the place of the damaged one, and is in sync.
 func (b *bitRot) ProveHealed(ctx context.Context) (string, error) {
-	detail := "nothing was damaged"
-	if b.rotten {
-		var err error
-		if detail, err = b.noted(ctx, refilledEvent); err != nil {
-			return "", err
-		}
-	}
 	if err := b.replicated.WaitInSync(ctx, b.node); err != nil {
 		return "", err
 	}
-	return detail + ", its replicas are in sync", nil
+	if b.rotten == "" {
+		return "nothing was damaged, its replicas are in sync", nil
+	}
+	segment := filepath.Join(b.disk.Data(b.node), b.rotten)
+	err := until(ctx, func() error {
+		info, err := os.Stat(segment)
+		if err == nil && info.Size() == 0 {
+			err = fmt.Errorf("%s is empty", segment)
+		}
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return b.rotten + " is there again, the node's replicas are in sync", nil
 }

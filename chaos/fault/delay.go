@@ -14,8 +14,8 @@ const tries = 8
 
 // delay lets what flows over the links come later.
 //
-//	effect: an answer takes as long as the delays of its ways there and back, while the node gives it
-//	        sooner past the link
+//	effect: several answers in a row take as long as the delays of their ways there and back, while the node
+//	        gives one sooner past the link
 //	heal:   an answer takes less than that
 func delay(f timeline.Fault) linkKind {
 	return linkKind{
@@ -25,7 +25,12 @@ func delay(f timeline.Fault) linkKind {
 			if err != nil {
 				return fmt.Errorf("%s, asked past the links: %w", d.to, err)
 			}
-			took, err := l.meanTime(ctx, d, f.Params.Jitter > 0)
+			var took time.Duration
+			for range inARow {
+				if took, err = l.meanTime(ctx, d, f.Params.Jitter > 0); err != nil || took < least {
+					break
+				}
+			}
 			switch {
 			case err != nil:
 				return err
@@ -63,7 +68,7 @@ func leastDelay(f timeline.Fault, sides int) time.Duration {
 func (l *links) meanTime(ctx context.Context, d dial, average bool) (time.Duration, error) {
 	n := 1
 	if average {
-		n = tries
+		n = tries / inARow
 	}
 	var sum time.Duration
 	for range n {

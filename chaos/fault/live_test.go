@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,9 +24,48 @@ func init() {
 	fault.PlayBroker = func(args []string) int { return command.Main(args, os.Stdout, os.Stderr) }
 }
 
+// cluster3 is a cluster with a client of the load.
+type cluster3 struct {
+	*process.Cluster
+	mu     sync.Mutex
+	client *kgo.Client // nil while it has crashed
+}
+
+// CrashClient ends the client.
+func (c *cluster3) CrashClient(context.Context, int32) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.client != nil {
+		c.client.Close()
+	}
+	c.client = nil
+	return nil
+}
+
+// RestartClient starts it.
+func (c *cluster3) RestartClient(context.Context, int32) (err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.client, err = kgo.NewClient(
+		kgo.SeedBrokers(c.Address(0), c.Address(1)), kgo.ClientID("load"), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ConsumeTopics("orders"), kgo.MetadataMinAge(100*time.Millisecond),
+	)
+	if err == nil {
+		client := c.client
+		go func() { // it reads, so that it is connected
+			for !client.PollFetches(context.Background()).IsClientClosed() {
+			}
+		}()
+	}
+	return err
+}
+
+// Clients is how many there are.
+func (c *cluster3) Clients() int { return 1 }
+
 // live is a cluster of three brokers of the reference system and a controller, behind links, with the
 // topic orders: three partitions on all three nodes.
-func live(t *testing.T) *process.Cluster {
+func live(t *testing.T) *cluster3 {
 	t.Helper()
 	dir := t.TempDir()
 	book, err := ledger.Open(dir+"/ledger", dir)
@@ -60,11 +100,12 @@ func live(t *testing.T) *process.Cluster {
 	if err := c.WaitSettled(ctx); err != nil {
 		t.Fatal(err)
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.Address(0), c.Address(1)), kgo.ClientID("load"), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()))
-	if err != nil {
+	l := &cluster3{Cluster: c}
+	if err := l.RestartClient(ctx, 0); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(client.Close)
+	t.Cleanup(func() { l.CrashClient(context.Background(), 0) })
+	client := l.client
 	min := "2"
 	if _, err := kadm.NewClient(client).CreateTopic(ctx, 3, 3, map[string]*string{"min.insync.replicas": &min}, "orders"); err != nil {
 		t.Fatal(err)
@@ -81,7 +122,7 @@ func live(t *testing.T) *process.Cluster {
 	if err := c.WaitSettled(ctx, "orders"); err != nil {
 		t.Fatal(err)
 	}
-	return c
+	return l
 }
 
 func soon(t *testing.T) context.Context {
@@ -121,6 +162,8 @@ func sample() []timeline.Fault {
 		{Kind: timeline.DiskFull, Target: "node(1)"},
 		{Kind: timeline.SyncError, Target: "node(1)"},
 		{Kind: timeline.SlowDisk, Target: "node(1)", Params: timeline.Params{Delay: 100 * ms}},
+		{Kind: timeline.BitRot, Target: "follower(orders,0)", Params: orders},
+		{Kind: timeline.CrashClient, Target: "client(0)"},
 		{Kind: timeline.Clock, Target: "node(1)", Params: timeline.Params{Offset: -3 * time.Second}},
 		{Kind: timeline.TransferLeader, Target: "leader(orders,0)"},
 		{Kind: timeline.ConnectionStorm, Target: "node(1)", Params: timeline.Params{Count: 100}},

@@ -91,12 +91,12 @@ func makeDisk(c cluster.Cluster, target timeline.End, ends bool, rules ...string
 func makeDiskFull(f timeline.Fault, c cluster.Cluster, target timeline.End, _ []timeline.End) (Fault, error) {
 	// A limit of nothing would be no limit: what is written is more than a byte.
 	d, err := makeDisk(c, target, true, "space="+strconv.FormatInt(max(1, f.Params.Space), 10))
-	return &diskFull{d}, err
+	return &diskFails{d, "ENOSPC"}, err
 }
 
 func makeSyncError(_ timeline.Fault, c cluster.Cluster, target timeline.End, _ []timeline.End) (Fault, error) {
 	d, err := makeDisk(c, target, true, "sync-error=now")
-	return &syncError{d}, err
+	return &diskFails{d, "EIO"}, err
 }
 
 func makeSlowDisk(f timeline.Fault, c cluster.Cluster, target timeline.End, _ []timeline.End) (Fault, error) {

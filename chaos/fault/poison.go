@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/logproof/logproof/chaos/canary"
 	"github.com/logproof/logproof/chaos/cluster"
@@ -25,14 +26,13 @@ type poison struct {
 	count     int
 
 	before procfs.Identity
-	ruined []canary.Ruin
-	fates  []canary.Fate
+	sent   []*canary.Sent
 }
 
 // pids tells which process a node is.
 type pids interface{ Pid(node int32) int }
 
-// Inject sends it all, each on a connection of its own, and keeps what the node makes of it.
+// Inject sends it all, each on a connection of its own.
 func (p *poison) Inject(ctx context.Context) (string, error) {
 	if owner, ok := p.cluster.(pids); ok {
 		before, _, err := procfs.Identify(owner.Pid(p.node))
@@ -47,43 +47,55 @@ func (p *poison) Inject(ctx context.Context) (string, error) {
 	}
 	for i := range p.count {
 		ruin := ruins[i%len(ruins)]
-		fate, err := ruin.Send(ctx, p.cluster.Address(p.node))
+		sent, err := ruin.Send(ctx, p.cluster.Address(p.node))
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", ruin.Name, err)
 		}
-		p.ruined, p.fates = append(p.ruined, ruin), append(p.fates, fate)
+		p.sent = append(p.sent, sent)
 	}
 	return fmt.Sprintf("%d batches and frames of %d kinds sent", p.count, len(ruins)), nil
 }
 
 // Prove looks at how the node took each of them.
 func (p *poison) Prove(ctx context.Context) (string, error) {
-	var errs []error
-	refused, ended := 0, 0
-	for i, fate := range p.fates {
-		if err := p.ruined[i].Deserves(fate); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", p.ruined[i].Name, err))
-		}
-		if fate.Ended {
-			ended++
-		} else {
-			refused++
-		}
+	errs := make([]error, len(p.sent))
+	fates := make([]canary.Fate, len(p.sent))
+	var all sync.WaitGroup
+	for i, sent := range p.sent {
+		all.Go(func() {
+			var err error
+			if fates[i], err = sent.Fate(ctx); err == nil {
+				err = sent.Deserves(fates[i])
+			}
+			if err != nil {
+				errs[i] = fmt.Errorf("%s: %w", sent.Name, err)
+			}
+		})
 	}
+	all.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return "", err
 	}
-	if len(p.fates) == 0 {
+	if len(p.sent) == 0 {
 		return "", errors.New("nothing was sent")
+	}
+	ended := 0
+	for _, fate := range fates {
+		if fate.Ended {
+			ended++
+		}
 	}
 	if err := p.same(ctx); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d were refused with the error that they deserve, %d connections ended; the node answers others", refused, ended), nil
+	return fmt.Sprintf("%d were refused with the error that they deserve, %d connections ended; the node answers others", len(fates)-ended, ended), nil
 }
 
-// Heal has nothing to do: every connection was closed.
+// Heal closes what is still open; there is nothing to take back.
 func (p *poison) Heal(context.Context) (string, error) {
+	for _, sent := range p.sent {
+		sent.Close()
+	}
 	return "the connections are closed, there is nothing to take back", nil
 }
 

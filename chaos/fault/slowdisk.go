@@ -8,7 +8,8 @@ import (
 
 // slowDisk lets every sync of a node's disk take longer.
 //
-//	effect: a record that the node leads alone is acknowledged after the delay, as it is synced before
+//	effect: several records in a row that the node leads alone are acknowledged after the delay, as they are
+//	        synced before
 //	heal:   it is acknowledged sooner; see diskRules
 type slowDisk struct {
 	diskRules
@@ -28,18 +29,31 @@ func (d *slowDisk) Inject(ctx context.Context) (string, error) {
 
 // Prove waits for a record that takes that long.
 func (d *slowDisk) Prove(ctx context.Context) (string, error) {
-	var took time.Duration
-	err := until(ctx, func() (err error) {
-		if took, err = d.writer.write(ctx); err == nil && took < d.delay {
-			err = fmt.Errorf("a record is acknowledged after %v", took)
+	var least time.Duration
+	err := until(ctx, func() error {
+		least = 0
+		for range inARow {
+			took, err := d.writer.write(ctx)
+			if err != nil {
+				return err
+			}
+			if took < d.delay {
+				return fmt.Errorf("a record is acknowledged after %v", took)
+			}
+			if least == 0 || took < least {
+				least = took
+			}
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("a record that only this node syncs is acknowledged after %v", took), nil
+	return fmt.Sprintf("each of %d records that only this node syncs is acknowledged after %v or more", inARow, least), nil
 }
+
+// inARow is how many requests must take the time that a fault adds: a busy machine may slow one down.
+const inARow = 4
 
 // quick waits for a record that takes less than the delay.
 func (d *slowDisk) quick(ctx context.Context) error {
