@@ -187,7 +187,7 @@ func TestBitRot(t *testing.T) {
 			if c.reads {
 				wantAll(t, cluster, values)
 			}
-			wantEvents(t, events, "segment-damaged", "segment-quarantined")
+			wantEvents(t, events, "segment-damaged", "segment-quarantined", "segment-refilled")
 			wantAll(t, cluster, values)
 			wantInSync(t, cluster, client, 3)
 		})

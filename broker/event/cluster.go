@@ -124,11 +124,30 @@ type SegmentQuarantined struct {
 	To   int64 `json:"to"`
 }
 
+// SegmentRefilled is a replica that has everything again that it had set aside, and what was committed meanwhile.
+type SegmentRefilled struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	// File that was set aside.
+	File string `json:"file"`
+	// From is where it was fetched again, To where the log ends now.
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
+}
+
 // Name implements Event.
 func (SegmentDamaged) Name() string { return "segment-damaged" }
 
 // Name implements Event.
 func (SegmentQuarantined) Name() string { return "segment-quarantined" }
+
+// Name implements Event.
+func (SegmentRefilled) Name() string { return "segment-refilled" }
+
+// String implements Event.
+func (e SegmentRefilled) String() string {
+	return fmt.Sprintf("%s-%d has offsets %d to %d again, in place of %s", e.Topic, e.Partition, e.From, e.To-1, e.File)
+}
 
 // String implements Event.
 func (e SegmentDamaged) String() string {

@@ -12,6 +12,7 @@ import (
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/controller"
 	"github.com/logproof/logproof/broker/env/mem"
+	"github.com/logproof/logproof/broker/event"
 	"github.com/logproof/logproof/broker/log"
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/partition"
@@ -51,6 +52,7 @@ type member struct {
 	// waiting are the callers of a session, in order.
 	waiting map[actor.Address][]func(kmsg.Response, error)
 	gone    bool
+	events  []event.Event
 }
 
 func partyConfig(id int32, incarnation int) Config {
@@ -176,6 +178,7 @@ func (m *member) step(to actor.Address, message any) {
 	for _, c := range fx.Calls {
 		m.call(to, c)
 	}
+	m.events = append(m.events, fx.Events...)
 	for _, scrub := range fx.Scrubs {
 		next, err := scrub.Run()
 		m.deliver(to, actor.Scrubbed{Token: scrub.Token, Next: next, Err: err})

@@ -137,7 +137,16 @@ func (s *shard) mend(r *replica, fx *actor.Effects) {
 	r.damage = nil
 	r.follower.Truncated(r.log.EndOffset())
 	r.follower.Synced(min(r.log.SyncedOffset(), r.log.EndOffset()))
-	fx.Emit(event.SegmentQuarantined{Topic: r.topic, Partition: r.id.Partition, File: file, From: r.log.EndOffset(), To: from})
+	r.aside = &event.SegmentQuarantined{Topic: r.topic, Partition: r.id.Partition, File: file, From: r.log.EndOffset(), To: from}
+	fx.Emit(*r.aside)
+}
+
+// refilled tells when a follower has everything again, the leader's high watermark being what it is.
+func (r *replica) refilled(highWatermark int64, fx *actor.Effects) {
+	if q, end := r.aside, r.log.EndOffset(); q != nil && end >= max(highWatermark, q.To) {
+		r.aside = nil
+		fx.Emit(event.SegmentRefilled{Topic: q.Topic, Partition: q.Partition, File: q.File, From: q.From, To: end})
+	}
 }
 
 // unopened is a replica whose log recovery has refused because of damage. Until it is struck the broker is not
@@ -180,8 +189,12 @@ func (s *shard) openStruck(now time.Time, u unopened, m struck, fx *actor.Effect
 		fx.Fatal = err
 		return
 	}
-	fx.Emit(event.SegmentQuarantined{Topic: u.assign.topic, Partition: m.replica.Partition, File: file, From: base, To: -1})
+	aside := event.SegmentQuarantined{Topic: u.assign.topic, Partition: m.replica.Partition, File: file, From: base, To: -1}
+	fx.Emit(aside)
 	s.assign(now, u.assign, fx)
+	if r := s.replicas[m.replica]; r != nil {
+		r.aside = &aside
+	}
 }
 
 // tellDamage asks the controller to strike a replica here.

@@ -129,6 +129,20 @@ func (p *party) quarantined(id int32) {
 	p.until(fmt.Sprintf("node %d has set a segment aside", id), func() bool { return len(filesOf(p.t, p.files[id], ".quarantined")) == 1 })
 }
 
+// refilled checks that a node has told of the damage, the quarantine and the refill, in this order.
+func (p *party) refilled(id int32) {
+	p.t.Helper()
+	var told []string
+	for _, e := range p.up[id].events {
+		if name := e.Name(); strings.HasPrefix(name, "segment-") {
+			told = append(told, name)
+		}
+	}
+	if want := []string{"segment-damaged", "segment-quarantined", "segment-refilled"}; !slices.Equal(told, want) {
+		p.t.Errorf("node %d has told of %v, want %v", id, told, want)
+	}
+}
+
 // A segment rots on each node in turn, leader and followers. A reader gets an error and none of it, or nobody
 // reads it; it is set aside and refilled, until all logs are the same again.
 func TestSegmentRots(t *testing.T) {
@@ -148,6 +162,7 @@ func TestSegmentRots(t *testing.T) {
 			}
 			p.quarantined(victim)
 			p.wantSame(want, topic)
+			p.refilled(victim)
 			if now := p.healthy("orders"); victim == leader && now == victim {
 				t.Errorf("node %d leads on, it had not all of its log", victim)
 			}
@@ -165,6 +180,7 @@ func TestSegmentRotsWhileTheNodeIsDown(t *testing.T) {
 		p.start(victim)
 		p.quarantined(victim)
 		p.wantSame(want, topic)
+		p.refilled(victim)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/env"
+	"github.com/logproof/logproof/broker/event"
 	"github.com/logproof/logproof/broker/log"
 	"github.com/logproof/logproof/broker/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -52,8 +53,10 @@ type replica struct {
 	resting bool
 	// cut is what a follower must cut as soon as no sync is under way; nil if nothing.
 	cut *partition.Truncation
-	// damage is set while a segment of the log is not as it was written.
+	// damage is set while a segment of the log is not as it was written, aside from when one was set aside until
+	// the log has its records again.
 	damage *damage
+	aside  *event.SegmentQuarantined
 	// dirty is set while the replica stands in the shard's list, syncing while a sync is under way.
 	dirty, syncing bool
 	// deleted is set when the replica is gone but a sync is still under way.

@@ -114,6 +114,7 @@ func (s *shard) take(r *replica, p *kmsg.FetchResponseTopicPartition, asked part
 		}
 	}
 	r.follower.LeaderSaid(p.HighWatermark)
+	r.refilled(p.HighWatermark, fx)
 	return true
 }
 
