@@ -95,12 +95,18 @@ func repeatedly(b *testing.B, prepare func(files env.FS) (write func(v batch.Vie
 	}
 }
 
-func BenchmarkRead(b *testing.B) {
+// BenchmarkRead reads from the active segment, as those do who keep up, BenchmarkReadSealed from sealed ones,
+// where checksums are checked.
+func BenchmarkRead(b *testing.B) { benchmarkRead(b, Config{}) }
+
+func BenchmarkReadSealed(b *testing.B) { benchmarkRead(b, Config{SegmentBytes: 4 << 20}) }
+
+func benchmarkRead(b *testing.B, cfg Config) {
 	files, err := real.New(b.TempDir())
 	if err != nil {
 		b.Fatal(err)
 	}
-	l, _ := mustOpen(b, files, Config{})
+	l, _ := mustOpen(b, files, cfg)
 	v := sized(16 << 10)
 	for range 2000 {
 		mustAppend(b, l, v)

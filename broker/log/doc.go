@@ -35,4 +35,15 @@
 //
 // The kernel may have dropped the pages that it could not write and call the file clean, so that a
 // second sync proves nothing. The owner must stop acknowledging, and open the log again.
+//
+// # Bit rot
+//
+//	read of a sealed segment, Scrub ──CorruptError──> Damaged   nothing is read from the segment any more
+//	                                                  Quarantine  00…4711.log.quarantined, the log ends before it
+//	Open ──CorruptError──────────────────────────────> SetAside   the same for a log that cannot be opened
+//
+// What lies in sealed segments may have lain there for long: their batches are checked whenever they are read,
+// checksum and leader epoch, which no checksum covers. The active segment was written a moment ago, and most
+// reads are of it: they are as fast as the file. Segments that nobody reads are looked at with Scrub. When a
+// damaged segment may be set aside, others know: who is in the ISR must have all of it.
 package log
