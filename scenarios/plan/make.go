@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -165,32 +164,6 @@ func problems(s spec.Spec, p Plan, e expansion, over Overrides) spec.Errors {
 		add("", "a bug to plant has no name")
 	}
 	return errs
-}
-
-// forgets says why a fault would make a controller forget how it voted, "" if it does not: a quorum that
-// forgets may elect two leaders, and no promise of the log survives that.
-func forgets(f timeline.Fault, p Plan) string {
-	if f.Kind != timeline.DiskLoss {
-		return ""
-	}
-	selector, err := f.Target.Selector()
-	if err != nil {
-		return "" // it is reported as such
-	}
-	named := !selector.Any && selector.Role == ""
-	for _, n := range p.Nodes {
-		strikes := n.Is(Broker)
-		if named {
-			strikes = n.ID == selector.Node
-		} else if selector.Role == timeline.Controller || selector.Role == timeline.All {
-			strikes = true
-		}
-		if strikes && n.Is(Controller) {
-			return fmt.Sprintf("disk-loss of %s may strike node %d, a controller, which would forget its votes: strike brokers, and write controllers: 3 so that they are none",
-				f.Target, n.ID)
-		}
-	}
-	return ""
 }
 
 // members of the cluster, and how many clients its load has.

@@ -26,7 +26,7 @@ func (e *expansion) all(p Plan) []problem {
 		found = append(found, problem{at + "." + one.Field, words(one)})
 	}
 	for i, f := range p.Timeline {
-		if text := forgets(f, p); text != "" {
+		if text := ofDisks(f, p); text != "" {
 			found = append(found, problem{e.origins[i] + ".target", text})
 		}
 	}
@@ -35,7 +35,7 @@ func (e *expansion) all(p Plan) []problem {
 		for _, one := range append(line.Validate(p.Placement, e.members), line.ValidateRoles(e.topics)...) {
 			found = append(found, problem{c.path + "." + one.Field, words(one)})
 		}
-		if text := forgets(c.fault, p); text != "" {
+		if text := ofDisks(c.fault, p); text != "" {
 			found = append(found, problem{c.path + ".target", text})
 		}
 	}
@@ -58,4 +58,46 @@ func words(p timeline.Problem) string {
 		what = "topic"
 	}
 	return fmt.Sprintf("unknown %s %q: %s", what, p.Value, spec.Suggest(p.Value, p.Known))
+}
+
+// ofDisks says why a fault of disks cannot be on those that the plan has, "" if it can.
+func ofDisks(f timeline.Fault, p Plan) string {
+	for _, n := range p.mayStrike(f.Target) {
+		switch {
+		case f.Kind == timeline.DiskLoss && n.Is(Controller):
+			// A quorum that forgets may elect two leaders, and no promise of the log survives that.
+			return fmt.Sprintf("disk-loss of %s may strike node %d, a controller, which would forget its votes: strike brokers, and write controllers: 3 so that they are none",
+				f.Target, n.ID)
+		case f.Kind == timeline.PowerLoss && p.Placement != timeline.Sim && !slices.Contains(strings.Split(n.Disk, ","), losesUnsynced):
+			return fmt.Sprintf("power-loss of %s may strike node %d, whose disk does not keep apart what is not synced: strike brokers, and write disk: %s",
+				f.Target, n.ID, losesUnsynced)
+		}
+	}
+	return ""
+}
+
+// losesUnsynced is the rule of a disk that loses with its power what was not synced. Simulated disks do.
+const losesUnsynced = "lose-unsynced"
+
+// mayStrike lists the nodes that a target may turn out to be; none if it is no target.
+func (p Plan) mayStrike(t timeline.Target) (nodes []Node) {
+	s, err := t.Selector()
+	if err != nil {
+		return nil
+	}
+	for _, n := range p.Nodes {
+		strikes := n.Is(Broker)
+		switch {
+		case s.Role == timeline.All:
+			strikes = true
+		case s.Role == timeline.Controller || s.Role == timeline.Quorum:
+			strikes = n.Is(Controller)
+		case s.Role == "" && !s.Any:
+			strikes = n.ID == s.Node
+		}
+		if strikes {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
 }

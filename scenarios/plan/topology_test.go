@@ -85,6 +85,7 @@ func TestControllersKeepTheirDisks(t *testing.T) {
 		{"3", "node(101)", "disk-loss of node(101) may strike node 101, a controller, which would forget its votes"},
 		{"3", "controller", "disk-loss of controller may strike node 100, a controller"},
 		{"3", "all", "disk-loss of all may strike node 100, a controller"},
+		{"3", "quorum", "disk-loss of quorum may strike node 100, a controller"},
 		{"0", "any", "disk-loss of any may strike node 0, a controller"},
 		{"0", "node(2)", "may strike node 2, a controller"},
 	} {
@@ -106,5 +107,19 @@ func TestFaultsOfControllers(t *testing.T) {
 	_, err := Make(parse(t, head+fmt.Sprintf(line, "node(3)")), 1, Overrides{})
 	if err == nil || !strings.Contains(err.Error(), "the cluster has nodes 0, 1, 2, 100, 101, 102") {
 		t.Errorf("node(3) gave %v", err)
+	}
+}
+
+// Power is lost where a disk keeps apart what is not synced; simulated ones always do.
+func TestPowerLossNeedsADiskThatForgets(t *testing.T) {
+	for _, test := range []struct{ disk, target, placement, want string }{
+		{"lose-unsynced", "any", "process", ""}, {"sync-delay=1ms,lose-unsynced", "node(0)", "process", ""}, {"sync-delay=1ms", "any", "sim", ""},
+		{"sync-delay=1ms", "any", "process", "power-loss of any may strike node 0, whose disk does not keep apart what is not synced: strike brokers, and write disk: lose-unsynced"},
+		{"lose-unsynced", "controller", "process", "power-loss of controller may strike node 100"},
+	} {
+		_, err := Make(parse(t, head+fmt.Sprintf("brokers: 3\ncontrollers: 3\nplacement: %s\ndisk: %q\ntimeline: [{fault: power-loss, target: %s}]\n", test.placement, test.disk, test.target)), 1, Overrides{})
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("disk %q, target %s, placement %s: %v; want %q", test.disk, test.target, test.placement, err, test.want)
+		}
 	}
 }
