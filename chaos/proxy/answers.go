@@ -6,12 +6,8 @@ import (
 	"time"
 )
 
-const (
-	// heldMax is the largest frame that is held back to be looked into.
-	heldMax = 16 << 20
-	// callsMax requests of a connection are noted at most; Kafka's clients have a handful in flight.
-	callsMax = 4096
-)
+// callsMax requests of a connection are noted at most; Kafka's clients have a handful in flight.
+const callsMax = 4096
 
 // call is a request on its way whose answer rules are about.
 type call struct {
@@ -58,28 +54,6 @@ func (c *calls) take(correlation int32) (call, bool) {
 		}
 	}
 	return call{}, false
-}
-
-// held is the part of a response that is not passed on yet: a head that is not complete, or a frame that
-// a rule may change.
-type held struct {
-	b []byte
-	// whole frames are held of calls; else only the head.
-	whole bool
-	call  call
-	// shown says that the head was passed on before rules came: the frame can only pass.
-	shown bool
-	// late is the delay of the rest of a frame that passes.
-	late time.Duration
-	by   *rule
-}
-
-func (h *held) some() bool { return len(h.b) > 0 }
-
-func (h *held) clear() int64 {
-	n := len(h.b)
-	*h = held{}
-	return int64(n)
 }
 
 // parseAnswers puts the bytes of responses into the queue: changed, repeated, late or as they came; or
@@ -168,15 +142,39 @@ func (p *pipe) begin(out *outlet) bool {
 // act does what the rules say with a frame that is held as a whole; false if the connection ends instead.
 func (p *pipe) act(out *outlet) bool {
 	a := answer{c: p.c, call: p.held.call, frame: p.held.b}
+	buffer := p.held.buffer
 	p.held = held{}
 	a.apply()
 	if p.ended = a.drop; a.drop {
 		return false
 	}
+	if a.changed || a.copies > 0 {
+		buffer = nil // the garbage collector's
+	} else if buffer != nil {
+		*buffer = a.frame[:0]
+	}
 	for range 1 + a.copies {
-		out.emit(a.frame, a.late, a.by)
+		out.flush()
+		p.queue.add(out.s, item{b: a.frame, frame: buffer, extra: a.late, by: a.by})
 	}
 	return true
+}
+
+// parseHeld counts n bytes that were read into the room of the frame that is held.
+func (p *pipe) parseHeld(s *shape, n int) {
+	p.held.took(n)
+	p.frames.skip(int64(n))
+	if len(s.answers) == 0 { // no rule any more
+		p.release(s)
+		return
+	}
+	if p.frames.inBody() {
+		return
+	}
+	out := outlet{p: p, s: s}
+	if p.act(&out); p.ended {
+		p.queue.add(s, item{end: true, reset: true})
+	}
 }
 
 // release puts what is held into the queue as it came.

@@ -24,8 +24,6 @@ import (
 )
 
 const (
-	// longEnv asks for the tests that take long.
-	longEnv = "LOGPROOF_TEST_LONG"
 	// kafkaFolder is where `make kafka` puts Apache Kafka, seen from here.
 	kafkaFolder = "../../kafka"
 	// kafkaPatience is for machines on which three JVMs have to share one processor with others.

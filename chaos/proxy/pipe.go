@@ -89,8 +89,9 @@ func (p *pipe) run() {
 type reading struct {
 	chunk *[chunkSize]byte
 	n     int
-	// spliced bytes are in pipe.kernel.
+	// spliced bytes are in pipe.kernel, held ones in pipe.held.
 	spliced    bool
+	held       bool
 	end, reset bool
 	// first bytes of the connection, that had been kept back.
 	first []byte
@@ -110,6 +111,8 @@ type waiting struct {
 	bytes bool
 	ahead int64
 	until time.Time
+	// room for bytes that are held anyway.
+	room []byte
 }
 
 // step deals with what was read, and writes what is due. over says that the pipe has done its work.
@@ -139,6 +142,9 @@ func (p *pipe) step(got reading) (next waiting, over bool) {
 	if next.bytes && s.plain() && p.queue.empty() && !p.held.some() && !p.deaf {
 		next.ahead = p.frames.ahead()
 	}
+	if next.bytes && p.held.whole && len(s.answers) > 0 {
+		next.room = p.held.room(p.frames.left)
+	}
 	p.waits = !next.bytes || !p.queue.empty()
 	if p.waits || p.timed {
 		p.src.SetReadDeadline(until)
@@ -157,12 +163,21 @@ func (p *pipe) wait(next waiting) (got reading) {
 		p.kernel = p.c.proxy.kernels.get()
 	}
 	var err error
-	if next.ahead >= spliceMin && p.kernel != nil {
+	switch {
+	case next.ahead >= spliceMin && p.kernel != nil:
 		got.n, err = p.kernel.fill(p.from, next.ahead)
 		got.spliced = true
-	} else {
+	case next.room != nil:
+		got.n, err = p.readInto(next.room)
+		got.held = true
+	default:
+		// After a large frame there is likely another one: its head alone is copied.
+		most := chunkSize
+		if p.kernel != nil && next.ahead == 0 {
+			most = longestHead
+		}
 		p.spare()
-		got.chunk, got.n, err = p.read()
+		got.chunk, got.n, err = p.read(most)
 	}
 	switch {
 	case err == nil && got.n == 0:
@@ -203,27 +218,38 @@ func (p *pipe) spare() {
 	}
 }
 
-// read waits until src has bytes, and only then takes a chunk for them.
-func (p *pipe) read() (chunk *[chunkSize]byte, n int, err error) {
+// read waits until src has bytes, and only then takes a chunk for the first of them.
+func (p *pipe) read(most int) (chunk *[chunkSize]byte, n int, err error) {
+	n, err = p.receive(func(fd int) (n int, errno error) {
+		chunk = chunks.Get().(*[chunkSize]byte)
+		if n, errno = syscall.Read(fd, chunk[:most]); errno != nil || n == 0 {
+			chunks.Put(chunk)
+			chunk = nil
+		}
+		return n, errno
+	})
+	return chunk, n, err
+}
+
+// readInto reads what fits into b.
+func (p *pipe) readInto(b []byte) (int, error) {
+	return p.receive(func(fd int) (int, error) { return syscall.Read(fd, b) })
+}
+
+// receive calls read each time when src may have bytes, until it has some, or its end or an error.
+func (p *pipe) receive(read func(fd int) (int, error)) (n int, err error) {
 	var errno error
 	err = p.from.Read(func(fd uintptr) bool {
-		chunk = chunks.Get().(*[chunkSize]byte)
 		for {
-			if n, errno = syscall.Read(int(fd), chunk[:]); errno != syscall.EINTR {
-				break
+			if n, errno = read(int(fd)); errno != syscall.EINTR {
+				return errno != syscall.EAGAIN
 			}
 		}
-		if errno == nil && n > 0 {
-			return true
-		}
-		chunks.Put(chunk)
-		chunk = nil
-		return errno != syscall.EAGAIN
 	})
 	if err == nil && errno != nil {
 		err = os.NewSyscallError("read", errno)
 	}
-	return chunk, max(n, 0), err
+	return max(n, 0), err
 }
 
 // sleep waits for a time, or for ever if it is zero, or to be woken.
@@ -258,6 +284,9 @@ func (p *pipe) ingest(s *shape, got reading) bool {
 	}
 	if got.chunk != nil {
 		p.parse(s, got.chunk, got.n)
+	}
+	if got.held {
+		p.parseHeld(s, got.n)
 	}
 	if got.end {
 		p.ended = true

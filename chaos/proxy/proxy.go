@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -144,15 +145,37 @@ func (p *Proxy) SetLinks(ctx context.Context, rules []cluster.LinkRule) error {
 	if err != nil {
 		return fmt.Errorf("set the links: %w", err)
 	}
-	type change struct {
-		c *connection
-		s *shapes
+	changes, err := p.store(set)
+	if err != nil {
+		return err
 	}
-	var changes []change
+	var all sync.WaitGroup
+	for part := range slices.Chunk(changes, max(settleMin, len(changes)/runtime.GOMAXPROCS(0)+1)) {
+		all.Go(func() {
+			for _, change := range part {
+				change.c.settle(change.s)
+			}
+		})
+	}
+	all.Wait()
+	return nil
+}
+
+// settleMin connections are worth a goroutine of their own.
+const settleMin = 500
+
+// change is a connection with its new shapes.
+type change struct {
+	c *connection
+	s *shapes
+}
+
+// store puts rules in force, for new connections at once, and lists the open ones that must settle.
+func (p *Proxy) store(set *ruleSet) (changes []change, err error) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.closed {
-		p.mu.Unlock()
-		return errors.New("set the links: the link proxy is closed")
+		return nil, errors.New("set the links: the link proxy is closed")
 	}
 	p.rules = set
 	for c := range p.connections {
@@ -163,11 +186,7 @@ func (p *Proxy) SetLinks(ctx context.Context, rules []cluster.LinkRule) error {
 			changes = append(changes, change{c, s})
 		}
 	}
-	p.mu.Unlock()
-	for _, change := range changes {
-		change.c.settle(change.s)
-	}
-	return nil
+	return changes, nil
 }
 
 // Links lists the open connections, in the order in which they were accepted.

@@ -25,6 +25,8 @@ type item struct {
 	b []byte
 	// chunk to put back when b is written, if b is part of one that nobody else uses.
 	chunk *[chunkSize]byte
+	// frame is the buffer to put back, likewise.
+	frame *[]byte
 	// came is when it was read, due when it may be written: never before what came earlier.
 	came, due time.Time
 	// extra delay that a rule about requests gave it.
@@ -108,6 +110,9 @@ func (q *queue) pop() {
 	q.bytes -= len(it.b) + itemCost
 	if it.chunk != nil {
 		chunks.Put(it.chunk)
+	}
+	if it.frame != nil {
+		heldBuffers.Put(it.frame)
 	}
 	*it = item{}
 	q.first++

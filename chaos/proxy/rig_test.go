@@ -17,6 +17,9 @@ import (
 	"github.com/logproof/logproof/chaos/cluster"
 )
 
+// longEnv asks for the tests that take long.
+const longEnv = "LOGPROOF_TEST_LONG"
+
 // patience is how long a test waits for what must happen.
 const patience = 30 * time.Second
 

@@ -179,8 +179,8 @@ func (set *ruleSet) of(l cluster.Link, old *shapes) *shapes {
 // add puts a rule of whole connections into both shapes; false if it is none.
 func (s *shapes) add(r *rule) bool {
 	switch {
-	case r.Mode == cluster.Refuse:
-		s.refuse = true
+	case r.Mode == cluster.Refuse: // no byte passes from now on, although it takes time to reset thousands
+		s.refuse, s.requests.cut, s.responses.cut = true, true, true
 	case r.Mode == cluster.Reset:
 		s.reset, s.requests.reset = true, true
 	case r.Mode == cluster.SlowClose:
