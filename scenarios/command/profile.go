@@ -82,13 +82,18 @@ func runProfile(ctx context.Context, profile scenarios.Profile, f runFlags, stdo
 	p.all(ctx)
 	p.progress.Done()
 	p.result.Duration = time.Since(p.result.Started)
-	if err := report.WriteProfile(p.result); err != nil {
-		return environment(err)
-	}
+	written := report.WriteProfile(p.result)
 	if len(p.result.Missing) == 0 { // an interrupted one says nothing about the profile
 		p.note("profile "+profile.Name, p.result.Verdict(), p.result.Headline(), p.result.Duration, f.dir)
 	}
-	return showProfile(p.result, f.json, stdout)
+	shown := showProfile(p.result, f.json, stdout)
+	if written != nil && shown == nil {
+		return environment(written)
+	}
+	if written != nil { // what was found outranks that a file of it is missing
+		p.progress.Event("warning", written.Error())
+	}
+	return shown
 }
 
 // makeDir makes a directory that must not exist, and those above it.

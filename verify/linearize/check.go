@@ -33,8 +33,8 @@ type Config struct {
 	Operations, Windows int
 	// Steps of the search of one window at most; 0 is DefaultSteps.
 	Steps int
-	// Enough, if set, is asked before each window: when it says yes the rest is left unchecked. Windows around
-	// anomalies are searched all the same.
+	// Enough, if set, is asked before each window but the first: when it says yes the rest is left unchecked.
+	// Windows around anomalies are searched all the same.
 	Enough func() bool
 }
 
@@ -158,7 +158,7 @@ func unasked(x verify.Expect) string {
 func (r *Result) search(chosen []*window, cfg Config) {
 	checked := map[history.Partition]*offsets{}
 	for _, w := range chosen {
-		if w.anomaly == nil && cfg.Enough() {
+		if w.anomaly == nil && len(r.Windows) > 0 && cfg.Enough() {
 			r.Unsearched++
 			continue
 		}
