@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
-	"syscall"
 
 	"github.com/logproof/logproof/chaos/procfs"
 )
@@ -95,7 +94,7 @@ func (f *finder) look() {
 				return len(wanted) > 0
 			})
 			// Whose process has ended does not dial; one that may not be read may be who did.
-			sure = sure && (err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH))
+			sure = sure && (err == nil || ended(pid))
 			if len(wanted) == 0 {
 				break
 			}
@@ -106,6 +105,12 @@ func (f *finder) look() {
 		f.mu.Lock()
 	}
 	f.looking = false
+}
+
+// ended says that a process runs no more: it is gone, or nobody has asked yet how it ended.
+func ended(pid int) bool {
+	_, state, err := procfs.Identify(pid)
+	return state == procfs.Zombie || errors.Is(err, fs.ErrNotExist)
 }
 
 func tell(wanted map[uint64][]chan found, inode uint64, with found) {

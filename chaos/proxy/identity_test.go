@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -73,6 +74,18 @@ func TestDiallersAreKnownByTheirProcess(t *testing.T) {
 		want[end.String()] = end
 	}
 	nodes[1<<30] = 7 // a process that has ended
+	zombie := exec.Command("/proc/self/exe", "-test.run=^$")
+	if err := zombie.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer zombie.Wait()
+	nodes[zombie.Process.Pid] = 8 // and one whose end nobody has asked for
+	eventually(t, func() error {
+		if !ended(zombie.Process.Pid) {
+			return errors.New("it runs")
+		}
+		return nil
+	})
 	close(ready)
 	eventually(t, func() error {
 		all, err := p.Links(t.Context())
