@@ -142,6 +142,7 @@ func testDamagedHistory(t *testing.T, dir string) {
 		}
 		t.Log(name)
 		want(t, c.code, c.says, "verify", dir)
+		want(t, c.code, c.says, "report", dir)
 		want(t, c.code, "", "history", dir)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "plan.json"), []byte("{"), 0o644); err != nil {
@@ -149,6 +150,7 @@ func testDamagedHistory(t *testing.T, dir string) {
 	}
 	want(t, ExitUsage, "plan.json", "verify", dir)
 	want(t, ExitUsage, "is not a run directory", "verify", t.TempDir())
+	want(t, ExitUsage, "is not a run directory", "report", t.TempDir())
 }
 
 func TestRunCatchesAPlantedBug(t *testing.T) {
@@ -159,6 +161,14 @@ func TestRunCatchesAPlantedBug(t *testing.T) {
 		t.Errorf("a run that lost data reports the loss and no throughput:\n%s", out)
 	}
 	want(t, ExitFail, "lost-write", "verify", dir)
+	page := filepath.Join(dir, "report.html")
+	if err := os.Remove(page); err != nil {
+		t.Errorf("the run has left no page: %v", err)
+	}
+	want(t, ExitFail, "lost-write", "report", dir)
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), `class="violation"`) {
+		t.Errorf("the page that is made again has no picture of what was lost: %d bytes, %v", len(text), err)
+	}
 }
 
 // A load below its floor proves nothing, and says so.

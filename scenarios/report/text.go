@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"github.com/logproof/logproof/verify"
@@ -250,6 +251,7 @@ func (p *page) where() {
 	p.line("run", line)
 	if p.run.Dir != "" {
 		p.line("files", p.run.Dir)
+		p.line("in a browser", path.Join(p.run.Dir, PageFile))
 	}
 	for i, command := range p.run.Next {
 		p.block([2]string{"next", ""}[min(i, 1)], []string{command})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/logproof/logproof/scenarios/report/chart"
 	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/linearize"
 )
 
 // view is the page as its template takes it: texts and tables in their order, pictures as SVG.
@@ -25,6 +26,7 @@ type view struct {
 	Why            []reason
 	Logs           []nodeLog // what the nodes said last, where a phase failed
 	Broken         []violation
+	Opinions       []string // pictures of the second opinion, by their files
 	BrokenMore     []string
 	Course         pair
 	Leaders        string // why they are not known
@@ -126,6 +128,11 @@ func (r Run) view(excerpts int) view {
 		v.Started = r.Started.UTC().Format("2006-01-02 15:04:05 UTC")
 	}
 	v.Broken, v.BrokenMore = r.violations(excerpts)
+	for _, name := range r.Page.Files {
+		if strings.HasPrefix(name, string(linearize.Rule)+"-") {
+			v.Opinions = append(v.Opinions, name)
+		}
+	}
 	if len(r.Page.Course.Buckets) > 0 {
 		v.Course = draw("course", r.course().Draw)
 	}
@@ -276,8 +283,12 @@ func (r Run) pageHeadline() string {
 func (r Run) why() []reason {
 	var reasons []reason
 	for _, rule := range r.Report.Rules {
-		if rule.Total > 0 && rule.Rule != verify.Availability {
+		switch {
+		case rule.Rule == verify.Availability: // its budgets follow
+		case rule.Total > 0:
 			reasons = append(reasons, reason{string(rule.Rule), "found " + classesOf(rule), "broken"})
+		case rule.Verdict == verify.Fail:
+			reasons = append(reasons, reason{string(rule.Rule), judged(rule), "rules"})
 		}
 	}
 	for _, b := range r.Report.Budgets {

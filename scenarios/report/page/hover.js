@@ -5,6 +5,7 @@
   var table = document.querySelector("#course-details table");
   if (!figure || !readout || !table) { return; }
   var names = Array.prototype.map.call(table.tHead.rows[0].cells, function (c) { return c.textContent; });
+  readout.hidden = false;
   var rows = table.tBodies[0].rows;
   function show(svg, i) {
     var left = +svg.dataset.left, step = +svg.dataset.step, cursor = svg.querySelector(".cursor");
@@ -17,7 +18,6 @@
     var x = left + (i + 0.5) * step;
     cursor.setAttribute("x1", x); cursor.setAttribute("x2", x);
     cursor.setAttribute("y1", svg.dataset.top); cursor.setAttribute("y2", svg.dataset.bottom);
-    readout.hidden = false;
     readout.textContent = Array.prototype.map.call(rows[i].cells, function (c, n) { return names[n] + " " + c.textContent; }).join("  ·  ");
     svg.dataset.at = i;
   }

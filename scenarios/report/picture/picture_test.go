@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/logproof/logproof/scenarios/report/chart"
 	"github.com/logproof/logproof/verify/course"
 	"github.com/logproof/logproof/verify/history"
 )
@@ -134,6 +135,37 @@ func TestCrowd(t *testing.T) {
 	var height float64
 	if _, err := fmt.Sscanf(svg[strings.Index(svg, "viewBox"):], `viewBox="0 0 900 %f"`, &height); err != nil || height > 800 {
 		t.Errorf("it is %v high, %v", height, err)
+	}
+}
+
+// Of many bars those get their names that have room for it, and no two texts of a strip lie over one another.
+func TestStripsNameWhatHasRoom(t *testing.T) {
+	f := newFrame(1040, 76)
+	x := chart.Clock(0, 100, f.left, f.right, 10)
+	var spans []Span
+	for i := range 12 {
+		from := time.Duration(i) * 300 * time.Millisecond
+		spans = append(spans, Span{From: from, To: from + 100*time.Millisecond, Name: fmt.Sprintf("writes to any partition %d", i)})
+	}
+	spans = append(spans, Span{From: 50e9, To: 51e9, Name: "alone"}, Span{From: 60e9, To: 90e9, Name: "long enough for its name"})
+	if _, rows := f.pack(spans, x, true); rows <= namedRowsMax {
+		t.Fatalf("%d rows with names: the test wants more than %d", rows, namedRowsMax)
+	}
+	bars, _ := f.pack(spans, x, false)
+	f.nameWhereFree(bars, spans)
+	named := 0
+	for i, b := range bars {
+		if b.label != "" {
+			named++
+		}
+		for j, other := range bars {
+			if i != j && b.row == other.row && b.label != "" && !b.inside && other.from > b.from && b.from+b.width+4+chart.Width(b.label, f.size) > other.from {
+				t.Errorf("%q lies over bar %d", b.label, j)
+			}
+		}
+	}
+	if named < 3 || named > 6 || bars[12].label == "" || !bars[13].inside {
+		t.Errorf("%d of %d bars have names: %+v", named, len(bars), bars)
 	}
 }
 

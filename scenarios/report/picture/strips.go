@@ -96,13 +96,14 @@ func (f *frame) spans(name, class string, spans []Span, x chart.Scale) {
 	bars, rows := f.pack(spans, x, true)
 	if rows > namedRowsMax { // then the names would take more room than what they name
 		bars, rows = f.pack(spans, x, false)
+		f.nameWhereFree(bars, spans)
 	}
 	for _, b := range bars {
 		row := min(b.row, rowsMax-1) // what comes below shares the last row
 		y := f.y + float64(row*rowHeight)
 		f.Round(class, b.from, y+2, b.width, rowHeight-4, 2, f.tip(b.tip))
 		switch {
-		case b.label == "":
+		case b.label == "" || b.row > row:
 		case b.inside:
 			f.Text("t on-"+class, b.from+4, y+rowHeight-5, chart.Start, b.label)
 		case b.before:
@@ -120,6 +121,25 @@ type strip struct {
 	label, tip     string
 	inside, before bool
 	row            int
+}
+
+// nameWhereFree gives names to bars that have room for them before the next bar of their row.
+func (f *frame) nameWhereFree(bars []strip, spans []Span) {
+	for i := range bars {
+		b := &bars[i]
+		end := b.from + b.width
+		free := f.width - end
+		for j := range bars {
+			if bars[j].row == b.row && j != i && bars[j].from >= end {
+				free = min(free, bars[j].from-end)
+			}
+		}
+		wide := chart.Width(spans[i].Name, f.size) + 8
+		b.inside = wide <= b.width
+		if b.inside || wide <= free {
+			b.label = spans[i].Name
+		}
+	}
 }
 
 // pack finds a row for each span, and room for its name.
