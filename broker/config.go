@@ -79,7 +79,8 @@ type Config struct {
 	Control string
 	// SegmentBytes is the size at which a log begins a new segment; 1 GiB if 0.
 	SegmentBytes int64
-	// MaxConnections of clients at a time; one more is closed at once. 12000 if 0; Kafka has no limit.
+	// MaxConnections of clients at a time; one more is closed at once. 12000 if 0, or three
+	// quarters of the descriptors that the process may have, if that is less; Kafka has no limit.
 	MaxConnections int
 	// MaxIdle is how long a client may ask for nothing before its connection is closed; 10 min if 0, as in
 	// Kafka.

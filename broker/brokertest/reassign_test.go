@@ -185,3 +185,21 @@ func TestElectLeaders(t *testing.T) {
 	}
 	consume(t, c, l.end())
 }
+
+// A partition of one replica that gets a second one takes records all the while, also if that one is not
+// there to join: min.insync.replicas 2 counts for the replicas that it had.
+func TestMoreReplicasThanBefore(t *testing.T) {
+	t.Parallel()
+	c, admin := reassignable(t)
+	reassign(t, admin, 0)
+	replicasAre(t, admin, 0)
+	l := startLoad(t, c)
+	l.more(t, 5)
+	c.Kill(3)
+	reassign(t, admin, 0, 3)
+	l.more(t, 20)
+	c.Restart(3)
+	replicasAre(t, admin, 0, 3)
+	l.more(t, 5)
+	consume(t, c, l.end())
+}

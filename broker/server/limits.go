@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/logproof/logproof/broker/wire"
@@ -17,7 +18,7 @@ import (
 // Limits of what clients may ask of a node before it has said a word; zero values are the defaults.
 type Limits struct {
 	// Connections of clients at a time (max.connections); one more is closed at once. Other nodes are
-	// not counted.
+	// not counted. By default no more than three quarters of the descriptors that the process may have.
 	Connections int
 	// Idle is how long a connection may be open with nothing asked and nothing to answer, and how long
 	// an answer may wait to be taken (connections.max.idle.ms).
@@ -39,6 +40,11 @@ const (
 func (l Limits) complete() Limits {
 	if l.Connections == 0 {
 		l.Connections = DefaultConnections
+		// Logs need descriptors, too: what clients leave is not all that there is.
+		var files syscall.Rlimit
+		if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files) == nil && files.Cur/4 < DefaultConnections/3 {
+			l.Connections = max(1, int(files.Cur/4*3))
+		}
 	}
 	if l.Idle == 0 {
 		l.Idle = DefaultIdle

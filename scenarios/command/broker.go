@@ -83,7 +83,7 @@ func (f *brokerFlags) addTo(cmd *cobra.Command) {
 	flags.Int64Var(&f.cfg.SegmentBytes, "segment-bytes", 1<<30, "size at which a log begins a new segment")
 	flags.IntVar(&f.cfg.MaxMessageBytes, "max-message-bytes", 1048588, "largest record batch that is accepted")
 	flags.IntVar(&f.cfg.MaxRequestBytes, "max-request-bytes", 100<<20, "largest request that is read")
-	flags.IntVar(&f.cfg.MaxConnections, "max-connections", 12_000, "connections of clients at a time; one more is closed at once")
+	flags.IntVar(&f.cfg.MaxConnections, "max-connections", 0, "connections of clients at a time; one more is closed at once (default: 12000, or three quarters of what descriptors allow)")
 	flags.DurationVar(&f.cfg.MaxIdle, "max-idle", 10*time.Minute, "how long a client may ask for nothing before its connection is closed")
 	flags.Int32Var(&f.cfg.DefaultPartitions, "default-partitions", 1, "partitions of topics created without a number")
 	flags.Int16Var(&f.cfg.DefaultReplication, "default-replication", 1, "replicas of each partition of topics created without a number")
