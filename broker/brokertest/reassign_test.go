@@ -1,6 +1,7 @@
 package brokertest_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/logproof/logproof/broker/brokertest"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // reassignable is a cluster of four with a topic of one partition on the first three, and an administrator.
@@ -15,7 +17,8 @@ func reassignable(t *testing.T, opts ...brokertest.Option) (*brokertest.Cluster,
 	t.Helper()
 	c := brokertest.Start(t, append(opts, brokertest.Brokers(4))...)
 	admin := kadm.NewClient(newClient(t, c))
-	if _, err := admin.CreateTopic(testContext(t), 1, 3, nil, "orders"); err != nil {
+	// A broker that does not hear from the controller asks again: what was asked for may be there by then.
+	if _, err := admin.CreateTopic(testContext(t), 1, 3, nil, "orders"); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		t.Fatal(err)
 	}
 	reassign(t, admin, 0, 1, 2)
@@ -36,7 +39,7 @@ func reassign(t *testing.T, admin *kadm.Client, replicas ...int32) {
 	if err == nil {
 		err = resp.Error()
 	}
-	if err != nil {
+	if err != nil && !(len(replicas) == 0 && errors.Is(err, kerr.NoReassignmentInProgress)) { // see reassignable
 		t.Fatalf("reassign to %v: %v", replicas, err)
 	}
 }
