@@ -76,7 +76,7 @@ func (l *lane) abandon(first int64, count int32, called history.Time, outcome hi
 
 // crash ends a client: its connections are closed, and it asks nothing any more.
 func (c *client) crash() {
-	c.dead = true
+	c.dead, c.given = true, false
 	for _, conn := range c.conns {
 		if conn != nil {
 			conn.giveUp("the client crashed")

@@ -171,6 +171,18 @@ func (e *executor) struck(end timeline.End) *strike {
 	return nil
 }
 
+// cuts reports whether a fault in force holds what a link carries.
+func (e *executor) cuts(l *link) bool {
+	for _, s := range e.inForce {
+		for _, f := range s.parts {
+			if (s.planned.Kind == timeline.Cut || s.planned.Kind == timeline.Stall) && slices.Contains(f.links, l) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // fire injects the next fault and proves it.
 func (e *executor) fire() {
 	s, err := e.aim(e.next)
@@ -233,6 +245,7 @@ func (e *executor) heal(at int, then func()) {
 	e.wait(s.healAt, func() {
 		e.inForce = slices.DeleteFunc(e.inForce, func(other *strike) bool { return other == s })
 		for _, f := range s.parts {
+			f.note()
 			f.effect.heal(f)
 		}
 		e.tell(s, history.Heal, e.n.sim.now, history.OK, "healed")

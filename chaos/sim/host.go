@@ -28,6 +28,8 @@ type host struct {
 	stalled []event
 	// offset of the machine's clock to the simulation's; slowSync is added to each sync.
 	offset, slowSync time.Duration
+	// skew is how far the time was off that an actor was told last.
+	skew time.Duration
 	// slowdowns of its disk, those of the timeline.
 	slowdowns []*slowdown
 

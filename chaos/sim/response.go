@@ -47,7 +47,6 @@ func responseFaults() map[timeline.Kind]*effect {
 	} {
 		all[kind] = &effect{
 			inject: func(f *firing) {
-				f.rule = &responseRule{kind: kind, params: f.params, key: apiKey(kind, f.params), end: f.end, peers: f.peers}
 				f.sim.network.responses = append(f.sim.network.responses, f.rule)
 			},
 			prove: func(f *firing) string {
@@ -69,6 +68,11 @@ func responseFaults() map[timeline.Kind]*effect {
 		}
 	}
 	return all
+}
+
+// newRule makes the rule of a fault of responses, which is not in force before it stands in the network.
+func (f *firing) newRule() *responseRule {
+	return &responseRule{kind: f.kind, params: f.params, key: apiKey(f.kind, f.params), end: f.end, peers: f.peers}
 }
 
 // inquire asks a node for metadata where such answers are struck: clients may have no reason to.

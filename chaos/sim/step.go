@@ -48,6 +48,7 @@ func (h *host) step(b *box) {
 	b.inbox, b.due = nil, false
 	h.stepped++
 	now := startTime.Add(h.sim.now + h.offset)
+	h.skew = now.Sub(startTime) - h.sim.now
 	h.sim.checker.before(h, b, messages)
 	fx := &h.sim.fx
 	for _, m := range messages {
