@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,7 +24,7 @@ type Generator struct {
 	load      []*producing
 	stop      chan struct{} // closed to end the schedules
 	sending   sync.WaitGroup
-	readers   []*reading
+	crashing  sync.Mutex         // held while a client crashes or comes back
 	cancel    context.CancelFunc // of the readers
 	marks     map[history.Partition]client.Mark
 	closeOnce sync.Once
@@ -36,6 +37,10 @@ type Generator struct {
 		startedAt        time.Time // the same moments on the calendar, for files of other tools
 		stoppedAt        time.Time
 		scan             *received
+		// readers are all that there have been, current those of them that stand for each of the load's,
+		// and reading is the context of all.
+		readers, current []*reading
+		reading          context.Context
 	}
 }
 
@@ -51,17 +56,31 @@ const (
 
 // producing is one producer and what became of its records.
 type producing struct {
-	producer *client.Producer
+	producer *incarnations
 	sender   *sender
 	settled  *settled
 }
 
 // reading is one live reader.
 type reading struct {
-	reader   *client.Reader
-	received *received
-	done     chan struct{} // closed when the reader has ended; err is set before
-	err      error
+	// name of the reader of the load, and how often it crashed before.
+	name        string
+	incarnation int
+	reader      *client.Reader
+	received    *received
+	cancel      context.CancelFunc
+	crashed     bool
+	done        chan struct{} // closed when the reader has ended; err is set before
+	err         error
+}
+
+// start lets the reader read until ctx ends.
+func (r *reading) start(ctx context.Context) {
+	ctx, r.cancel = context.WithCancel(ctx)
+	go func() {
+		defer close(r.done)
+		r.err = r.reader.Run(ctx)
+	}()
 }
 
 // New checks the configuration; the error lists everything that is wrong with it.
@@ -111,11 +130,11 @@ func (g *Generator) Start(ctx context.Context) error {
 		return err
 	}
 	ctx, g.cancel = context.WithCancel(ctx)
-	for _, r := range g.readers {
-		go func() {
-			defer close(r.done)
-			r.err = r.reader.Run(ctx)
-		}()
+	g.mu.Lock()
+	g.mu.reading = ctx
+	g.mu.Unlock()
+	for _, r := range g.allReaders() {
+		r.start(ctx)
 	}
 	start := g.cfg.Recorder.Now()
 	g.mu.Lock()
@@ -130,12 +149,14 @@ func (g *Generator) Start(ctx context.Context) error {
 
 // open makes the clients of producers and readers.
 func (g *Generator) open() error {
-	schedule := pace.Constant(g.cfg.Rate)
+	schedule, names := pace.Constant(g.cfg.Rate), ClientNames(g.cfg.Producers, g.cfg.Readers)
 	for i := range g.cfg.Producers {
 		fate := &settled{}
-		producer, err := client.NewProducer(client.ProducerConfig{
-			Shared: g.shared, Process: fmt.Sprintf("producer-%d", i), ID: uint32(i), Targets: g.targets,
-			RecordSize: g.cfg.RecordSize, MaxInFlight: g.cfg.maxInFlight(), Spec: g.cfg.Producer, Settled: fate.settle,
+		producer, err := newIncarnations(func(crashes int) (*client.Producer, error) {
+			return client.NewProducer(client.ProducerConfig{
+				Shared: g.shared, Process: incarnationName(names[i], crashes), ID: uint32(i + crashes*g.cfg.Producers), Targets: g.targets,
+				RecordSize: g.cfg.RecordSize, MaxInFlight: g.cfg.maxInFlight(), Spec: g.cfg.Producer, Settled: fate.settle,
+			})
 		})
 		if err != nil {
 			return err
@@ -146,16 +167,34 @@ func (g *Generator) open() error {
 		}})
 	}
 	for i := range g.cfg.Readers {
-		got := newReceived(fmt.Sprintf("reader-%d", i), true)
-		reader, err := client.NewReader(client.ReaderConfig{
-			Shared: g.shared, Process: got.process, Kind: history.Fetch, Targets: g.targets, Spec: g.cfg.Reader, Received: got.receive,
-		})
+		r, err := g.newReading(names[g.cfg.Producers+i], 0)
 		if err != nil {
 			return err
 		}
-		g.readers = append(g.readers, &reading{reader: reader, received: got, done: make(chan struct{})})
+		g.mu.Lock()
+		g.mu.readers, g.mu.current = append(g.mu.readers, r), append(g.mu.current, r)
+		g.mu.Unlock()
 	}
 	return nil
+}
+
+// newReading makes a live reader that crashed so often before.
+func (g *Generator) newReading(name string, incarnation int) (*reading, error) {
+	got := newReceived(incarnationName(name, incarnation), true)
+	reader, err := client.NewReader(client.ReaderConfig{
+		Shared: g.shared, Process: got.process, Kind: history.Fetch, Targets: g.targets, Spec: g.cfg.Reader, Received: got.receive,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &reading{name: name, incarnation: incarnation, reader: reader, received: got, done: make(chan struct{})}, nil
+}
+
+// allReaders are the live readers that there have been.
+func (g *Generator) allReaders() []*reading {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.mu.readers)
 }
 
 // StopLoad ends the schedules and waits until every record that was sent is acknowledged or failed.
@@ -230,17 +269,18 @@ func (g *Generator) StopReaders(ctx context.Context) error {
 	if err := g.enter("stop the readers", stepLoaded, stepLoaded); err != nil {
 		return err
 	}
-	for _, r := range g.readers {
+	readers := g.allReaders()
+	for _, r := range readers {
 		r.reader.Until(maps.Clone(g.marks))
 	}
 	abandon := context.AfterFunc(ctx, g.cancel)
 	defer abandon()
 	var errs []error
-	for _, r := range g.readers {
+	for _, r := range readers {
 		<-r.done
 		errs = append(errs, r.err)
 	}
-	if len(g.readers) > 0 {
+	if len(readers) > 0 {
 		errs = append(errs, g.unmarked("readers"))
 	}
 	return errors.Join(errs...)
@@ -262,7 +302,7 @@ func (g *Generator) Close() {
 		if g.cancel != nil {
 			g.cancel()
 		}
-		for _, r := range g.readers {
+		for _, r := range g.allReaders() {
 			if g.cancel != nil {
 				<-r.done
 			}

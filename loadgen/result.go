@@ -54,7 +54,7 @@ func (g *Generator) Snapshot() Snapshot {
 		// Asked last: what was sent was intended before.
 		s.Intended = pace.Constant(g.cfg.Rate).Due(time.Duration(g.cfg.Recorder.Now() - started))
 	}
-	for _, r := range g.readers {
+	for _, r := range g.allReaders() {
 		r.received.mu.Lock()
 		s.Received += r.received.records
 		r.received.mu.Unlock()
@@ -95,7 +95,7 @@ func (g *Generator) Result() Result {
 	for _, p := range g.load {
 		r.add(p)
 	}
-	for _, reader := range g.readers {
+	for _, reader := range g.allReaders() {
 		r.Accounting.Readers = append(r.Accounting.Readers, reader.received.account())
 		latency := reader.received.latency()
 		r.EndToEnd.merge(&latency)

@@ -51,7 +51,7 @@ func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
 			RecordSize: s.Load.RecordSize, Producers: s.Load.Producers, Readers: s.Load.Readers,
 			Acks: s.Load.Acks, Idempotent: s.Load.Idempotent, Linger: s.Load.Linger,
 			MaxInFlight: s.Load.MaxInFlight, BatchSize: s.Load.BatchSize, DeliveryTimeout: s.Load.DeliveryTimeout,
-			MetadataMinAge: s.Load.MetadataMinAge, RetryBackoff: s.Load.RetryBackoff,
+			MetadataMinAge: s.Load.MetadataMinAge, RetryBackoff: s.Load.RetryBackoff, RequestTimeout: s.Load.RequestTimeout,
 		},
 		Limits: Limits{Converge: s.Limits.Converge, Total: s.Limits.Total},
 	}
@@ -90,7 +90,7 @@ func nodes(s spec.Spec, bugs []string) []Node {
 	var all []Node
 	voters := Combined(s.Brokers, s.Controllers)
 	for i := range s.Brokers {
-		n := Node{ID: int32(i), Roles: []Role{Broker}, Flush: s.Flush, Disk: s.Disk, Bugs: bugs}
+		n := Node{ID: int32(i), Roles: []Role{Broker}, Flush: s.Flush, Disk: s.Disk, SegmentSize: s.SegmentSize, Bugs: bugs}
 		if i < voters {
 			n.Roles = append(n.Roles, Controller)
 		}
@@ -100,7 +100,7 @@ func nodes(s spec.Spec, bugs []string) []Node {
 		all = append(all, n)
 	}
 	for i := range s.Controllers {
-		all = append(all, Node{ID: int32(spec.FirstController + i), Roles: []Role{Controller}, Flush: s.Flush, Bugs: bugs})
+		all = append(all, Node{ID: int32(spec.FirstController + i), Roles: []Role{Controller}, Flush: s.Flush, SegmentSize: s.SegmentSize, Bugs: bugs})
 	}
 	return all
 }

@@ -56,6 +56,8 @@ type Node struct {
 	Flush string `json:"flush"`
 	// Disk rules of the broker's --disk; "" is a plain disk.
 	Disk string `json:"disk"`
+	// SegmentSize of logs; 0 is the broker's default.
+	SegmentSize spec.Size `json:"segment_size,omitzero"`
 	// Bugs to plant, sorted; empty is the broker as it is.
 	Bugs []string `json:"bugs"`
 }
@@ -109,6 +111,8 @@ type Load struct {
 	// MetadataMinAge and RetryBackoff of every client.
 	MetadataMinAge spec.Duration `json:"metadata_min_age"`
 	RetryBackoff   spec.Duration `json:"retry_backoff"`
+	// RequestTimeout of every client; 0 is the client's own.
+	RequestTimeout spec.Duration `json:"request_timeout,omitzero"`
 }
 
 // Names of phases.

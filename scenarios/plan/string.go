@@ -71,6 +71,9 @@ func (n Node) String() string {
 	if n.Rack != "" {
 		text += ", rack " + n.Rack
 	}
+	if n.SegmentSize != 0 {
+		text += ", segments of " + n.SegmentSize.String()
+	}
 	return fmt.Sprintf("%s, flush %s, disk %s, bugs %s", text, n.Flush, orPlain(n.Disk), orNone(n.Bugs))
 }
 
@@ -145,6 +148,9 @@ func (l Load) producer() string {
 	parts = append(parts, "linger "+l.Linger.String(), "batches of at most "+l.BatchSize.String())
 	if l.MaxInFlight > 0 {
 		parts = append(parts, fmt.Sprintf("%d in flight", l.MaxInFlight))
+	}
+	if l.RequestTimeout > 0 {
+		parts = append(parts, "request timeout "+l.RequestTimeout.String())
 	}
 	if l.DeliveryTimeout > 0 {
 		parts = append(parts, "delivery timeout "+l.DeliveryTimeout.String())

@@ -24,10 +24,10 @@ func loadConfig(p plan.Plan, id uint64, brokers []string, recorder *history.Reco
 	cfg := loadgen.Config{
 		Run: id, Seed: p.Seed, Brokers: brokers, Producers: p.Load.Producers, Rate: p.Rate(),
 		RecordSize: int(p.Load.RecordSize), Readers: p.Load.Readers, Recorder: recorder,
-		Client: client.Options{MetadataMinAge: time.Duration(p.Load.MetadataMinAge), RetryBackoff: time.Duration(p.Load.RetryBackoff)},
+		Client: client.Options{MetadataMinAge: time.Duration(p.Load.MetadataMinAge), RetryBackoff: time.Duration(p.Load.RetryBackoff), RequestTimeout: time.Duration(p.Load.RequestTimeout)},
 		Producer: client.ProducerSpec{
 			Acks: acks, Idempotent: p.Load.Idempotent, Linger: time.Duration(p.Load.Linger),
-			BatchMaxBytes: int32(p.Load.BatchSize), DeliveryTimeout: time.Duration(p.Load.DeliveryTimeout),
+			BatchMaxBytes: int32(p.Load.BatchSize), DeliveryTimeout: time.Duration(p.Load.DeliveryTimeout), RequestTimeout: time.Duration(p.Load.RequestTimeout),
 		},
 	}
 	if !p.Load.Idempotent {

@@ -168,7 +168,7 @@ func (c *conductor) start(ctx context.Context, book *ledger.Ledger) (err error) 
 	nodes := map[int32]process.Broker{}
 	for _, n := range p.Nodes {
 		nodes[n.ID] = process.Broker{
-			Flush: n.Flush, Disk: n.Disk, Bugs: strings.Join(n.Bugs, ","), Rack: n.Rack,
+			Flush: n.Flush, Disk: n.Disk, Bugs: strings.Join(n.Bugs, ","), Rack: n.Rack, SegmentBytes: int64(n.SegmentSize),
 			Timing: process.Timing{
 				SessionTimeout: time.Duration(p.Timing.SessionTimeout), Heartbeat: time.Duration(p.Timing.Heartbeat),
 				ReplicaLagMax: time.Duration(p.Timing.ReplicaLagMax), QuorumTick: time.Duration(p.Timing.QuorumTick),
@@ -235,7 +235,7 @@ func (c *conductor) incident(name string, err error) {
 func (c *conductor) nemesis(gate chaos.Gate) (*chaos.Nemesis, error) {
 	p := c.cfg.Plan
 	return chaos.New(chaos.Config{
-		Cluster: c.cluster, Timeline: p.Timeline, Guards: p.Guards, Seed: p.Seed, Recorder: c.recorder, Gate: gate,
+		Cluster: loaded{c.cluster, c.load}, Timeline: p.Timeline, Guards: p.Guards, Seed: p.Seed, Recorder: c.recorder, Gate: gate,
 		Watch:      conditions{c.load, c.cluster, p.Load.Readers, p.Floor.PerSecond, time.Now}.watch,
 		HealWithin: time.Duration(p.Limits.Converge),
 		Progress: func(e chaos.Event) {

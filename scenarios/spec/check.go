@@ -29,6 +29,12 @@ const (
 // batchRoom in bytes is what a batch of one record needs beside the record's value, generously.
 const batchRoom = 512
 
+// minRequestTimeout is what the Kafka client takes.
+const minRequestTimeout = Duration(100 * millisecond)
+
+// Bounds of a segment: the broker's positions in it are 32 bits.
+const minSegment, maxSegment = 16 << 10, 1<<31 - 1
+
 // minDeliveryTimeout is what the Kafka client takes.
 const minDeliveryTimeout = Duration(second)
 
@@ -169,6 +175,9 @@ func (c *checker) run() {
 	c.choice("placement", "placement", string(s.Placement), placements)
 	c.cluster()
 	c.choice("flush", "flush", s.Flush, []string{"none", "interval", "commit"})
+	if s.SegmentSize != 0 {
+		c.between("segment_size", int64(s.SegmentSize), minSegment, maxSegment)
+	}
 	c.topics()
 	c.load()
 	c.positive("warm_up.hold", s.WarmUp.Hold)
@@ -272,6 +281,9 @@ func (c *checker) load() {
 		c.errorf("load.batch_size", "batch_size is %v: a record of %v and its headers need at least %v", l.BatchSize, l.RecordSize, room)
 	}
 	c.between("load.batch_size", int64(l.BatchSize), 0, maxBatchSize)
+	if l.RequestTimeout != 0 && l.RequestTimeout < minRequestTimeout {
+		c.errorf("load.request_timeout", "load.request_timeout is %v: it must be at least %v, or 0s for the client's own", l.RequestTimeout, minRequestTimeout)
+	}
 	if l.DeliveryTimeout != 0 && l.DeliveryTimeout < minDeliveryTimeout {
 		c.errorf("load.delivery_timeout", "load.delivery_timeout is %v: it must be at least %v, or 0s to try for ever", l.DeliveryTimeout, minDeliveryTimeout)
 	}

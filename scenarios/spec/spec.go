@@ -28,13 +28,15 @@ type Spec struct {
 	Flush string `yaml:"flush"`
 	// Disk rules of every broker as its --disk takes them; "" is a plain disk, as that of nodes that
 	// are controllers only. The broker reads the rules: here they are text.
-	Disk     string   `yaml:"disk"`
-	Topics   []Topic  `yaml:"topics"`
-	Load     Workload `yaml:"load"`
-	WarmUp   WarmUp   `yaml:"warm_up"`
-	CoolDown Duration `yaml:"cool_down"`
-	Floor    Floor    `yaml:"floor"`
-	Timeline []Fault  `yaml:"timeline"`
+	Disk string `yaml:"disk"`
+	// SegmentSize is the size at which a log begins a new segment; 0 is the node's own default, 1 GiB.
+	SegmentSize Size     `yaml:"segment_size"`
+	Topics      []Topic  `yaml:"topics"`
+	Load        Workload `yaml:"load"`
+	WarmUp      WarmUp   `yaml:"warm_up"`
+	CoolDown    Duration `yaml:"cool_down"`
+	Floor       Floor    `yaml:"floor"`
+	Timeline    []Fault  `yaml:"timeline"`
 	// Guards limit what the timeline may have in force at once.
 	Guards Guards `yaml:"guards"`
 	// Checks are the rules of verify that judge the run.
@@ -101,6 +103,9 @@ type Workload struct {
 	// RetryBackoff how long it waits before it tries again: both are part of every outage it sees.
 	MetadataMinAge Duration `yaml:"metadata_min_age"`
 	RetryBackoff   Duration `yaml:"retry_backoff"`
+	// RequestTimeout is how long a client waits for the answer to a request before it tries elsewhere; 0 is
+	// franz-go's own, 10 s.
+	RequestTimeout Duration `yaml:"request_timeout"`
 }
 
 // WarmUp ends when the load has held its floor without a break.

@@ -279,6 +279,7 @@ func TestBadTopicsAndLoads(t *testing.T) {
 		{"[{name: a, partitions: 1000000}]", "{rate: 1/s}", "topics[0].partitions is 1000000: it must be at most 100000"},
 		{"[{name: a}]", "{rate: 1/s, linger: -1ms}", "load.linger is -1ms"},
 		{"[{name: a}]", "{rate: 1/s, batch_size: 100B}", "batch_size is 100B: a record of 256B and its headers need at least 768B"},
+		{"[{name: a}]", "{rate: 1/s, request_timeout: 10ms}", "load.request_timeout is 10ms: it must be at least 100ms"},
 		{"[{name: a}]", "{rate: 1/s, delivery_timeout: 10ms}", "load.delivery_timeout is 10ms: it must be at least 1s"},
 	} {
 		t.Run(test.want, func(t *testing.T) {

@@ -1,0 +1,42 @@
+package run
+
+import (
+	"context"
+	"errors"
+
+	"github.com/logproof/logproof/chaos/cluster"
+	"github.com/logproof/logproof/chaos/cluster/process"
+	"github.com/logproof/logproof/loadgen"
+)
+
+// loaded is a cluster and the clients that load it: what faults act on.
+type loaded struct {
+	*process.Cluster
+	load *loadgen.Generator
+}
+
+var _ cluster.ClientCrasher = loaded{}
+
+// Clients is how many the load has.
+func (l loaded) Clients() int { return len(l.ClientIDs()) }
+
+// CrashClient ends a client where it stands, or all of them.
+func (l loaded) CrashClient(_ context.Context, number int32) error {
+	return l.each(number, l.load.Crash)
+}
+
+// RestartClient starts what CrashClient ended.
+func (l loaded) RestartClient(_ context.Context, number int32) error {
+	return l.each(number, l.load.Revive)
+}
+
+func (l loaded) each(number int32, do func(int) error) error {
+	if number != cluster.AllOf {
+		return do(int(number))
+	}
+	var errs []error
+	for i := range l.Clients() {
+		errs = append(errs, do(i))
+	}
+	return errors.Join(errs...)
+}
