@@ -38,7 +38,7 @@ guards: {max_down: 1}`)
 		t.Errorf("%d faults were drawn:\n%s", n, schedules[0])
 	}
 	// The plan prints what will be done, with the same draws.
-	if text := want(t, ExitPass, "drawn from a mix", "plan", path, "--seed", "11"); !strings.Contains(text, "guards: at most 1 down at once") {
+	if text := want(t, ExitPass, "placement sim", "plan", path, "--seed", "11", "--placement", "sim"); !strings.Contains(text, "drawn from a mix") || !strings.Contains(text, "guards: at most 1 down at once") {
 		t.Errorf("the plan reads\n%s", text)
 	}
 }
