@@ -63,6 +63,11 @@ func (e *executor) aim(index int) (*strike, error) {
 		if f.peers = n.reachable(end, n.single(peers)); planned.Peers != "" && len(f.peers) == 0 {
 			return nil, fmt.Errorf("peers %s: %s has no link to any of them", planned.Peers, end)
 		}
+		if planned.Kind == timeline.TransferLeader {
+			if err := f.successor(planned.Target); err != nil {
+				return nil, err
+			}
+		}
 		f.aim()
 		f.slowdown, f.rule = &slowdown{f.params.Delay, f.params.Jitter}, f.newRule()
 		if f.effect.process {

@@ -67,7 +67,10 @@ type firing struct {
 	rule     *responseRule
 	counts   []uint64
 	probes   int
-	took     []time.Duration
+	// partition whose lead goes from the end to another node, and who is to have it now.
+	partition int
+	to, goal  int32
+	took      []time.Duration
 	// seen is a counter of the target at the last stage: a proof waits for it to move.
 	seen uint64
 	// life of the host in which a sync was tried.
@@ -100,7 +103,7 @@ func init() { // as literals the tables would refer to themselves, through the n
 	for _, table := range []map[timeline.Kind]*effect{processFaults(), otherFaults()} {
 		maps.Copy(effects, table)
 	}
-	for _, table := range []map[timeline.Kind]*effect{processFaults(), linkFaults(), machineFaults(), responseFaults(), clientFaults()} {
+	for _, table := range []map[timeline.Kind]*effect{processFaults(), linkFaults(), machineFaults(), responseFaults(), clientFaults(), operatorFaults()} {
 		maps.Copy(ofTimeline, table)
 	}
 }

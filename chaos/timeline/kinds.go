@@ -119,7 +119,7 @@ var kinds = []Info{
 	protocol(StaleMetadata, "answer questions for metadata with an answer of before the fault; heal: with the true one", count),
 	link(Stall, true, "accept connections and read nothing from them, so that their buffers fill; heal: read on", direction).also(Sim),
 	node(SyncError, "DiskController", true, "let syncs of the node's disk fail, so that it stops rather than lie; heal: start it again on a sound disk"),
-	node(TransferLeader, "Transferrer", false, "give the leadership of the partition to another replica in sync; heal: give it back").on(OnLeader),
+	node(TransferLeader, "Transferrer", false, "give the leadership of the partition to another replica in sync; heal: give it back").on(OnLeader).also(Sim),
 }
 
 // Kinds lists every kind of fault, sorted by name. The slice is the caller's.
