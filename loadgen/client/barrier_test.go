@@ -88,7 +88,15 @@ func TestCreateTopics(t *testing.T) {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	err = CreateTopics(ended, s.shared, []Topic{{Name: "other", Partitions: 1, ReplicationFactor: 1}})
-	if err == nil || !strings.Contains(err.Error(), "topic other is not created") {
+	if err == nil || !strings.Contains(err.Error(), "which topics exist is not known") {
 		t.Errorf("%v; want what is pending", err)
+	}
+}
+
+// The topic is made and the answer is lost: the client asks again, and is told that the topic exists.
+func TestTopicWhoseAnswerWasLost(t *testing.T) {
+	s := newStage(t, 3, clienttest.Options{LoseFirstCreation: true})
+	if err := CreateTopics(testContext(t), s.shared, []Topic{{Name: "other", Partitions: 1, ReplicationFactor: 1}}); err != nil {
+		t.Error(err)
 	}
 }

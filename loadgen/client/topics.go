@@ -43,19 +43,18 @@ func CreateTopics(ctx context.Context, shared Shared, topics []Topic) error {
 		return err
 	}
 	defer client.Close()
-	s := setup{admin: kadm.NewClient(client), tried: make(map[string]bool)}
+	s := setup{admin: kadm.NewClient(client)}
 	backoff := shared.Options.withDefaults().RetryBackoff
+	if err := s.until(ctx, backoff, func() (string, error) { return s.strangers(ctx, topics) }); err != nil {
+		return err
+	}
 	if err := s.until(ctx, backoff, func() (string, error) { return s.create(ctx, topics) }); err != nil {
 		return err
 	}
 	return s.until(ctx, backoff, func() (string, error) { return s.answering(ctx, topics), nil })
 }
 
-type setup struct {
-	admin *kadm.Client
-	// tried are the topics whose creation was asked for: that they exist now is no surprise.
-	tried map[string]bool
-}
+type setup struct{ admin *kadm.Client }
 
 // until repeats step until nothing is pending, it fails, or ctx ends.
 func (s *setup) until(ctx context.Context, backoff time.Duration, step func() (pending string, err error)) error {
@@ -72,7 +71,30 @@ func (s *setup) until(ctx context.Context, backoff time.Duration, step func() (p
 	}
 }
 
-// create asks for every topic that is not known to exist.
+// strangers refuses topics that exist before anybody asked for them. Later it cannot be told: the client asks
+// again where an answer does not come, and is then told that the topic exists which it has made.
+func (s *setup) strangers(ctx context.Context, topics []Topic) (pending string, err error) {
+	var names []string
+	for _, topic := range topics {
+		names = append(names, topic.Name)
+	}
+	there, err := s.admin.ListTopics(ctx, names...)
+	if err != nil {
+		return fmt.Sprintf("which topics exist is not known (%v)", err), nil
+	}
+	for _, topic := range topics {
+		switch known, told := there[topic.Name]; {
+		case !told || errors.Is(known.Err, kerr.UnknownTopicOrPartition):
+		case known.Err != nil:
+			return fmt.Sprintf("whether topic %s exists is not known (%v)", topic.Name, known.Err), nil
+		default:
+			return "", fmt.Errorf("setup: topic %s exists already: a run needs an empty topic of its own, choose another name or delete it", topic.Name)
+		}
+	}
+	return "", nil
+}
+
+// create asks for every topic.
 func (s *setup) create(ctx context.Context, topics []Topic) (pending string, err error) {
 	var missing []string
 	for _, topic := range topics {
@@ -81,14 +103,9 @@ func (s *setup) create(ctx context.Context, topics []Topic) (pending string, err
 			configs[name] = &value
 		}
 		resp, err := s.admin.CreateTopic(ctx, topic.Partitions, topic.ReplicationFactor, configs, topic.Name)
-		before := s.tried[topic.Name]
-		s.tried[topic.Name] = true
 		var refused *kerr.Error
 		switch {
-		case err == nil:
-		case errors.Is(err, kerr.TopicAlreadyExists) && before:
-		case errors.Is(err, kerr.TopicAlreadyExists):
-			return "", fmt.Errorf("setup: topic %s exists already: a run needs an empty topic of its own, choose another name or delete it", topic.Name)
+		case err == nil || errors.Is(err, kerr.TopicAlreadyExists): // it did not exist before: it is ours
 		case errors.As(err, &refused) && !refused.Retriable:
 			return "", fmt.Errorf("setup: the cluster refuses to create topic %s with %d partitions and replication factor %d: %w %s",
 				topic.Name, topic.Partitions, topic.ReplicationFactor, err, resp.ErrMessage)

@@ -38,6 +38,8 @@ type Options struct {
 	// Script decides about every partition of every Produce request; nil acknowledges all. It is
 	// called by one goroutine at a time.
 	Script func(Produce) Reply
+	// LoseFirstCreation makes the first topics that are asked for and closes the connection instead of saying so.
+	LoseFirstCreation bool
 }
 
 // Broker listens until it is closed.
@@ -51,6 +53,7 @@ type Broker struct {
 		topics   map[string]*topic
 		conns    map[net.Conn]bool
 		produced int
+		created  bool // topics were asked for before
 		pid      int64
 		grown    chan struct{} // closed and replaced when a log grows
 		closed   bool

@@ -80,7 +80,7 @@ func (b *Broker) respond(req kmsg.Request) (resp kmsg.Response, cut bool) {
 	case *kmsg.MetadataRequest:
 		return b.metadata(r), false
 	case *kmsg.CreateTopicsRequest:
-		return b.createTopics(r), false
+		return b.createTopics(r)
 	case *kmsg.InitProducerIDRequest:
 		return b.initProducerID(r), false
 	case *kmsg.ListOffsetsRequest:
@@ -130,7 +130,7 @@ func (b *Broker) metadata(req *kmsg.MetadataRequest) kmsg.Response {
 	return resp
 }
 
-func (b *Broker) createTopics(req *kmsg.CreateTopicsRequest) kmsg.Response {
+func (b *Broker) createTopics(req *kmsg.CreateTopicsRequest) (answer kmsg.Response, cut bool) {
 	resp := req.ResponseKind().(*kmsg.CreateTopicsResponse)
 	for _, asked := range req.Topics {
 		t := kmsg.NewCreateTopicsResponseTopic()
@@ -138,7 +138,11 @@ func (b *Broker) createTopics(req *kmsg.CreateTopicsRequest) kmsg.Response {
 		t.TopicID, t.ErrorCode = b.create(asked.Topic, asked.NumPartitions)
 		resp.Topics = append(resp.Topics, t)
 	}
-	return resp
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	cut = b.options.LoseFirstCreation && !b.mu.created
+	b.mu.created = true
+	return resp, cut
 }
 
 func (b *Broker) initProducerID(req *kmsg.InitProducerIDRequest) kmsg.Response {
