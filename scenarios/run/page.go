@@ -28,6 +28,9 @@ func newPage(dir, program string, p plan.Plan, recorded recording) report.Page {
 		Description: p.Description, Plan: p.String(), Again: again(program, p),
 		Course: recorded.course, Excerpts: recorded.excerpts,
 	}
+	if p.Load.Readers > 0 { // so many at any time: one that crashed has a successor of another name
+		page.Course.Readers = p.Load.Readers
+	}
 	var err error
 	if page.Leaders, err = leaders(dir); err != nil {
 		page.LeadersUnknown = err.Error()

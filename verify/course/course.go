@@ -18,7 +18,8 @@ type Course struct {
 	// Width of every bucket; the first begins with the run.
 	Width   time.Duration
 	Buckets []Bucket
-	// Readers is how many live readers got records: Read counts those of all of them together.
+	// Readers is how many live readers there were, by their names: Read counts the records of all of them
+	// together.
 	Readers int
 	// Produce is the latency of all produces together.
 	Produce *Distribution

@@ -20,8 +20,9 @@ type Leadership struct {
 
 const (
 	rowHeight = 18
-	// rowsMax is how many rows of bars are drawn, and lanes of partitions; namedRowsMax how many with names.
-	rowsMax, namedRowsMax = 8, 4
+	// rowsMax is how many rows of bars are drawn; namedRowsMax how many with names, unless they are faults:
+	// those have to be known to understand what is below. lanesMax is how many partitions have a lane.
+	rowsMax, namedRowsMax, lanesMax = 8, 4, 12
 	// changesMax is how many changes of leaders are drawn as lines: more would hide what they cross.
 	changesMax = 60
 )
@@ -94,7 +95,7 @@ func (f *frame) spans(name, class string, spans []Span, x chart.Scale) {
 		return
 	}
 	bars, rows := f.pack(spans, x, true)
-	if rows > namedRowsMax { // then the names would take more room than what they name
+	if most := map[bool]int{true: rowsMax, false: namedRowsMax}[class == "fault"]; rows > most { // then the names would take more room than what they name
 		bars, rows = f.pack(spans, x, false)
 		f.nameWhereFree(bars, spans)
 	}
@@ -187,7 +188,7 @@ func (c Course) leaders(f *frame, x chart.Scale) {
 		return
 	}
 	slices.Sort(nodes)
-	if len(names) > rowsMax {
+	if len(names) > lanesMax {
 		c.markers(f, x, len(names))
 		return
 	}
