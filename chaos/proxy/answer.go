@@ -112,7 +112,7 @@ func (a *answer) decode() bool {
 	if response.IsFlexible() && a.call.key != kmsg.ApiVersions.Int16() {
 		body, ok = skipTags(a.frame, responseHead)
 	}
-	if !ok || response.ReadFrom(a.frame[body:]) != nil {
+	if !ok || !fits(response, a.frame[body:]) || response.ReadFrom(a.frame[body:]) != nil {
 		a.unread = true
 		return false
 	}

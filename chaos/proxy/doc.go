@@ -35,6 +35,10 @@
 //
 // A dead node is seen as a connection that is reset at once, not as a refused connect; so is refuse.
 // A connect under a cut is not passed on before the cut goes: the node never hears of it. Answers of
-// more than 16 MiB are passed on unchanged where a rule would have to change or repeat them, and a rule
-// does not concern answers to requests that were sent before it.
+// more than 16 MiB, and those that are not what they say, are passed on unchanged where a rule would have
+// to look into them or repeat them. A rule does not concern answers to requests that were sent before it,
+// nor, where a topic is given by its id, topics that came after it.
+//
+// Who dialled and closed again before it was looked for is taken for a client, unless its client id says
+// otherwise. TLS hides client ids and requests: rules about requests do not find any.
 package proxy

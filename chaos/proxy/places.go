@@ -27,8 +27,10 @@ func places(response kmsg.Response) []place {
 func collect(v reflect.Value, around place, all *[]place) {
 	here := around
 	here.contents = v
-	if id := v.FieldByName("TopicID"); id.IsValid() && id.Type() == reflect.TypeFor[[16]byte]() {
-		here.topicID, here.inTopic = id.Interface().([16]byte), true
+	for _, name := range []string{"TopicID", "TopidID"} { // the library has a slip of the pen in AlterPartition
+		if id := v.FieldByName(name); id.IsValid() && id.Type() == reflect.TypeFor[[16]byte]() {
+			here.topicID, here.inTopic = id.Interface().([16]byte), true
+		}
 	}
 	switch name := v.FieldByName("Topic"); {
 	case !name.IsValid():

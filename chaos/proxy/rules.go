@@ -45,6 +45,9 @@ func newRule(r cluster.LinkRule) (*rule, error) {
 		}
 		made.api = key
 	}
+	if _, ok := answerShapes[made.api]; !ok && made.api != anyAPI && (r.Topic != "" || r.Error != "") {
+		return nil, fmt.Errorf("rule %s: the link proxy cannot look into the answers to %s: leave topic and error out, or choose another request", r, r.API)
+	}
 	if r.Error != "" {
 		code, ok := codeOf(r.Error)
 		if !ok {
