@@ -198,12 +198,14 @@ func (r *responseRule) strike(c *connection, answer actor.Response, body kmsg.Re
 		given := s.now
 		// Answers of a connection stay in order: those that follow come after it.
 		c.down.last = max(c.down.last, s.now+s.slowed([]*slowdown{{r.params.Delay, r.params.Jitter}}))
-		c.toAsker(func() {
+		s.network.send(c.host.endpoint, c.from, packet{&c.down, func() {
 			if s.now-given >= r.params.Delay {
 				r.struck++
 			}
-			c.answered(answer)
-		})
+			if !c.given { // who asked may have given up: that is what the fault is for
+				c.answered(answer)
+			}
+		}})
 	case timeline.DuplicateResponse:
 		c.toAsker(func() { c.answered(answer) })
 		// A client that gets an answer to nothing that it asked does not go on with the connection.
