@@ -117,11 +117,7 @@ func (s *Session) describe(topic *metadata.Topic) kmsg.MetadataResponseTopic {
 		from := &topic.Partitions[i]
 		p.Partition, p.Leader, p.LeaderEpoch = from.Index, from.Leader, from.LeaderEpoch
 		p.Replicas, p.ISR = from.Replicas, from.ISR
-		for _, id := range from.Replicas {
-			if b := s.image.Broker(id); b == nil || b.Fenced {
-				p.OfflineReplicas = append(p.OfflineReplicas, id)
-			}
-		}
+		p.OfflineReplicas = offline(s.image, from)
 		if from.Leader == metadata.NoLeader {
 			p.ErrorCode = kerr.LeaderNotAvailable.Code
 		}

@@ -84,6 +84,7 @@ var handlers = [...]map[int16]func() handler{
 
 		kmsg.AlterPartitionAssignments.Int16():  func() handler { return new(toController) },
 		kmsg.ListPartitionReassignments.Int16(): func() handler { return new(toController) },
+		kmsg.DescribeTopicPartitions.Int16():    func() handler { return new(describeTopicPartitions) },
 	},
 	wire.Peers: {
 		kmsg.Fetch.Int16():              func() handler { return new(replicaFetch) },

@@ -21,6 +21,7 @@ const elementsMax = 1 << 18
 //
 //	1 2 4 8 16  a field of so many bytes      s  a string, null or not    b  bytes, null or not
 //	*4 *s       an array of such fields       [ ... ]  an array of structs
+//	?{ ... }    a struct that may be missing
 //	#1{ ... }   a tagged field that is a struct; other tagged fields need no mention
 //	v3+:  v3-5:  before a field: in these versions only
 var shapes = compile(map[int16]string{
@@ -37,6 +38,7 @@ var shapes = compile(map[int16]string{
 	kmsg.ElectLeaders.Int16():               "v1+:1 [ s *4 ] 4",
 	kmsg.AlterPartitionAssignments.Int16():  "4 v1+:1 [ s [ 4 *4 ] ]",
 	kmsg.ListPartitionReassignments.Int16(): "4 [ s *4 ]",
+	kmsg.DescribeTopicPartitions.Int16():    "[ s ] 4 ?{ s 4 }",
 	kmsg.DescribeQuorum.Int16():             "[ s [ 4 ] ]",
 	kmsg.AlterPartition.Int16():             "4 8 [ 16 [ 4 4 [ 4 8 ] 1 4 ] ]",
 	kmsg.BrokerRegistration.Int16():         "4 s 16 [ s s 2 2 ] [ s 2 2 ] s 1 *16 8",
@@ -46,7 +48,7 @@ var shapes = compile(map[int16]string{
 // field is one part of a shape.
 type field struct {
 	min, max int16 // versions
-	kind     byte  // 'f' fixed, 's' string, 'b' bytes, '*' array of fields, '[' array of structs, '#' tagged
+	kind     byte  // 'f' fixed, 's' string, 'b' bytes, '*' array of fields, '[' of structs, '?' struct or not, '#' tagged
 	size     int   // of 'f', or the number of a tag
 	of       []field
 }
@@ -81,7 +83,7 @@ func parseShape(words *[]string) (fields []field) {
 		case '*':
 			rest := []string{word[1:]}
 			f.of = parseShape(&rest)
-		case '[':
+		case '[', '?':
 			f.of = parseShape(words)
 		case '#':
 			f.size = int(number(strings.TrimSuffix(word[1:], "{")))
@@ -150,6 +152,12 @@ func (w *walker) field(f *field) error {
 			return err
 		}
 		return w.skip(max(n, 0))
+	case '?':
+		present := w.rest
+		if err := w.skip(1); err != nil || int8(present[0]) == -1 {
+			return err
+		}
+		return w.structure(f.of)
 	}
 	n, err := w.length(false)
 	if err != nil {

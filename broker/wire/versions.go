@@ -44,6 +44,7 @@ var served = [...]map[int16]Versions{
 
 		kmsg.AlterPartitionAssignments.Int16():  {Min: 0, Max: 1, Accepted: 0},
 		kmsg.ListPartitionReassignments.Int16(): {Min: 0, Max: 0, Accepted: 0},
+		kmsg.DescribeTopicPartitions.Int16():    {Min: 0, Max: 0, Accepted: 0},
 	},
 	Peers: {
 		kmsg.Fetch.Int16():              {Min: 18, Max: 18, Accepted: 18},
