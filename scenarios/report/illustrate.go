@@ -101,24 +101,21 @@ func (r Run) violation(id string, e excerpt.Excerpt) violation {
 }
 
 // offsetsText is the shortest text that says what an operation was about.
-func offsetsText(op history.Operation) string {
-	for _, run := range op.Runs {
-		text := ""
-		if run.FirstOffset != history.Unset {
+func offsetsText(op history.Operation) (text string) {
+	switch {
+	case len(op.Runs) > 0:
+		if run := op.Runs[0]; run.FirstOffset != history.Unset {
 			text = fromTo(run.FirstOffset, int64(run.Count))
 		}
 		if len(op.Runs) > 1 {
 			text += " …"
 		}
-		return text
+	case len(op.Watermarks) > 0:
+		text = fmt.Sprintf("HW %d", op.Watermarks[0].HighWatermark)
+	case len(op.Corrupt) > 0:
+		text = fmt.Sprint(op.Corrupt[0].Offset)
 	}
-	for _, w := range op.Watermarks {
-		return fmt.Sprintf("HW %d", w.HighWatermark)
-	}
-	for _, c := range op.Corrupt {
-		return fmt.Sprint(c.Offset)
-	}
-	return ""
+	return text
 }
 
 func fromTo(first, n int64) string {
