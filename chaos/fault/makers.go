@@ -3,7 +3,6 @@ package fault
 import (
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/logproof/logproof/chaos/cluster"
 	"github.com/logproof/logproof/chaos/timeline"
@@ -89,9 +88,8 @@ func makeDisk(c cluster.Cluster, target timeline.End, ends bool, rules ...string
 }
 
 func makeDiskFull(f timeline.Fault, c cluster.Cluster, target timeline.End, _ []timeline.End) (Fault, error) {
-	// A limit of nothing would be no limit: what is written is more than a byte.
-	d, err := makeDisk(c, target, true, "space="+strconv.FormatInt(max(1, f.Params.Space), 10))
-	return &diskFails{d, "ENOSPC"}, err
+	d, err := makeDisk(c, target, true)
+	return &diskFull{diskFails{d, "ENOSPC"}, f.Params.Space}, err
 }
 
 func makeSyncError(_ timeline.Fault, c cluster.Cluster, target timeline.End, _ []timeline.End) (Fault, error) {
@@ -100,6 +98,9 @@ func makeSyncError(_ timeline.Fault, c cluster.Cluster, target timeline.End, _ [
 }
 
 func makeSlowDisk(f timeline.Fault, c cluster.Cluster, target timeline.End, _ []timeline.End) (Fault, error) {
+	if f.Params.Jitter != 0 {
+		return nil, errors.New("the disks of processes take no jitter: leave it out, or write placement: sim")
+	}
 	d, err := makeDisk(c, target, false, "sync-delay="+f.Params.Delay.String())
 	return &slowDisk{diskRules: d, delay: f.Params.Delay}, err
 }
