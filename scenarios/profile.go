@@ -19,8 +19,9 @@ type Profile struct {
 	Within time.Duration
 }
 
-// profiles in the order of their size. What is in pr is what tells most per second: a leader, a controller and
-// all nodes are killed, N-1 of N in every order, a disk is lost, nodes stand still, are restarted.
+// profiles in the order of their size. What is in pr is what tells most per second, each another kind of failure:
+// of a process, a link, an answer that is lost after its write was committed, the quorum, power, a disk's bits, of
+// all nodes in turn, and N-1 of N in every order.
 var profiles = []Profile{
 	{
 		Name: "smoke", About: "before each commit: a leader is killed, all nodes lose power, and twenty seeds",
@@ -29,7 +30,7 @@ var profiles = []Profile{
 	{
 		Name: "pr", About: "before a change lands: every kind of failure once, and forty seeds",
 		Scenarios: []string{
-			"demo", "controller-kill", "whole-cluster-kill", "disk-loss", "rolling-restart", "pause-resume", "n-minus-1-of-2", "n-minus-1-of-3",
+			"demo", "leader-isolated", "ack-lost", "quorum-loss", "power-loss", "bit-rot", "rolling-restart", "n-minus-1-of-3",
 		},
 		Seeds: 40, SeedTime: time.Minute, Within: 6 * time.Minute,
 	},
