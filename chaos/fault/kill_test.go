@@ -29,12 +29,17 @@ const roleEnv = "LOGPROOF_TEST_ROLE"
 // of this package, as the program imports it.
 var PlayBroker func(args []string) int
 
+// PlayHarness makes it play a harness that injects a fault in the middle of which it is killed.
+var PlayHarness func(dir, fault string) int
+
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleEnv) {
 	case "node":
 		playNode(os.Args[1], os.Args[2])
 	case "broker":
 		os.Exit(PlayBroker(os.Args[1:]))
+	case "harness":
+		os.Exit(PlayHarness(os.Args[1], os.Args[2]))
 	}
 	os.Exit(m.Run())
 }
