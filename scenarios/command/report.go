@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"io"
 	"path/filepath"
 
@@ -26,6 +27,9 @@ The page is one file that needs nothing else: open it in any browser. The exit c
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			r, err := run.Report(args[0], program())
+			if errors.Is(err, run.ErrNotWritten) {
+				return environment(err)
+			}
 			if err != nil {
 				return usage("%w", err)
 			}

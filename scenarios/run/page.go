@@ -168,8 +168,14 @@ func Report(dir, program string) (report.Run, error) {
 	if err := addFiles(dir, &r); err != nil {
 		return report.Run{}, err
 	}
-	return r, report.WritePage(dir, r)
+	if err := report.WritePage(dir, r); err != nil {
+		return r, fmt.Errorf("%w: %w", ErrNotWritten, err)
+	}
+	return r, nil
 }
+
+// ErrNotWritten is the error of a page that could be made, and not be put into its place.
+var ErrNotWritten = errors.New("the page was not written")
 
 // addMeasured reads what is not in the history from verdict.json and result.json: the run's own assumptions, what
 // the load generator measured, and rules that look at more than the history. A run that did not get as far as

@@ -2,6 +2,7 @@ package run
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,6 +81,13 @@ func TestPageOfKilledRun(t *testing.T) {
 	}
 	if r.Page.LeadersUnknown == "" {
 		t.Error("nobody noted who led, and the page does not say so")
+	}
+
+	if err := errors.Join(os.Remove(filepath.Join(dir, report.PageFile)), os.MkdirAll(filepath.Join(dir, report.PageFile, "in the way"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Report(dir, "logproof"); !errors.Is(err, ErrNotWritten) {
+		t.Errorf("something is in the way of the page: error %v, want %v", err, ErrNotWritten)
 	}
 
 	for name, content := range map[string]string{report.ResultFile: "{", report.VerdictFile: `{"history":[]}`, "response.hlog": "Tag=response,0,1,2,damaged\n"} {
