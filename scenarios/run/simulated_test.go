@@ -144,3 +144,17 @@ func TestKillThatForgets(t *testing.T) {
 		t.Errorf("timeline %v, error %v", cfg.Timeline, err)
 	}
 }
+
+// Mixes of faults keep every promise in virtual time, and each fault that the seed draws is proved.
+func TestMixesInVirtualTime(t *testing.T) {
+	for _, scenario := range []string{"chaos-mix", "chaos-mix-links"} {
+		p := simulated(t, scenario)
+		r, err := Run(t.Context(), Config{Plan: p, Dir: filepath.Join(t.TempDir(), "run"), Ledger: t.TempDir(), Progress: quiet{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Verdict() != verify.Pass || len(r.Faults) != len(p.Timeline) || len(r.Faults) < 5 {
+			t.Errorf("%s: %s, %d faults of %d: %s", scenario, r.Verdict(), len(r.Faults), len(p.Timeline), r.Headline())
+		}
+	}
+}
