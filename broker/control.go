@@ -7,14 +7,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"path"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/logproof/logproof/broker/control"
 	"github.com/logproof/logproof/broker/env/disk"
 	"github.com/logproof/logproof/broker/event"
+	"github.com/logproof/logproof/broker/log"
 	"github.com/logproof/logproof/broker/wire"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -75,21 +74,14 @@ func (b *Broker) rot(q control.BitRot) (*control.Rotten, error) {
 		return nil, errNoDisk
 	}
 	dir := fmt.Sprintf("%s-%d", q.Topic, q.Partition)
-	names, err := b.disk.List(dir)
+	segments, err := log.Sealed(b.disk, dir)
 	if err != nil {
 		return nil, fmt.Errorf("bit rot: this node has no replica %s: %w", dir, err)
 	}
-	var segments []string
-	for _, name := range names { // sorted, and so the active one is the last
-		if strings.HasSuffix(name, ".log") {
-			segments = append(segments, path.Join(dir, name))
-		}
+	if len(segments) == 0 {
+		return nil, fmt.Errorf("bit rot: %s has no segment that is sealed and synced: it needs more records, or a smaller --segment-bytes", dir)
 	}
-	if len(segments) < 2 {
-		return nil, fmt.Errorf("bit rot: %s has no sealed segment: it needs more records, or a smaller --segment-bytes", dir)
-	}
-	rng := rand.New(rand.NewPCG(q.Seed, 3))
-	chosen := segments[rng.IntN(len(segments)-1)]
+	chosen := segments[rand.New(rand.NewPCG(q.Seed, 3)).IntN(len(segments))]
 	position, err := b.disk.Rot(chosen, q.Seed)
 	if err != nil {
 		return nil, err

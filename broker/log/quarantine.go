@@ -242,3 +242,26 @@ func removeSegment(files env.FS, dir string, base int64) error {
 	}
 	return nil
 }
+
+// Sealed lists the files of the segments in a directory that were on stable storage and are not written any more:
+// those below the recovery point.
+func Sealed(files env.FS, dir string) (names []string, err error) {
+	dir = path.Clean(dir)
+	found, err := take(files, dir)
+	if err != nil {
+		return nil, err
+	}
+	var point recoveryPoint
+	if err := point.load(files, dir); err != nil {
+		return nil, err
+	}
+	if point.file != nil {
+		defer point.release()
+	}
+	for _, base := range found.bases {
+		if base < point.base {
+			names = append(names, segmentName(dir, base, logSuffix))
+		}
+	}
+	return names, nil
+}

@@ -69,6 +69,12 @@ func TestEveryBitThatRotsIsFound(t *testing.T) {
 	if found := scrubAll(t, l); found != nil {
 		t.Fatalf("a log that is whole: %v", found)
 	}
+	if sealed, err := Sealed(files, dir); err != nil || len(sealed) != 3 || sealed[1] != l.segments[1].name {
+		t.Fatalf("sealed are %v, %v", sealed, err)
+	}
+	if sealed, err := Sealed(mem.New(), dir); err == nil {
+		t.Errorf("sealed in no directory are %v", sealed)
+	}
 	s := l.segments[1]
 	for position := int64(0); position < s.size; position++ {
 		bit := uint(position % 8)
