@@ -42,6 +42,7 @@ const violationsMax = 20
 //	divergence   no reader has a record that its leader's log lacks (reader.diverged)
 //	session-order  answers come in the order of requests (connection.answered)
 //	calls        what nodes send each other can be read, and is sent to who is there
+//	rot          what a node finds damaged has rotted
 //	start, node  a node starts on what a crash left, and does not stop by itself
 type checker struct {
 	sim        *simulation

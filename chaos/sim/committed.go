@@ -105,14 +105,14 @@ func (c *checker) changed(before *metadata.Image, index int) {
 	for id := range int32(c.sim.terrain.cluster.Brokers) {
 		w := &c.replicas[c.sim.hosts[id].slot][index]
 		if !slices.Contains(now.Replicas, id) {
-			w.lost, w.refilling = false, false // nothing is expected of it
+			w.lost, w.rotten, w.refilling = false, false, false // nothing is expected of it
 			continue
 		}
 		in := slices.Contains(now.ISR, id)
 		// As long as the controller knows the former process only, a fetch of that one which comes late
 		// may bring the replica back into the ISR.
 		w.lost = w.lost && (c.registration(id) == w.lostIn || may(was, id) && may(now, id))
-		w.refilling = w.refilling && (!in || w.lost)
+		w.refilling = w.refilling && (!in || w.lost || w.rotten)
 	}
 	c.complete(index, "the change of ISR and ELR")
 	c.held(index, "the change of ISR and ELR")
@@ -207,7 +207,7 @@ func (c *checker) complete(index int, why string) {
 	for k, list := range [][]int32{p.ISR, p.ELR} {
 		for _, id := range list {
 			h := c.sim.hosts[id]
-			if w := &c.replicas[h.slot][index]; w.life != 0 && !w.lost && !c.has(h, index, end) {
+			if w := &c.replicas[h.slot][index]; w.life != 0 && !w.lost && !w.rotten && !c.has(h, index, end) {
 				c.violated("committed", "%s: %v is in the %s and has offsets up to %d, committed is up to %d after %s",
 					place(index), h, [...]string{"ISR", "ELR"}[k], min(w.end, max(w.matched, 0))-1, end-1, why)
 			}

@@ -67,7 +67,7 @@ type firing struct {
 	rule     *responseRule
 	counts   []uint64
 	probes   int
-	// partition whose lead goes from the end to another node, and who is to have it now.
+	// partition whose replica rots, or whose lead goes from the end to another node, and who is to have it now.
 	partition int
 	to, goal  int32
 	took      []time.Duration
@@ -99,10 +99,15 @@ func Kinds() []timeline.Kind { return slices.Sorted(maps.Keys(ofTimeline)) }
 // effects holds every fault of the swarm, ofTimeline every one that a timeline can ask for. Both are read-only.
 var effects, ofTimeline = map[timeline.Kind]*effect{}, map[timeline.Kind]*effect{}
 
+// drawnKinds are those of the swarm that every seed draws of, in order; some draw of diskKinds too.
+var drawnKinds []timeline.Kind
+
 func init() { // as literals the tables would refer to themselves, through the nemesis
 	for _, table := range []map[timeline.Kind]*effect{processFaults(), otherFaults()} {
 		maps.Copy(effects, table)
 	}
+	drawnKinds = slices.Sorted(maps.Keys(effects))
+	maps.Copy(effects, diskFaults())
 	for _, table := range []map[timeline.Kind]*effect{processFaults(), linkFaults(), machineFaults(), responseFaults(), clientFaults(), operatorFaults()} {
 		maps.Copy(ofTimeline, table)
 	}

@@ -25,6 +25,12 @@ func (c *checker) happened(h *host, e nodeevent.Event) {
 		if e.Topic == Topic {
 			c.recovered(h, e)
 		}
+	case nodeevent.SegmentDamaged:
+		c.damaged(h, e)
+	case nodeevent.SegmentQuarantined:
+		c.quarantined(h, e)
+	case nodeevent.SegmentRefilled:
+		c.sim.marks[RotRefilled]++
 	case nodeevent.LogTruncated:
 		c.replicas[h.slot][e.Partition].truncated = true
 		c.sim.marks[Truncated]++

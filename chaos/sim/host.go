@@ -6,6 +6,8 @@ import (
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
+	"github.com/logproof/logproof/broker/env/disk"
+	"github.com/logproof/logproof/broker/env/file"
 	"github.com/logproof/logproof/broker/env/mem"
 	"github.com/logproof/logproof/broker/node"
 )
@@ -17,6 +19,9 @@ type host struct {
 	slot     int // in simulation.hosts
 	endpoint endpoint
 	fs       *mem.FS
+	// disk is what a process sees of fs, failure what it found when it stopped itself because of that.
+	disk    *disk.Disk
+	failure *file.Failure
 	// life numbers the processes from 1; the events of one end with it.
 	life uint64
 	// emptied is set once the machine has lost its disk.

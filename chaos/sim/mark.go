@@ -44,6 +44,8 @@ const (
 	DuplicateByNewLeader
 	Reassigned
 	ReassignmentCancelled
+	DiskStopped
+	RotRefilled
 	marks // their number
 )
 
@@ -85,6 +87,8 @@ var markNames = [marks]string{
 	DuplicateByNewLeader:  "duplicate answered by a leader that did not append it",
 	Reassigned:            "replica moved to another broker",
 	ReassignmentCancelled: "reassignment cancelled",
+	DiskStopped:           "node stopped itself because of its disk",
+	RotRefilled:           "rotten segment fetched again",
 	FetchFenced:           "fetch refused: another leader epoch",
 	ConnectionsOvertook:   "request of a given-up connection arrived late",
 }

@@ -43,7 +43,7 @@ type nemesis struct {
 
 func newNemesis(s *simulation, rng *rand.Rand) nemesis {
 	n := nemesis{sim: s, busy: make([]bool, len(s.hosts)), end: endpoint{true, -1}, newborn: nobody}
-	drawn := drawSwarm(rng) // also for a timeline: what else the seed draws does not depend on it
+	drawn := drawSwarm(rng, s.cfg.Seed) // also for a timeline: what else the seed draws does not depend on it
 	switch {
 	case s.cfg.Timeline != nil:
 	case s.cfg.Plot != "":

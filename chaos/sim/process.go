@@ -7,6 +7,7 @@ import (
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/controller"
+	"github.com/logproof/logproof/broker/env/disk"
 	"github.com/logproof/logproof/broker/log"
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/node"
@@ -30,6 +31,7 @@ func (h *host) open() (*node.Node, error) {
 		Timing: node.Timing{
 			QuorumTick: t.tick, Heartbeat: t.heartbeat, ReplicaLagMax: t.replicaLag,
 			FetchWait: t.replicaWait, CallTimeout: t.callTimeout, BackOff: backOffLow,
+			Scrub: h.sim.scrub(),
 		},
 		SnapshotEvery: t.snapshotEvery,
 		Log:           log.Config{SegmentBytes: t.segmentBytes, IndexIntervalBytes: 512, Bugs: h.sim.cfg.Bugs},
@@ -40,7 +42,8 @@ func (h *host) open() (*node.Node, error) {
 			cfg.Voters = append(cfg.Voters, node.Voter{ID: other.id, Host: hostName(other.id), Port: peerPort})
 		}
 	}
-	return node.Open(h.fs, cfg)
+	h.disk = disk.New(h.fs, disk.Rules{}, func(time.Duration) {})
+	return node.Open(h.disk, cfg)
 }
 
 // addresses of the lasting actors that a node may have.

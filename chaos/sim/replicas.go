@@ -28,6 +28,8 @@ type watched struct {
 	// and the replica is out of ISR and ELR; refilling until it is in the ISR again.
 	lost, refilling bool
 	lostIn          int64
+	// rotten is set from the moment a bit of a segment changes until that is set aside, found when the node knows.
+	rotten, found bool
 	// truncated is set by an event of the present step.
 	truncated bool
 	// shard of the node that has the replica in this life.

@@ -58,6 +58,10 @@ func (h *host) step(b *box) {
 	h.sim.changed(uint64(b.address.Role), uint64(b.address.ID), uint64(len(messages)), uint64(len(fx.Sends)),
 		uint64(len(fx.Timers)), uint64(len(fx.Syncs)), uint64(len(fx.Calls)), uint64(len(fx.Responses)))
 	h.sim.checker.after(h, b, messages, fx)
+	if fx.Fatal != nil && h.diskFailed(fx.Fatal) {
+		fx.Reset()
+		return
+	}
 	if fx.Fatal != nil {
 		h.sim.checker.violated("node", "node %d stopped itself: %v", h.id, fx.Fatal)
 		fx.Reset()

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -20,9 +19,9 @@ type swarm struct {
 }
 
 // drawSwarm draws a random subset of the faults at random rates; one seed in eight is calm.
-func drawSwarm(rng *rand.Rand) (w swarm) {
+func drawSwarm(rng *rand.Rand, seed int64) (w swarm) {
 	calm := rng.IntN(8) == 0
-	for _, k := range slices.Sorted(maps.Keys(effects)) {
+	for _, k := range drawnKinds {
 		use, every := rng.IntN(2) == 0, between(rng, 2*time.Second, 20*time.Second)
 		if use && !calm {
 			w.kinds, w.every = append(w.kinds, k), append(w.every, every)
@@ -33,6 +32,9 @@ func drawSwarm(rng *rand.Rand) (w swarm) {
 		if use && !calm {
 			w.plots, w.plotting = append(w.plots, p), append(w.plotting, every)
 		}
+	}
+	if !calm {
+		w.drawDisks(seed)
 	}
 	return w
 }
@@ -78,7 +80,7 @@ func (n *nemesis) drawTargets(k timeline.Kind) []*host {
 	brokers := s.hosts[:s.terrain.cluster.Brokers]
 	one := []*host{s.hosts[rng.IntN(len(s.hosts))]}
 	switch k {
-	case DiskLoss:
+	case DiskLoss, BitRot:
 		return []*host{brokers[rng.IntN(len(brokers))]}
 	case Restart, Cut, CutOneWay, SlowLink, Clock:
 		return one
@@ -124,6 +126,8 @@ func (n *nemesis) may(k timeline.Kind, h *host) bool {
 	switch {
 	case effects[k].process && n.busy[h.slot]:
 		return false
+	case k == BitRot:
+		return n.mayRot(h)
 	case k == DiskLoss:
 		return !h.controller && n.sim.terrain.cluster.MinISR >= 2 && !n.sim.checker.refilling()
 	}
