@@ -122,29 +122,25 @@ func median(of []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// The numbers that the proxy promises, each as the median of rounds in which all ways take turns.
+// The numbers that the proxy promises, from the medians of rounds in which all ways take turns.
 func TestNumbersOfOneConnection(t *testing.T) {
 	if os.Getenv(longEnv) == "" {
 		t.Skipf("SKIPPED: the numbers are measured with %s=1, on a machine that does nothing else", longEnv)
 	}
 	e, here := startEndpoints(t), startHere(t)
 	there := startRig(t, e.address)
-	const rounds, trips, answers = 41, 500, 64
-	added, shares := map[string][]float64{}, map[string][]float64{}
-	var direct, rate []float64
+	const rounds, tripsEach, answers = 41, 500, 64
+	trips, rates := map[string][]float64{}, map[string][]float64{}
 	for range rounds {
-		for i, w := range ways() {
-			trip, bulk := roundTrip(here.prepare(t, w), trips), e.ask("bulk", answers, there.prepare(t, w))
-			if i == 0 {
-				direct, rate = append(direct, trip), append(rate, bulk)
-			}
-			added[w.name] = append(added[w.name], trip-direct[len(direct)-1])
-			shares[w.name] = append(shares[w.name], bulk/rate[len(rate)-1])
+		for _, w := range ways() {
+			trips[w.name] = append(trips[w.name], roundTrip(here.prepare(t, w), tripsEach))
+			rates[w.name] = append(rates[w.name], e.ask("bulk", answers, there.prepare(t, w)))
 		}
 	}
-	t.Logf("direct: round trip %.1f us, %.0f MB/s", median(direct)/1000, median(rate)/1e6)
+	direct, rate := median(trips["direct"]), median(rates["direct"])
+	t.Logf("direct: round trip %.1f us, %.0f MB/s", direct/1000, rate/1e6)
 	for _, w := range ways()[1:] {
-		late, share := time.Duration(median(added[w.name])), median(shares[w.name])
+		late, share := time.Duration(median(trips[w.name])-direct), median(rates[w.name])/rate
 		t.Logf("%s: %.1f us added to the round trip, %.0f %% of the direct bandwidth", w.name, float64(late)/1000, 100*share)
 		if w.share == 0 {
 			continue

@@ -44,6 +44,7 @@ type pipe struct {
 	ended  bool // src is at its end
 	kernel *kernelPipe
 	from   syscall.RawConn
+	to     syscall.RawConn // once it was needed
 }
 
 func newPipe(c *connection, answer bool, stream uint64) *pipe {
@@ -354,11 +355,14 @@ func (p *pipe) forward(s *shape) (until time.Time, over bool) {
 }
 
 func (p *pipe) writeKernel() (int, error) {
-	to, err := p.dst.SyscallConn()
-	if err != nil {
-		return 0, err
+	if p.to == nil {
+		to, err := p.dst.SyscallConn()
+		if err != nil {
+			return 0, err
+		}
+		p.to = to
 	}
-	n, err := p.kernel.empty(to)
+	n, err := p.kernel.empty(p.to)
 	p.frames.passed(int64(n))
 	return n, err
 }
