@@ -14,8 +14,7 @@ import (
 // problem is a window as porcupine takes it.
 type problem struct {
 	table *table
-	ops   []operation
-	calls []*call // of each
+	calls []*call
 }
 
 // build settles what is open and numbers the window's offsets. What cannot be explained for reasons that are
@@ -27,21 +26,21 @@ func (w *window) build(idempotent bool) *problem {
 	t.oneLeader = len(w.epochs) <= 1
 	p := &problem{table: t}
 	for _, o := range resolved {
-		p.add(o, o.describe(w.partition))
+		p.add(o)
 	}
 	return p
 }
 
 // add takes an operation if anything of it is at the ranks of the problem.
-func (p *problem) add(o operation, text string) {
-	c := &call{kind: o.kind, text: text}
+func (p *problem) add(o operation) {
+	c := &call{operation: o}
 	if o.kind == told {
-		c.high, c.start = p.table.rank(o.high), p.table.rank(o.low)
+		c.atHigh, c.atStart = p.table.rank(o.high), p.table.rank(o.low)
 	} else {
 		c.parts = p.table.parts(o.runs)
 	}
-	if len(c.parts) > 0 || c.high > 0 || c.start > 0 {
-		p.ops, p.calls = append(p.ops, o), append(p.calls, c)
+	if len(c.parts) > 0 || c.atHigh > 0 || c.atStart > 0 {
+		p.calls = append(p.calls, c)
 	}
 }
 
@@ -187,21 +186,21 @@ func (t *table) parts(runs []stretch) (parts []part) {
 // operations are the problem as porcupine takes it. What was never answered returns last.
 func (p *problem) operations() []porcupine.Operation {
 	var last history.Time
-	for _, o := range p.ops {
+	for _, o := range p.calls {
 		last = max(last, o.invoke)
 		if o.returned != history.Never {
 			last = max(last, o.returned)
 		}
 	}
-	list := make([]porcupine.Operation, len(p.ops))
-	for i, o := range p.ops {
-		list[i] = porcupine.Operation{Input: p.calls[i], Call: int64(o.invoke), Return: int64(min(o.returned, last+1))}
+	list := make([]porcupine.Operation, len(p.calls))
+	for i, o := range p.calls {
+		list[i] = porcupine.Operation{Input: o, Call: int64(o.invoke), Return: int64(min(o.returned, last+1))}
 	}
 	return list
 }
 
 // describe is the operation for people.
-func (o *operation) describe(p history.Partition) string {
+func (o *operation) describe() string {
 	if o.kind == told {
 		return fmt.Sprintf("%s was told high watermark %d, log start %d", o.process, o.high, o.low)
 	}

@@ -164,10 +164,10 @@ func (r *Result) search(chosen []*window, cfg Config) {
 		}
 		p := w.build(cfg.Expect.Idempotent)
 		w.collected = collected{left: w.left} // its operations are in the problem
-		if len(p.ops) == 0 {
+		if len(p.calls) == 0 {
 			continue
 		}
-		out := Window{Partition: w.partition, Why: w.why, Operations: len(p.ops), LeftOut: w.left, anomaly: w.anomaly}
+		out := Window{Partition: w.partition, Why: w.why, Operations: len(p.calls), LeftOut: w.left, anomaly: w.anomaly}
 		out.First, out.Last = w.offsets[0].first, w.offsets[len(w.offsets)-1].end-1
 		if n := len(w.offsets); n > 1 { // the barrier stands apart
 			out.Last = w.offsets[n-2].end - 1

@@ -240,10 +240,10 @@ func TestPicture(t *testing.T) {
 		t.Errorf("the picture has %d bytes", page.Len())
 	}
 	small := pictures[0].problem.smallest(DefaultSteps)
-	if len(small.ops) >= pictures[0].Operations || small.search(DefaultSteps) != Illegal {
-		t.Errorf("%d of %d operations are shown", len(small.ops), pictures[0].Operations)
+	if len(small.calls) >= pictures[0].Operations || small.search(DefaultSteps) != Illegal {
+		t.Errorf("%d of %d operations are shown", len(small.calls), pictures[0].Operations)
 	}
-	t.Logf("%d of %d operations are shown, in %d bytes", len(small.ops), pictures[0].Operations, page.Len())
+	t.Logf("%d of %d operations are shown, in %d bytes", len(small.calls), pictures[0].Operations, page.Len())
 	if err := r.Draw(io.Discard, &Window{Partition: orders}); err == nil {
 		t.Error("a window that is not illegal has a picture")
 	}

@@ -26,11 +26,10 @@ const (
 
 // call is the input of one operation of porcupine; what came out is part of it.
 type call struct {
-	kind  kind
+	operation
 	parts []part // of appended one
-	// high and start of told: no record is told about that the log does not have.
-	high, start int32
-	text        string // for the picture
+	// atHigh and atStart of told are ranks: no record is told about that the log does not have.
+	atHigh, atStart int32
 }
 
 // part is consecutive ranks with the hash of their records.
@@ -82,10 +81,10 @@ func (t *table) step(s state, c *call) (bool, state) {
 		}
 		return true, s
 	}
-	if c.high > s.end {
+	if c.atHigh > s.end {
 		return false, s
 	}
-	s.start = max(s.start, c.start)
+	s.start = max(s.start, c.atStart)
 	return true, s
 }
 
@@ -100,7 +99,7 @@ func (t *table) model(allow func() bool) porcupine.Model {
 			}
 			return t.step(s.(state), input.(*call))
 		},
-		DescribeOperation: func(input, _ any) string { return input.(*call).text },
+		DescribeOperation: func(input, _ any) string { return input.(*call).describe() },
 		DescribeState:     func(s any) string { return t.describe(s.(state)) },
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/anishathalye/porcupine"
 	"github.com/logproof/logproof/verify/history"
@@ -102,8 +101,8 @@ func (p *problem) only(kept []bool) *problem {
 	}
 	part := &problem{table: hashed(ranks, there)}
 	part.table.oneLeader = p.table.oneLeader
-	for i, o := range p.ops {
-		part.add(o, p.calls[i].text)
+	for _, c := range p.calls {
+		part.add(c.operation)
 	}
 	return part
 }
@@ -119,7 +118,7 @@ func (p *problem) lanes() (operations []porcupine.Operation, names []string) {
 	var lanes []lane
 	for i := range operations {
 		o := &operations[i]
-		process, _, _ := strings.Cut(o.Input.(*call).text, " ")
+		process := o.Input.(*call).process
 		at := slices.IndexFunc(lanes, func(l lane) bool { return l.process == process && l.free < o.Call })
 		if at < 0 {
 			at = len(lanes)
