@@ -114,12 +114,29 @@ func (h *host) diskFailed(err error) bool {
 	h.sim.story.crashing(h, "stops itself: its disk fails")
 	h.disconnect()
 	if rules.SyncFails {
-		h.end(synced)
+		cutting := h.cutting(err)
+		h.end(func(w *watched) int64 {
+			if w == cutting {
+				return min(synced(w), w.highWatermark) // the cut may have come to be, or not
+			}
+			return synced(w)
+		})
 		h.fs = h.fs.Crash(h.sim.rng.Uint64)
 	} else {
 		h.end(written)
 	}
 	return true
+}
+
+// cutting is the replica whose truncation it was that could not be synced; nil if it was something else. It had
+// cut nothing below its high watermark.
+func (h *host) cutting(err error) *watched {
+	for i := range h.sim.checker.parts {
+		if strings.HasPrefix(err.Error(), fmt.Sprintf("truncate %s-%d:", Topic, i)) {
+			return &h.sim.checker.replicas[h.slot][i]
+		}
+	}
+	return nil
 }
 
 // replica that a fault has drawn.
