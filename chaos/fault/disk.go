@@ -100,11 +100,9 @@ func (d *diskRules) Heal(ctx context.Context) (string, error) {
 	if !d.struck {
 		return "no rule was changed: nothing to change back", nil
 	}
-	if d.ends {
-		defer d.disk.MayEnd(d.node, false)
-	}
 	err := d.disk.SetDisk(ctx, d.node, d.prior)
 	if err == nil && d.before.Alive() {
+		d.disk.MayEnd(d.node, false)
 		return fmt.Sprintf("the rules of the disk are %q again", d.prior), nil
 	}
 	if d.before.Alive() && !d.ends {
@@ -119,7 +117,12 @@ func (d *diskRules) Heal(ctx context.Context) (string, error) {
 	}); gone != nil {
 		return "", errors.Join(err, gone)
 	}
-	return d.start(ctx)
+	// Its end is expected until another process is there: the old one may not have been waited for yet.
+	detail, err := d.start(ctx)
+	if err == nil {
+		d.disk.MayEnd(d.node, false)
+	}
+	return detail, err
 }
 
 // ProveHealed shows that the node serves, is in sync, and writes.

@@ -173,7 +173,7 @@ func (n *node) wipe(ctx context.Context) error {
 func (n *node) awaitLast(ctx context.Context) error {
 	n.mu.Lock()
 	p := n.mu.process
-	running := p != nil && !p.reaped && !p.asked
+	running := p != nil && !p.reaped && !p.asked && !n.mu.expected
 	n.mu.Unlock()
 	if p == nil {
 		return nil

@@ -38,7 +38,7 @@ func TestPauseAndResumeKeepTheProcess(t *testing.T) {
 	if stopped(t, c.Pid(1)) {
 		t.Error("node 1 stands still too")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	if err := c.WaitReady(ctx, 0); err == nil || !strings.Contains(err.Error(), "does not answer ApiVersions") {
 		t.Errorf("WaitReady of a paused node = %v; want that it does not answer", err)
