@@ -166,6 +166,6 @@ type ClientCrasher interface {
 
 // ClientNamer tells by which id the clients of the load call themselves in their requests.
 type ClientNamer interface {
-	// ClientIDs of all of them, by their number.
+	// ClientIDs of all of them, by their number. The number after the last is that of canaries.
 	ClientIDs() []string
 }

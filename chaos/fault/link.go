@@ -69,10 +69,31 @@ func newLinks(f timeline.Fault, c cluster.Cluster, target timeline.End, peers []
 			}
 		}
 	}
+	if f.Params.Count > 0 {
+		l.rules = append(l.forCanaries(), l.rules...)
+	}
 	if len(peers) > 0 && len(l.dials) == 0 {
 		return nil, fmt.Errorf("nobody can see a %s between %s and %v, so it could not be proved: write clients, or everyone, as its peers", f.Kind, target, peers)
 	}
 	return l, nil
+}
+
+// forCanaries are rules that strike the canaries of clients whatever is left of the count of a fault, and stand
+// before those that count: a drop and a delay are done once, so that what proves them is not counted. Of errors
+// and copies, and of stale answers, the canary takes one.
+func (l *links) forCanaries() []cluster.LinkRule {
+	namer, ok := l.cluster.(cluster.ClientNamer)
+	if !ok {
+		return nil
+	}
+	var own []cluster.LinkRule
+	for _, r := range l.rules {
+		if r.Link.From == cluster.AllClients {
+			r.Link.From, r.Count = cluster.ClientEnd(int32(len(namer.ClientIDs()))), 0
+			own = append(own, r)
+		}
+	}
+	return own
 }
 
 // dial is a connection that one end opens to another.
@@ -164,7 +185,7 @@ func (l *links) Inject(ctx context.Context) (string, error) {
 		return "", err
 	}
 	l.release = release
-	return fmt.Sprintf("%s on %d links", describe(l.rules[0]), len(l.rules)), nil
+	return fmt.Sprintf("%s on %d links", describe(l.rules[len(l.rules)-1]), len(l.rules)), nil
 }
 
 // describe is a rule without its link: what the fault does, for people.

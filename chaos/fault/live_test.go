@@ -150,6 +150,7 @@ func sample() []timeline.Fault {
 		{Kind: timeline.Delay, Target: "node(1)", Peers: "clients", Params: timeline.Params{Delay: 60 * ms, Jitter: 30 * ms}},
 		{Kind: timeline.Bandwidth, Target: "node(1)", Params: timeline.Params{Rate: 200_000}},
 		{Kind: timeline.DropResponse, Target: "leader(orders,0)", Params: orders},
+		{Kind: timeline.DropResponse, Target: "leader(orders,0)", Params: timeline.Params{Topic: "orders", Count: 1}},
 		{Kind: timeline.DelayResponse, Target: "node(1)", Params: timeline.Params{API: "Metadata", Delay: 300 * ms}},
 		{Kind: timeline.RewriteError, Target: "leader(orders,0)", Params: timeline.Params{Topic: "orders", Error: "NOT_LEADER_OR_FOLLOWER"}},
 		{Kind: timeline.StaleMetadata, Target: "node(1)"},

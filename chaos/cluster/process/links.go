@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/logproof/logproof/chaos/canary"
 	"github.com/logproof/logproof/chaos/cluster"
 	"github.com/logproof/logproof/chaos/proxy"
 )
@@ -41,8 +42,11 @@ func (c *Cluster) processes() map[int]int32 {
 }
 
 // clientNumber finds a client by the id that it gives in its requests: its name, or its name, a dot, and which
-// one of those with that name it is.
+// one of those with that name it is. The harness's own canaries come after all clients of the load.
 func (c *Cluster) clientNumber(id string) (number int32, ok bool) {
+	if id == canary.ClientID {
+		return int32(len(c.clients)), true
+	}
 	i := slices.IndexFunc(c.clients, func(name string) bool {
 		rest, found := strings.CutPrefix(id, name)
 		return found && (rest == "" || rest[0] == '.')

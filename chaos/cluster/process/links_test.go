@@ -93,7 +93,7 @@ func TestARuleThatIsNeverTakenAwayIsTold(t *testing.T) {
 
 func TestClientsAreKnownByTheirNames(t *testing.T) {
 	c := &Cluster{clients: []string{"producer-1", "producer-10"}}
-	for id, want := range map[string]int32{"producer-1": 0, "producer-1.3": 0, "producer-10": 1, "producer-100": -1, "reader-0": -1, "": -1} {
+	for id, want := range map[string]int32{"producer-1": 0, "producer-1.3": 0, "producer-10": 1, "producer-100": -1, canary.ClientID: 2, "reader-0": -1, "": -1} {
 		if number, ok := c.clientNumber(id); number != want || ok != (want >= 0) {
 			t.Errorf("%q is client %d, %v; want %d", id, number, ok, want)
 		}
