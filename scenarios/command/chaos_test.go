@@ -61,3 +61,13 @@ func TestChaosDoctor(t *testing.T) {
 		t.Errorf("without /proc: %v\n%s", err, printed.String())
 	}
 }
+
+// A power loss without a disk that forgets would be a kill: it is refused before anything is started.
+func TestPowerLossNeedsADiskThatForgets(t *testing.T) {
+	path := scenario(t, ",lose-unsynced", "", "fault: kill, target: node(0)", "fault: power-loss, target: node(0)")
+	_, err := makePlan(path, runFlags{})
+	var e *exit
+	if !errors.As(err, &e) || e.code != ExitUsage || !strings.Contains(err.Error(), "write disk: lose-unsynced") {
+		t.Errorf("makePlan = %v", err)
+	}
+}

@@ -149,7 +149,8 @@ func makePlan(name string, f runFlags) (plan.Plan, error) {
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	if _, err := disk.Parse(s.Disk); err != nil {
+	rules, err := disk.Parse(s.Disk)
+	if err != nil {
 		return plan.Plan{}, usage("%w", s.Errorf("disk", "%v", err))
 	}
 	bugs, err := bug.Parse(f.bugs)
@@ -167,6 +168,10 @@ func makePlan(name string, f runFlags) (plan.Plan, error) {
 	p, err := plan.Make(s, f.seed, plan.Overrides{Bugs: names, Placement: placement})
 	if err != nil {
 		return plan.Plan{}, usage("%w", err)
+	}
+	losesPower := slices.ContainsFunc(p.Timeline, func(f timeline.Fault) bool { return f.Kind == timeline.PowerLoss })
+	if losesPower && p.Placement == timeline.Process && !rules.LoseUnsynced {
+		return plan.Plan{}, usage("%w", s.Errorf("disk", "%s takes away what a node had not synced, and its disk keeps everything: write disk: lose-unsynced", timeline.PowerLoss))
 	}
 	if p.Placement == timeline.Sim {
 		if _, err := run.Simulation(p); err != nil {
