@@ -3,8 +3,14 @@
 //	Cluster (addresses, readiness)
 //	  + Killer + Pauser         optional, found by type assertion; one fault needs one or two
 //	  + Terminator + Wiper      a node is stopped in order; its disk is lost
+//	  + DiskController          its disk fills, fails, dawdles, rots, or loses its power
+//	  + ClockSetter             its clock is off
+//	  + Linker, LinkHolder      what flows between two ends is cut, delayed, changed: see Link and LinkRule
+//	  + Transferrer             leaders change places
+//	  + ClientCrasher           clients of the load die
+//	  + Direct + Pinger         for proofs: a node is asked past its links, and asks over one of them
+//	  + Metered + TopicMaker    for proofs: what a node shows, and something that changes
 //	  + Replicated              when its replicas are in sync again
 //	  + Locator                 who is leader, follower, controller: for targets that name a role
-//	  + Linker                  every directed link between nodes and clients on its own
 //	process/                    the implementations, one folder per placement
 package cluster
