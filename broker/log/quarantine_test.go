@@ -263,9 +263,10 @@ func TestSetAside(t *testing.T) {
 		file, base, err := SetAside(under, dir, found)
 		if cut {
 			files = files.Crash(nil)
-			if file, base, err = SetAside(files, dir, found); err != nil {
-				t.Fatalf("cut before operation %d: %v", n, err)
-			}
+			file, base, err = SetAside(files, dir, found)
+		}
+		if err != nil {
+			t.Fatalf("cut before operation %d: %v", n, err)
 		}
 		again, r, err := Open(files, dir, small)
 		if err != nil || base != s.base || r.EndOffset != s.base || r.Reason != "" {
