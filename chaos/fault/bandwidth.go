@@ -19,13 +19,13 @@ const (
 
 // bandwidth lets only so many bytes a second over the links.
 //
-//	effect: as many bytes as the rate lets through in a quarter of a second take half of that or more, and
-//	        less than that past the link
+//	effect: several times in a row as many bytes as the rate lets through in a quarter of a second take half of
+//	        that or more, and less than that past the link
 //	heal:   they take less over the link too
 func bandwidth(f timeline.Fault) linkKind {
 	return linkKind{
 		watched: fromClients,
-		struck: func(ctx context.Context, l *links, d dial) error {
+		struck: again(inARow, func(ctx context.Context, l *links, d dial) error {
 			past, err := l.move(ctx, d, direct(l.cluster, d.to.ID))
 			if err != nil {
 				return fmt.Errorf("%s, asked past the links: %w", d.to, err)
@@ -40,7 +40,7 @@ func bandwidth(f timeline.Fault) linkKind {
 				return fmt.Errorf("the node itself takes no more than %.1f times the rate of %d bytes/s: use a lower rate", 1/past, f.Params.Rate)
 			}
 			return nil
-		},
+		}),
 		healed: func(ctx context.Context, l *links, d dial) error {
 			over, err := l.move(ctx, d, l.cluster.Address(d.to.ID))
 			if err == nil && over > 1 {

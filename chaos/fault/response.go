@@ -61,12 +61,17 @@ func duplicateResponse(timeline.Fault) linkKind {
 
 // delayResponse holds answers after the node did what was asked.
 //
-//	effect: an answer takes as long as the delay, and less past the link
+//	effect: several answers in a row, or one where they are counted, take as long as the delay, and in between
+//	        less past the link
 //	heal:   it takes less over the link, too
 func delayResponse(f timeline.Fault) linkKind {
+	times := inARow
+	if f.Params.Count > 0 {
+		times = 1 // the proof uses up what the count allows
+	}
 	return linkKind{
 		watched: fromClients,
-		struck: func(ctx context.Context, l *links, d dial) error {
+		struck: again(times, func(ctx context.Context, l *links, d dial) error {
 			past, over, broke, err := l.both(ctx, d, (*canary.Canary).Ask)
 			switch {
 			case err != nil:
@@ -79,7 +84,7 @@ func delayResponse(f timeline.Fault) linkKind {
 				return fmt.Errorf("the node itself takes %v, so the %v over the link prove nothing", past.Took, over.Took)
 			}
 			return nil
-		},
+		}),
 		healed: sameAnswer,
 		saw: func(l *links) string {
 			return fmt.Sprintf("%s is answered after %v or more, and sooner past the link", l.api(), f.Params.Delay)

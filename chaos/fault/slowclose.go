@@ -61,10 +61,10 @@ func (l *links) closing(ctx context.Context, d dial, address string) (time.Durat
 	if _, err := conn.Ask(ctx, c); err != nil { // tells who asks
 		return 0, err
 	}
+	began := time.Now() // before: the node may have ended it by the time that this goroutine goes on
 	if err := conn.Garbage(); err != nil {
 		return 0, err
 	}
-	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, patience+2*l.planned.Params.Delay)
 	defer cancel()
 	err = conn.Ended(limited)

@@ -156,7 +156,7 @@ func testDamagedHistory(t *testing.T, dir string) {
 func TestRunCatchesAPlantedBug(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
-	out := want(t, ExitFail, "FAIL", "run", scenario(t, "sync-delay=2ms", "sync-delay=30ms"), "--bug", "ack-before-write", "--dir", dir)
+	out := want(t, ExitFail, "FAIL", "run", scenario(t, "sync-delay=2ms", "sync-delay=200ms"), "--bug", "ack-before-write", "--dir", dir)
 	if !strings.Contains(out, "lost-write") || strings.Contains(out, "records/s acknowledged") {
 		t.Errorf("a run that lost data reports the loss and no throughput:\n%s", out)
 	}
