@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"reflect"
 	"strings"
 	"time"
@@ -220,12 +221,13 @@ func (c *Canary) Copies(ctx context.Context, address string) (Answer, error) {
 	return answer, err
 }
 
-// Ended waits until the other end has ended the connection, and tells how: nil for a clean end.
+// Ended waits until the other end has ended the connection, and tells how: nil for a clean end. It is
+// context.DeadlineExceeded where ctx ended before; ctx itself may say so a moment later.
 func (c *Conn) Ended(ctx context.Context) error {
 	stop := c.until(ctx)
 	defer stop()
 	_, err := io.Copy(io.Discard, c.conn)
-	if err != nil && expired(ctx) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("the connection is still open: %w", context.DeadlineExceeded)
 	}
 	return err

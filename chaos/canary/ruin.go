@@ -126,7 +126,7 @@ func (s *Sent) Fate(ctx context.Context) (Fate, error) {
 	}
 	if s.request == nil {
 		err := s.conn.Ended(limited)
-		if limited.Err() != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
 			return Fate{}, fmt.Errorf("it was neither answered nor was the connection ended: %w", err)
 		}
 		return Fate{Ended: true}, nil

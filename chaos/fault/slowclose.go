@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -68,7 +69,7 @@ func (l *links) closing(ctx context.Context, d dial, address string) (time.Durat
 	limited, cancel := context.WithTimeout(ctx, patience+2*l.planned.Params.Delay)
 	defer cancel()
 	err = conn.Ended(limited)
-	if limited.Err() != nil {
+	if errors.Is(err, context.DeadlineExceeded) {
 		return 0, fmt.Errorf("a connection that carries no request is not ended: %w", err)
 	}
 	return time.Since(began), nil // ended by FIN or by RST
