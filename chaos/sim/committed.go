@@ -105,7 +105,7 @@ func (c *checker) changed(before *metadata.Image, index int) {
 	for id := range int32(c.sim.terrain.cluster.Brokers) {
 		w := &c.replicas[c.sim.hosts[id].slot][index]
 		if !slices.Contains(now.Replicas, id) {
-			w.lost, w.rotten, w.refilling = false, false, false // nothing is expected of it
+			w.lost, w.rotten, w.refilling, w.away = false, false, false, true // nothing is expected of it
 			continue
 		}
 		in := slices.Contains(now.ISR, id)

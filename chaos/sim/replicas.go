@@ -28,6 +28,9 @@ type watched struct {
 	// and the replica is out of ISR and ELR; refilling until it is in the ISR again.
 	lost, refilling bool
 	lostIn          int64
+	// away is set once the node is none of the partition's replicas: it may have deleted the log before the
+	// replica comes back.
+	away bool
 	// rotten is set from the moment a bit of a segment changes until that is set aside, found when the node knows.
 	rotten, found bool
 	// truncated is set by an event of the present step.
@@ -233,7 +236,7 @@ func sumOf(v batch.View) uint64 {
 func (c *checker) recovered(h *host, found nodeevent.LogRecovered) {
 	w := &c.replicas[h.slot][found.Partition]
 	switch {
-	case found.Clean || w.life == 0:
+	case found.Clean || w.life == 0 || w.away:
 	case found.EndOffset < w.end:
 		c.violated("durability", "%s on %v: offset %d was on its disk, it recovered only up to %d", place(int(found.Partition)), h, w.end-1, found.EndOffset-1)
 	case found.EndOffset > 0:
@@ -245,5 +248,5 @@ func (c *checker) recovered(h *host, found nodeevent.LogRecovered) {
 	if found.Segments > 1 {
 		c.sim.marks[SegmentRolled]++
 	}
-	w.recovered = found.EndOffset
+	w.recovered, w.away = found.EndOffset, false
 }

@@ -204,6 +204,11 @@ func TestAnAnswerOfAFormerLifeProvesNothing(t *testing.T) {
 	simulate(t, sim.Config{Seed: 2925}).clean(t)
 }
 
+// A broker that starts as none of the replicas deletes its log, and may be one again before it says so.
+func TestAReplicaThatWasAwayComesBackEmpty(t *testing.T) {
+	simulate(t, sim.Config{Seed: 3109}).clean(t)
+}
+
 func TestBadConfigurations(t *testing.T) {
 	for want, cfg := range map[string]sim.Config{
 		"must not be negative":        {Duration: -1},
