@@ -102,7 +102,7 @@ func rewriteError(f timeline.Fault) linkKind {
 		struck: func(ctx context.Context, l *links, d dial) error {
 			code, ok := canary.ErrorCode(f.Params.Error)
 			if !ok {
-				return fmt.Errorf("Kafka has no error %q", f.Params.Error)
+				return fmt.Errorf("no error of Kafka is called %q", f.Params.Error)
 			}
 			past, over, broke, err := l.both(ctx, d, (*canary.Canary).Ask)
 			switch {
