@@ -114,10 +114,10 @@ func (h *host) diskFailed(err error) bool {
 	h.sim.story.crashing(h, "stops itself: its disk fails")
 	h.disconnect()
 	if rules.SyncFails {
-		cutting := h.cutting(err)
+		cutting, to := h.cutting(err)
 		h.end(func(w *watched) int64 {
 			if w == cutting {
-				return min(synced(w), w.highWatermark) // the cut may have come to be, or not
+				return min(synced(w), to) // the cut may have come to be, or not
 			}
 			return synced(w)
 		})
@@ -128,15 +128,16 @@ func (h *host) diskFailed(err error) bool {
 	return true
 }
 
-// cutting is the replica whose truncation it was that could not be synced; nil if it was something else. It had
-// cut nothing below its high watermark.
-func (h *host) cutting(err error) *watched {
+// cutting is the replica whose truncation it was that could not be synced, and the offset to which it was cut; nil
+// if it was something else.
+func (h *host) cutting(err error) (w *watched, to int64) {
 	for i := range h.sim.checker.parts {
-		if strings.HasPrefix(err.Error(), fmt.Sprintf("truncate %s-%d:", Topic, i)) {
-			return &h.sim.checker.replicas[h.slot][i]
+		name := fmt.Sprintf("%s-%d", Topic, i)
+		if _, no := fmt.Sscanf(err.Error(), "truncate "+name+": truncate log "+name+" to offset %d:", &to); no == nil {
+			return &h.sim.checker.replicas[h.slot][i], to
 		}
 	}
-	return nil
+	return nil, 0
 }
 
 // replica that a fault has drawn.

@@ -209,6 +209,13 @@ func TestAReplicaThatWasAwayComesBackEmpty(t *testing.T) {
 	simulate(t, sim.Config{Seed: 3109}).clean(t)
 }
 
+// A truncation whose sync fails leaves what lies below it alone, above the follower's high watermark too.
+func TestATruncationThatIsNotSynced(t *testing.T) {
+	for _, seed := range []int64{829, 849} {
+		simulate(t, sim.Config{Seed: seed}).clean(t)
+	}
+}
+
 func TestBadConfigurations(t *testing.T) {
 	for want, cfg := range map[string]sim.Config{
 		"must not be negative":        {Duration: -1},
