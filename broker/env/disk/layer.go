@@ -6,14 +6,15 @@ import (
 	"slices"
 
 	"github.com/logproof/logproof/broker/env"
+	"github.com/logproof/logproof/broker/env/torn"
 )
 
 const (
-	pageSize = 4096
+	pageSize = torn.PageSize
 	runPages = 256 // how many neighbouring pages go down in one write
 )
 
-type page [pageSize]byte
+type page = torn.Page
 
 // layer is what was written to a file between two Syncs. Once sealed it does not change.
 type layer struct {

@@ -8,9 +8,8 @@ import (
 	"slices"
 
 	"github.com/logproof/logproof/broker/env"
+	"github.com/logproof/logproof/broker/env/torn"
 )
-
-const sectorSize = 512 // what a disk never tears
 
 // PowerLoss cuts the power: no call on this FS and its files comes back any more, and what was not synced
 // is lost, kept or torn in the files below, as drawn from the seed. It returns when they are what a machine
@@ -74,7 +73,7 @@ func (n *node) survive(below env.File, draw func() uint64) error {
 			continue
 		}
 		if cut := min(l.low, l.owed); cut < size {
-			if !odd(draw()) {
+			if !torn.Kept(draw()) {
 				break // the rest belongs to a file that never came to be
 			}
 			if err := below.Truncate(cut); err != nil {
@@ -91,13 +90,13 @@ func (n *node) survive(below env.File, draw func() uint64) error {
 					return err
 				}
 			}
-			left[number] = mixed(before, l.pages[number], draw())
+			left[number] = torn.Mixed(before, l.pages[number], draw())
 		}
 		if end = l.size; l == n.open() {
 			end = n.size
 		}
 	}
-	return place(below, left, size, grown(size, end, draw))
+	return place(below, left, size, torn.Grown(size, end, draw))
 }
 
 // place sets the size of the file below and writes the pages that lie in it.
@@ -118,43 +117,6 @@ func place(below env.File, pages map[int64]*page, size, grown int64) error {
 	}
 	return nil
 }
-
-// grown draws how far the new size of a longer file got.
-func grown(from, to int64, draw func() uint64) int64 {
-	if to <= from {
-		return from
-	}
-	number := draw()
-	if odd(number) {
-		return to
-	}
-	first := from / pageSize
-	boundaries := uint64((to+pageSize-1)/pageSize - first)
-	passed := int64((number >> 1) % (boundaries + 1))
-	if passed == 0 {
-		return from
-	}
-	return min((first+passed)*pageSize, to)
-}
-
-// mixed draws what is left of one page: the new one, the old one, or sectors of both.
-func mixed(before, after *page, number uint64) *page {
-	switch {
-	case odd(number):
-		return after
-	case number>>1&3 != 3:
-		return before
-	}
-	torn := *before
-	for sector := 0; sector < pageSize; sector += sectorSize {
-		if number>>(8+sector/sectorSize)&1 == 1 {
-			copy(torn[sector:sector+sectorSize], after[sector:])
-		}
-	}
-	return &torn
-}
-
-func odd(number uint64) bool { return number&1 == 1 }
 
 // plainLayers says that all that was written is below or lost. It is called with n.mu held.
 func (n *node) plainLayers() bool {

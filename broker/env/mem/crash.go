@@ -1,6 +1,10 @@
 package mem
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/logproof/logproof/broker/env/torn"
+)
 
 // Crash cuts the power and returns what a restart finds. Every later call on this FS and its files,
 // but for Close, fails with ErrCrashed, and a second Crash returns the same FS as the first.
@@ -24,7 +28,7 @@ func (m *FS) Crash(draw func() uint64) *FS {
 	}
 	if draw != nil {
 		for _, c := range m.pending {
-			if odd(draw()) {
+			if torn.Kept(draw()) {
 				c.keep()
 			}
 		}
@@ -63,58 +67,23 @@ func (d *data) survivor(draw func() uint64) *data {
 func (d *data) gamble(pages []*page, size int64, draw func() uint64) ([]*page, int64) {
 	dirty := d.dirtyPages()
 	if d.cut {
-		if odd(draw()) {
+		if torn.Kept(draw()) {
 			pages, size = shaped(pages, d.low), d.low
-			size = grown(size, d.size, draw)
+			size = torn.Grown(size, d.size, draw)
 		} else {
 			// The blocks written above the cut belong to a file that never came to be.
 			dirty = below(dirty, int(d.low/pageSize))
 		}
 	} else {
-		size = grown(size, d.size, draw)
+		size = torn.Grown(size, d.size, draw)
 	}
 	if missing := len(d.pages) - len(pages); missing > 0 {
 		pages = slices.Grow(pages, missing)[:len(d.pages)]
 	}
 	for _, number := range dirty {
-		pages[number] = mixed(at(pages, number), at(d.pages, number), draw())
+		pages[number] = torn.Mixed(at(pages, number), at(d.pages, number), draw())
 	}
 	return pages, size
-}
-
-// grown draws how far the new size of a longer file got.
-func grown(from, to int64, draw func() uint64) int64 {
-	if to <= from {
-		return from
-	}
-	number := draw()
-	if odd(number) {
-		return to
-	}
-	first := from / pageSize
-	boundaries := uint64(int64(pageCount(to)) - first)
-	passed := int64((number >> 1) % (boundaries + 1))
-	if passed == 0 {
-		return from
-	}
-	return min((first+passed)*pageSize, to)
-}
-
-// mixed draws what is left of one page: the new one, the old one, or sectors of both.
-func mixed(before, after *page, number uint64) *page {
-	switch {
-	case odd(number):
-		return after
-	case number>>1&3 != 3:
-		return before
-	}
-	torn := *before
-	for sector := 0; sector < pageSize; sector += sectorSize {
-		if number>>(8+sector/sectorSize)&1 == 1 {
-			copy(torn[sector:sector+sectorSize], after[sector:])
-		}
-	}
-	return &torn
 }
 
 // shaped cuts or extends pages to size and clears what lies past it. It may change the slice, which is
@@ -139,5 +108,3 @@ func below(numbers []int, limit int) []int {
 	end, _ := slices.BinarySearch(numbers, limit)
 	return numbers[:end]
 }
-
-func odd(number uint64) bool { return number&1 == 1 }

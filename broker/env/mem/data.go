@@ -4,14 +4,13 @@ import (
 	"io"
 	"maps"
 	"slices"
+
+	"github.com/logproof/logproof/broker/env/torn"
 )
 
-const (
-	pageSize   = 4096 // what a disk keeps or loses as one
-	sectorSize = 512  // what a disk never tears
-)
+const pageSize = torn.PageSize
 
-type page [pageSize]byte
+type page = torn.Page
 
 // zeros stands for a page that was never written. It is only read.
 var zeros page
