@@ -21,34 +21,44 @@ var ErrNoAnswer = errors.New("the node ended without an answer")
 
 // Do asks the node whose socket it is. An answer that is an error is one here.
 func Do(ctx context.Context, path string, q Request) (a Response, err error) {
+	if err := Converse(ctx, path, q, &a); err != nil {
+		return Response{}, err
+	}
+	if a.Error != "" {
+		return Response{}, errors.New(a.Error)
+	}
+	return a, nil
+}
+
+// Converse sends a question, as one line of JSON, to whoever serves a unix socket, and reads the one line that
+// answers it, which may say anything. The errors wrap ErrNone if nobody serves the socket, ErrNoAnswer if it was
+// closed without an answer, and that of the context if that ended.
+func Converse(ctx context.Context, path string, question, answer any) error {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "unix", path)
 	switch {
-	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return a, fmt.Errorf("%s: %w", path, ErrNone)
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%s: %w", path, ErrNone)
 	case err != nil:
-		return a, fmt.Errorf("control socket: %w", err)
+		return fmt.Errorf("control socket: %w", err)
 	}
 	defer conn.Close()
 	// Closing the connection is what ends a read when ctx does.
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if err := json.NewEncoder(conn).Encode(q); err != nil {
-		return a, fmt.Errorf("control socket: ask: %w", err)
+	if err := json.NewEncoder(conn).Encode(question); err != nil {
+		return fmt.Errorf("control socket: ask: %w", err)
 	}
 	line, err := bufio.NewReader(conn).ReadBytes('\n')
 	switch {
 	case ctx.Err() != nil:
-		return a, ctx.Err()
+		return ctx.Err()
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
-		return a, fmt.Errorf("%s: %w", path, ErrNoAnswer)
+		return fmt.Errorf("%s: %w", path, ErrNoAnswer)
 	case err == nil:
-		err = json.Unmarshal(line, &a)
+		err = json.Unmarshal(line, answer)
 	}
-	switch {
-	case err != nil:
-		return Response{}, fmt.Errorf("control socket: %w", err)
-	case a.Error != "":
-		return Response{}, errors.New(a.Error)
+	if err != nil {
+		return fmt.Errorf("control socket: %w", err)
 	}
-	return a, nil
+	return nil
 }

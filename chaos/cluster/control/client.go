@@ -1,15 +1,12 @@
 package control
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"os"
 	"path/filepath"
-	"syscall"
+
+	socket "github.com/logproof/logproof/broker/control"
 )
 
 // Verb is what is done to a node.
@@ -69,29 +66,14 @@ func Find(pattern string) ([]string, error) {
 
 // send asks and waits for the answer.
 func send(ctx context.Context, dir string, q request) (a reply, err error) {
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "unix", filepath.Join(dir, socketName))
+	err = socket.Converse(ctx, filepath.Join(dir, socketName), q, &a)
 	switch {
-	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOTDIR):
-		return a, fmt.Errorf("%s: %w", dir, ErrNone)
+	case errors.Is(err, socket.ErrNone):
+		return reply{}, fmt.Errorf("%s: %w", dir, ErrNone)
+	case errors.Is(err, socket.ErrNoAnswer):
+		return reply{}, fmt.Errorf("control socket: the cluster in %s ended without an answer", dir)
 	case err != nil:
-		return a, fmt.Errorf("control socket: %w", err)
-	}
-	defer conn.Close()
-	// Closing the connection is what ends a read when ctx does.
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if err := json.NewEncoder(conn).Encode(q); err != nil {
-		return a, fmt.Errorf("control socket: ask: %w", err)
-	}
-	line, err := bufio.NewReader(conn).ReadBytes('\n')
-	if err == nil {
-		err = json.Unmarshal(line, &a)
-	}
-	switch {
-	case ctx.Err() != nil:
-		return reply{}, ctx.Err()
-	case err != nil:
-		return reply{}, fmt.Errorf("control socket: the cluster in %s ended without an answer: %w", dir, err)
+		return reply{}, err
 	case a.Error != "":
 		return a, errors.New(a.Error)
 	}
