@@ -132,6 +132,10 @@ func (b *Broker) listen(cfg Config) (err error) {
 
 // node is the configuration of the node that this process runs.
 func (b *Broker) node(cfg Config) (n node.Config, err error) {
+	settings, err := cfg.topicSettings()
+	if err != nil {
+		return n, err
+	}
 	n = node.Config{
 		Sessions: api.Config{
 			NodeID: cfg.NodeID, Shards: cfg.Shards, AutoCreate: !cfg.NoAutoCreate,
@@ -149,8 +153,9 @@ func (b *Broker) node(cfg Config) (n node.Config, err error) {
 		Timing: node.Timing{
 			QuorumTick: cfg.QuorumTick, Heartbeat: cfg.Heartbeat, ReplicaLagMax: cfg.ReplicaLagMax, Scrub: scrubEvery,
 		},
-		Log:   log.Config{SegmentBytes: cfg.SegmentBytes, Bugs: cfg.Bugs},
-		Flush: cfg.Flush, FlushInterval: cfg.FlushInterval, Bugs: cfg.Bugs,
+		Log:      log.Config{SegmentBytes: cfg.SegmentBytes, Bugs: cfg.Bugs},
+		Settings: settings,
+		Flush:    cfg.Flush, FlushInterval: cfg.FlushInterval, Bugs: cfg.Bugs,
 	}
 	for _, v := range cfg.Voters {
 		host, port, err := splitAddress(v.Address)

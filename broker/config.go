@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/broker/control"
 	"github.com/logproof/logproof/broker/env"
 	"github.com/logproof/logproof/broker/env/disk"
+	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/partition"
 )
 
@@ -79,6 +82,10 @@ type Config struct {
 	Control string
 	// SegmentBytes is the size at which a log begins a new segment; 1 GiB if 0.
 	SegmentBytes int64
+	// Settings are what topics have that say nothing themselves, by the names that Kafka's server.properties
+	// has for it: log.retention.ms, log.cleanup.policy and so on. Those of SegmentBytes, MaxMessageBytes and
+	// MinISR may stand here instead.
+	Settings map[string]string
 	// MaxConnections of clients at a time; one more is closed at once. 12000 if 0, or three
 	// quarters of the descriptors that the process may have, if that is less; Kafka has no limit.
 	MaxConnections int
@@ -126,6 +133,9 @@ func (c Config) Validate() error {
 	if c.SegmentBytes < 0 || c.SegmentBytes > 1<<31-1 {
 		bad("segment size %d: want 1 to %d bytes, as positions in its index are 32 bits", c.SegmentBytes, 1<<31-1)
 	}
+	if _, err := c.topicSettings(); err != nil {
+		errs = append(errs, err)
+	}
 	if err := control.CheckPath(c.Control); err != nil {
 		bad("--control: %w", err)
 	}
@@ -136,6 +146,23 @@ func (c Config) Validate() error {
 		bad("--max-request-bytes %d: want 1 to %d", c.MaxRequestBytes, 1<<31-1)
 	}
 	return errors.Join(errs...)
+}
+
+// topicSettings are Settings by the names that topics have for them.
+func (c Config) topicSettings() (map[string]string, error) {
+	given := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(c.Settings)) {
+		row := metadata.FindBrokerSetting(name)
+		if row == nil {
+			return nil, fmt.Errorf("there is no setting %q: --set takes those that topics have too, by Kafka's names for brokers, as in log.retention.ms", name)
+		}
+		given[row.Name] = c.Settings[name]
+	}
+	checked, err := metadata.CheckSettings(given)
+	if err != nil {
+		return nil, fmt.Errorf("--set: %w", err)
+	}
+	return checked, nil
 }
 
 // withDefaults fills in what is left open.

@@ -185,6 +185,8 @@ type Config struct {
 	NodeID int32
 	// Shards of the node; a replica belongs to ShardOf.
 	Shards int
+	// Static are the settings of topics that the broker was started with, by the names of topic settings.
+	Static map[string]string
 	// AutoCreate lets Metadata requests create topics, where the client allows it.
 	AutoCreate bool
 	// MaxBatch is the largest record batch that is accepted, in bytes: message.max.bytes.

@@ -14,7 +14,9 @@ type target struct {
 	image *metadata.Image
 	// byDefault is min.insync.replicas of a topic that does not say; minISR is what that comes to.
 	byDefault, minISR int
-	bugs              Bugs
+	// unclean is unclean.leader.election.enable of a topic that does not say.
+	unclean bool
+	bugs    Bugs
 
 	// replicas with those that a reassignment is adding and removing; see reassign.go.
 	replicas, adding, removing []int32
@@ -26,7 +28,7 @@ type target struct {
 func (m *Machine) targetOf(im *metadata.Image, topic *metadata.Topic, p *metadata.Partition) *target {
 	return &target{
 		topic: topic, from: p, image: im, bugs: m.cfg.Bugs,
-		byDefault: m.cfg.DefaultMinISR, minISR: topic.MinISR(p, m.cfg.DefaultMinISR),
+		byDefault: m.cfg.DefaultMinISR, minISR: topic.MinISR(p, m.cfg.DefaultMinISR), unclean: m.cfg.DefaultUnclean,
 		replicas: p.Replicas, adding: p.Adding, removing: p.Removing,
 		isr: p.ISR, elr: p.ELR, lastKnown: p.LastKnownELR, leader: p.Leader, recovering: p.Recovering,
 	}
@@ -49,7 +51,7 @@ func (m *Machine) repair(d *decision, lost int32, brokers ...int32) {
 			}
 			t := m.targetOf(d.image, topic, p)
 			t.settle(t.remaining(lost), lost)
-			t.elect(m.cfg.LastKnownLeader, topic.Unclean() || m.cfg.Bugs.Unclean)
+			t.elect(m.cfg.LastKnownLeader, topic.Unclean(m.cfg.DefaultUnclean) || m.cfg.Bugs.Unclean)
 			changes = append(changes, t.changes()...)
 		}
 	}

@@ -18,6 +18,8 @@ type Config struct {
 	MaxPartitions int32
 	// DefaultMinISR is min.insync.replicas of a topic that does not say; less than 1 is 1.
 	DefaultMinISR int
+	// DefaultUnclean is unclean.leader.election.enable of a topic that does not say.
+	DefaultUnclean bool
 	// SessionTimeout is how long a broker stays unfenced without a heartbeat.
 	SessionTimeout time.Duration
 	// PreferredEvery is how often leaderships are given back to the first replica of a partition,

@@ -113,8 +113,8 @@ func (t *target) cancel() *failure {
 	t.settle(only(t.isr, t.holds), nobody)
 	need := max(1, min(t.minISR, len(t.from.ISR)+len(t.from.ELR)))
 	safe := len(t.isr)+len(t.elr) >= need
-	led := t.elect(false, t.topic.Unclean())
-	if !led && t.from.Leader != metadata.NoLeader || !safe && !t.topic.Unclean() {
+	led := t.elect(false, t.topic.Unclean(t.unclean))
+	if !led && t.from.Leader != metadata.NoLeader || !safe && !t.topic.Unclean(t.unclean) {
 		return fail(kerr.InvalidReplicaAssignment, "%s-%d: ISR %v and ELR %v have records that too few of %v have: cancel it when %d of them are in sync",
 			t.topic.Name, t.from.Index, t.from.ISR, t.from.ELR, t.replicas, need)
 	}

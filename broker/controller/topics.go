@@ -2,26 +2,12 @@ package controller
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
-
-// topicConfigs are the topic settings that a CreateTopics request may give. They are kept and
-// shown; the defaults of the broker decide until a setting takes effect live.
-var topicConfigs = map[string]bool{
-	"cleanup.policy": true, "compression.type": true, "delete.retention.ms": true,
-	"file.delete.delay.ms": true, "flush.messages": true, "flush.ms": true,
-	"index.interval.bytes": true, "max.compaction.lag.ms": true, "max.message.bytes": true,
-	"message.timestamp.type": true, "min.cleanable.dirty.ratio": true, "min.compaction.lag.ms": true,
-	metadata.MinISRConfig: true, "preallocate": true, "retention.bytes": true, "retention.ms": true,
-	"segment.bytes": true, "segment.index.bytes": true, "segment.jitter.ms": true, "segment.ms": true,
-	metadata.UncleanConfig: true, "message.timestamp.before.max.ms": true,
-	"message.timestamp.after.max.ms": true,
-}
 
 // failure is an error of one item of a request: Kafka's code and a sentence for people.
 type failure struct {
@@ -140,39 +126,20 @@ func (m *Machine) checkCollision(name string) *failure {
 	return nil
 }
 
+// checkConfigs gives the settings of a new topic in their canonical form.
 func checkConfigs(asked []kmsg.CreateTopicsRequestTopicConfig) (map[string]string, *failure) {
-	if len(asked) == 0 {
-		return nil, nil
-	}
-	configs := map[string]string{}
+	given := map[string]string{}
 	for _, c := range asked {
-		if !topicConfigs[c.Name] {
-			return nil, fail(kerr.InvalidConfig, "unknown topic config %q", c.Name)
-		}
 		if c.Value == nil {
 			return nil, fail(kerr.InvalidConfig, "topic config %q has no value", c.Name)
 		}
-		if err := checkConfig(c.Name, *c.Value); err != nil {
-			return nil, err
-		}
-		configs[c.Name] = *c.Value
+		given[c.Name] = *c.Value
 	}
-	return configs, nil
-}
-
-// checkConfig refuses values of the settings that decide about replicas.
-func checkConfig(name, value string) *failure {
-	switch name {
-	case metadata.MinISRConfig:
-		if n, err := strconv.Atoi(value); err != nil || n < 1 {
-			return fail(kerr.InvalidConfig, "%s is %q: want a number from 1", name, value)
-		}
-	case metadata.UncleanConfig:
-		if value != "true" && value != "false" {
-			return fail(kerr.InvalidConfig, "%s is %q: want true or false", name, value)
-		}
+	checked, err := metadata.CheckSettings(given)
+	if err != nil {
+		return nil, fail(kerr.InvalidConfig, "%v", err)
 	}
-	return nil
+	return checked, nil
 }
 
 // shownConfigs is what the answer tells of the topic's settings: those that were given, and never

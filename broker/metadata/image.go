@@ -81,6 +81,8 @@ func (im *Image) apply(r Record, own map[*Topic]bool) {
 		im.applyPartition(r.Partition, own)
 	case r.PartitionChange != nil:
 		im.applyChange(r.PartitionChange, own)
+	case r.TopicConfig != nil:
+		im.applyConfig(r.TopicConfig, own)
 	case r.RemoveTopic != nil:
 		if name, ok := im.names[r.RemoveTopic.ID]; ok {
 			delete(im.names, r.RemoveTopic.ID)

@@ -43,6 +43,7 @@ type Record struct {
 	Partition       *PartitionRecord       `json:"partition,omitempty"`
 	PartitionChange *PartitionChangeRecord `json:"partition_change,omitempty"`
 	RemoveTopic     *RemoveTopicRecord     `json:"remove_topic,omitempty"`
+	TopicConfig     *TopicConfigRecord     `json:"topic_config,omitempty"`
 	ProducerIDs     *ProducerIDsRecord     `json:"producer_ids,omitempty"`
 	RegisterBroker  *RegisterBrokerRecord  `json:"register_broker,omitempty"`
 	FenceBroker     *BrokerRecord          `json:"fence_broker,omitempty"`
@@ -87,6 +88,15 @@ type PartitionChangeRecord struct {
 	Removing []int32 `json:"removing,omitzero"`
 	// Recovering is set by an unclean election, and taken back by the leader (KIP-704).
 	Recovering *bool `json:"recovering,omitempty"`
+}
+
+// TopicConfigRecord changes settings of a topic, live.
+type TopicConfigRecord struct {
+	ID TopicID `json:"id"`
+	// Set are the topic's own settings from now on, beside those that it had; Unset are those that are
+	// its own no more.
+	Set   map[string]string `json:"set,omitempty"`
+	Unset []string          `json:"unset,omitempty"`
 }
 
 // RemoveTopicRecord deletes a topic with its partitions.

@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -81,8 +82,33 @@ func without(list, gone []int32) []int32 {
 	return slices.DeleteFunc(slices.Clone(list), func(id int32) bool { return slices.Contains(gone, id) })
 }
 
-// Unclean says that the topic prefers a leader that may have lost records to none.
-func (t *Topic) Unclean() bool { return t.Configs[UncleanConfig] == "true" }
+// Unclean says that the topic prefers a leader that may have lost records to none: its
+// unclean.leader.election.enable, or byDefault where it has none.
+func (t *Topic) Unclean(byDefault bool) bool {
+	if value, ok := t.Configs[UncleanConfig]; ok {
+		return value == "true"
+	}
+	return byDefault
+}
+
+func (im *Image) applyConfig(r *TopicConfigRecord, own map[*Topic]bool) {
+	topic := im.TopicByID(r.ID)
+	if topic == nil {
+		return
+	}
+	configs := maps.Clone(topic.Configs) // an older image has it too
+	if configs == nil {
+		configs = map[string]string{}
+	}
+	for _, name := range r.Unset {
+		delete(configs, name)
+	}
+	maps.Copy(configs, r.Set)
+	if len(configs) == 0 {
+		configs = nil // so that equal images look equal
+	}
+	im.owned(topic, own).Configs = configs
+}
 
 func (im *Image) applyPartition(r *PartitionRecord, own map[*Topic]bool) {
 	topic := im.TopicByID(r.TopicID)

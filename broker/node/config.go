@@ -35,11 +35,17 @@ type Config struct {
 	// SnapshotEvery so many metadata records a controller makes a snapshot, and keeps a tenth as many
 	// entries before it; 0 is quorum's default.
 	SnapshotEvery int64
-	Log           log.Config
-	Flush         partition.Flush
+	// Settings are what the broker says of topics that say nothing, by the names of topic settings: checked
+	// ones (metadata.CheckSettings). segment.bytes, max.message.bytes, min.insync.replicas and
+	// index.interval.bytes that are not there are taken from Log, Sessions and Controller, if those have them.
+	Settings map[string]string
+	Log      log.Config
+	Flush    partition.Flush
 	// FlushInterval is how often FlushInterval syncs.
 	FlushInterval time.Duration
 	Bugs          bug.Set
+	// settings are those of topics that say nothing.
+	settings metadata.Settings
 }
 
 // Roles of a node: at least one. A controller has a vote in the metadata quorum, a broker has replicas.
@@ -124,6 +130,9 @@ func (c Config) complete() (Config, error) {
 	c.Controller.Bugs = controller.Bugs{
 		Unclean: c.Bugs.Has(bug.Unclean), LastReplica: c.Bugs.Has(bug.LastReplica),
 		RebornReplica: c.Bugs.Has(bug.RebornReplica), IsrABA: c.Bugs.Has(bug.IsrABA),
+	}
+	if err := c.completeSettings(); err != nil {
+		return c, err
 	}
 	self := c.Sessions.NodeID
 	votes := slices.ContainsFunc(c.Voters, func(v Voter) bool { return v.ID == self })

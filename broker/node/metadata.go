@@ -29,7 +29,7 @@ type metadataActor struct {
 	// backlog came while shards were getting ready.
 	backlog []news
 	// sent is what the shards were told of the replicas here.
-	sent map[api.Replica]partition.State
+	sent map[api.Replica]briefing
 	// left is what earlier processes have left here, until this one has looked which of it was given up.
 	left []unassign
 	// begun is set once this process serves clients.
@@ -55,6 +55,8 @@ type (
 		replica api.Replica
 		topic   string
 		state   partition.State
+		// settings of the topic that are in force on this broker.
+		settings metadata.Settings
 		// leader is where the leader's peers reach it, if the partition has one.
 		leader metadata.Broker
 	}
@@ -67,8 +69,14 @@ type (
 	assigned struct{}
 )
 
+// briefing is what a shard knows of a replica.
+type briefing struct {
+	state    partition.State
+	settings metadata.Settings
+}
+
 func newMetadata(cfg Config) *metadataActor {
-	a := &metadataActor{cfg: cfg, image: metadata.NewImage(cfg.ClusterID, nil), sent: map[api.Replica]partition.State{}}
+	a := &metadataActor{cfg: cfg, image: metadata.NewImage(cfg.ClusterID, nil), sent: map[api.Replica]briefing{}}
 	if !cfg.Roles.Controller {
 		a.tail = newTail(cfg)
 	}
@@ -194,6 +202,7 @@ func (a *metadataActor) assign(topic *metadata.Topic, p *metadata.Partition, fx 
 			Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch,
 			Replicas: p.Replicas, ISR: p.ISR, Adding: len(p.Adding), MinISR: topic.MinISR(p, a.cfg.Controller.DefaultMinISR),
 		},
+		settings: topic.Settings(a.cfg.settings),
 	}
 	for _, id := range p.Replicas {
 		if b := a.next.Broker(id); b != nil {
@@ -203,10 +212,10 @@ func (a *metadataActor) assign(topic *metadata.Topic, p *metadata.Partition, fx 
 	if b := a.next.Broker(p.Leader); b != nil {
 		m.leader = *b
 	}
-	if before, ok := a.sent[m.replica]; ok && before.Equal(m.state) {
+	if before, ok := a.sent[m.replica]; ok && before.state.Equal(m.state) && before.settings == m.settings {
 		return
 	}
-	a.sent[m.replica] = m.state
+	a.sent[m.replica] = briefing{m.state, m.settings}
 	a.waiting++
 	fx.Send(api.ShardOf(m.replica, a.cfg.Sessions.Shards), m)
 }

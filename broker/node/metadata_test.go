@@ -73,7 +73,7 @@ func TestInstalledImage(t *testing.T) {
 			t.Errorf("an image of %d records was shown, which nobody has committed", image.Offset)
 		}
 	}
-	if a.sent[api.Replica{Topic: metadata.TopicID{3}}].Leader != self {
+	if a.sent[api.Replica{Topic: metadata.TopicID{3}}].state.Leader != self {
 		t.Error("the new topic of the old name is not led here")
 	}
 }

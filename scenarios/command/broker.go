@@ -23,6 +23,7 @@ type brokerFlags struct {
 	cfg                      broker.Config
 	roles, voters            string
 	flush, disk, bugs, pprof string
+	set                      []string
 	verbose                  bool
 }
 
@@ -80,6 +81,7 @@ func (f *brokerFlags) addTo(cmd *cobra.Command) {
 	flags.StringVar(&f.flush, "flush", "commit", "when records are synced: none, interval, commit (before they are acknowledged)")
 	flags.DurationVar(&f.cfg.FlushInterval, "flush-interval", time.Second, "how often --flush interval syncs")
 	flags.StringVar(&f.disk, "disk", "", "`rules` of a disk that misbehaves: "+disk.Known)
+	flags.StringArrayVar(&f.set, "set", nil, "`name=value` of a setting for topics that do not have it themselves, by Kafka's name for brokers, as in log.retention.ms=60000; may be given several times")
 	flags.Int64Var(&f.cfg.SegmentBytes, "segment-bytes", 1<<30, "size at which a log begins a new segment")
 	flags.IntVar(&f.cfg.MaxMessageBytes, "max-message-bytes", 1048588, "largest record batch that is accepted")
 	flags.IntVar(&f.cfg.MaxRequestBytes, "max-request-bytes", 100<<20, "largest request that is read")
@@ -143,6 +145,16 @@ func (f *brokerFlags) parse(stderr io.Writer) (err error) {
 	}
 	if f.cfg.Bugs, err = bug.Parse(f.bugs); err != nil {
 		return usage("--bug: %w", err)
+	}
+	for _, setting := range f.set {
+		name, value, ok := strings.Cut(setting, "=")
+		if !ok {
+			return usage("--set %s: want name=value, as in log.retention.ms=60000", setting)
+		}
+		if f.cfg.Settings == nil {
+			f.cfg.Settings = map[string]string{}
+		}
+		f.cfg.Settings[name] = value
 	}
 	level := slog.LevelInfo
 	if f.verbose {
