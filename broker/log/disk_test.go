@@ -100,3 +100,22 @@ func TestDiskFailsSync(t *testing.T) {
 		t.Fatalf("synced to %d", l.SyncedOffset())
 	}
 }
+
+// A cut that cannot be synced says which log it was and where, because it may have come to be or not; after it the
+// log refuses everything.
+func TestDiskFailsTruncation(t *testing.T) {
+	files := disk.New(mem.New(), disk.Rules{}, func(time.Duration) {})
+	l, _ := mustOpen(t, files, small)
+	fill(t, l, 3)
+	if err := files.SetRules(disk.Rules{SyncFails: true}); err != nil {
+		t.Fatal(err)
+	}
+	err := l.TruncateTo(2)
+	var cut *TruncateError
+	if !errors.As(err, &cut) || cut.Dir != dir || cut.Offset != 2 || !errors.Is(err, syscall.EIO) {
+		t.Fatalf("TruncateTo(2) = %v", err)
+	}
+	if _, err := l.Append(made(-1, 3, 2, 5, 100), 5); !errors.Is(err, syscall.EIO) {
+		t.Fatalf("Append after a cut that failed = %v", err)
+	}
+}

@@ -72,6 +72,21 @@ func (e *CorruptError) Error() string {
 		e.Segment, e.Position, e.Offset, e.Reason)
 }
 
+// TruncateError is a truncation that failed: the cut may have come to be, or not.
+type TruncateError struct {
+	// Dir is the log's directory, Offset what it was cut to.
+	Dir    string
+	Offset int64
+	Err    error
+}
+
+func (e *TruncateError) Error() string {
+	return fmt.Sprintf("truncate log %s to offset %d: %v", e.Dir, e.Offset, e.Err)
+}
+
+// Unwrap is what failed.
+func (e *TruncateError) Unwrap() error { return e.Err }
+
 // Log is one partition's log. One goroutine at a time may call its methods; Slice and SyncPoint
 // may be used by others meanwhile.
 type Log struct {

@@ -16,7 +16,7 @@ const copyBytes = 256 << 10
 // the end it removes nothing; before the start it is ErrOffsetOutOfRange. Leader epochs without a record
 // left are forgotten, at the end too, as in Kafka. Slices keep reading what they were made for; no sync
 // may be under way, because it could put the recovery point beyond the cut. If it fails half-way the
-// log refuses every later call, and must be opened again.
+// log refuses every later call, and must be opened again. What fails is a TruncateError.
 //
 // It reads the headers of the segment that is cut, and those of the whole log if the cut takes
 // batches of idempotent producers: what the log remembers of them is told anew.
@@ -37,7 +37,7 @@ func (l *Log) TruncateTo(offset int64) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("truncate log %s to offset %d: %w", l.dir, offset, err)
+		return &TruncateError{Dir: l.dir, Offset: offset, Err: err}
 	}
 	return nil
 }

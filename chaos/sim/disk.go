@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path"
@@ -131,10 +132,13 @@ func (h *host) diskFailed(err error) bool {
 // cutting is the replica whose truncation it was that could not be synced, and the offset to which it was cut; nil
 // if it was something else.
 func (h *host) cutting(err error) (w *watched, to int64) {
+	var cut *log.TruncateError
+	if !errors.As(err, &cut) {
+		return nil, 0
+	}
 	for i := range h.sim.checker.parts {
-		name := fmt.Sprintf("%s-%d", Topic, i)
-		if _, no := fmt.Sscanf(err.Error(), "truncate "+name+": truncate log "+name+" to offset %d:", &to); no == nil {
-			return &h.sim.checker.replicas[h.slot][i], to
+		if cut.Dir == fmt.Sprintf("%s-%d", Topic, i) {
+			return &h.sim.checker.replicas[h.slot][i], cut.Offset
 		}
 	}
 	return nil, 0
