@@ -81,7 +81,7 @@ cleanly. With --dir the data stays, and the next "cluster up" in that directory 
   logproof cluster up -n 3 --controllers 3 --dir ./my-cluster --port 20000
 
   # a dead broker is noticed in 600 ms and not in 9 s:
-  logproof cluster up -n 3 --session-timeout 600ms --heartbeat 150ms
+  logproof cluster up -n 3 --session-timeout 600ms
 
   # brokers that forget what they had not synced when they are killed:
   logproof cluster up --flush interval --disk lose-unsynced`,
@@ -100,7 +100,7 @@ cleanly. With --dir the data stays, and the next "cluster up" in that directory 
 	flags.IntVar(&f.replication, "default-replication", 0, "replicas of topics that are created without a number (default: 3, or as many as there are brokers)")
 	flags.IntVar(&f.minISR, "min-isr", 1, "in-sync replicas that a write needs, of topics that do not say")
 	flags.DurationVar(&f.timing.SessionTimeout, "session-timeout", 9*time.Second, "how long a broker may be silent before it is fenced")
-	flags.DurationVar(&f.timing.Heartbeat, "heartbeat", 2*time.Second, "how often a broker says that it lives")
+	flags.DurationVar(&f.timing.Heartbeat, "heartbeat", 0, "how often a broker says that it lives (default: four times in a session, at least every 2s)")
 	flags.DurationVar(&f.timing.ReplicaLagMax, "replica-lag-max", 30*time.Second, "how long a follower may lag before it leaves the ISR")
 	flags.DurationVar(&f.timing.QuorumTick, "quorum-tick", 100*time.Millisecond, "unit of the controllers' elections")
 	flags.StringVar(&f.flush, "flush", "commit", "when records are synced: none, interval, commit (before they are acknowledged)")
@@ -124,10 +124,10 @@ func (f clusterFlags) check() error {
 		return usage("--default-replication %d: there may be as many replicas as brokers, which are %d", f.replication, f.brokers)
 	case f.minISR < 1 || f.minISR > f.replicas():
 		return usage("--min-isr %d: write 1 to %d, the default replication", f.minISR, f.replicas())
-	case t.SessionTimeout <= 0 || t.Heartbeat <= 0 || t.ReplicaLagMax <= 0 || t.QuorumTick <= 0:
-		return usage("--session-timeout, --heartbeat, --replica-lag-max and --quorum-tick must be above 0")
-	case t.Heartbeat >= t.SessionTimeout:
-		return usage("--heartbeat %v does not keep a --session-timeout of %v alive: write a shorter heartbeat", t.Heartbeat, t.SessionTimeout)
+	case t.SessionTimeout <= 0 || t.Heartbeat < 0 || t.ReplicaLagMax <= 0 || t.QuorumTick <= 0:
+		return usage("--session-timeout, --replica-lag-max and --quorum-tick must be above 0, and --heartbeat not below")
+	case t.SessionTimeout < 2*t.Heartbeat:
+		return usage("--session-timeout %v with a --heartbeat every %v: one that is late would fence the broker: write a shorter heartbeat, or none", t.SessionTimeout, t.Heartbeat)
 	}
 	if _, err := partition.ParseFlush(f.flush); err != nil {
 		return usage("--flush: %w", err)

@@ -69,7 +69,7 @@ func TestNMinusOne(t *testing.T) {
 func TestClusterOfSixNodes(t *testing.T) {
 	t.Parallel()
 	dir := shortDir(t)
-	u := up(t, "-n", "3", "--controllers", "3", "--dir", dir, "--session-timeout", "600ms", "--heartbeat", "150ms", "--quorum-tick", "30ms")
+	u := up(t, "-n", "3", "--controllers", "3", "--dir", dir, "--session-timeout", "600ms", "--quorum-tick", "30ms")
 	if want := []string{"0", "1", "2", "100", "101", "102"}; strings.Join(u.nodes, " ") != strings.Join(want, " ") {
 		t.Errorf("nodes %v were announced; want %v", u.nodes, want)
 	}
