@@ -28,7 +28,8 @@ type slotKey struct {
 
 // Bits of the first byte of an entry: bit 0 tells attempts from operations; operations have their
 // kind in bits 1-3, their outcome in bits 4-5, in bit 6 whether rare fields follow, and in bit 7
-// whether watermarks do.
+// whether watermarks do. The kinds of groups have 0 in bits 1-3 and a byte of their own after the
+// first: three bits do not hold them all.
 const (
 	tagAttempt = 1 << 0
 	tagKind    = 1
@@ -122,7 +123,7 @@ func (m *Watermark) check() error {
 
 // check says what makes an operation meaningless.
 func (op *Operation) check() error {
-	if op.Kind < Produce || op.Kind > Fault {
+	if op.Kind < Produce || op.Kind > Own {
 		return fmt.Errorf("an operation of %q has kind %s", op.Process, op.Kind)
 	}
 	if op.Outcome > Fail {
@@ -133,6 +134,9 @@ func (op *Operation) check() error {
 	}
 	if op.Fault != nil && (op.Fault.Stage < Inject || op.Fault.Stage > ProveHealed) {
 		return fmt.Errorf("a fault of %q has stage %s", op.Process, op.Fault.Stage)
+	}
+	if err := op.checkGroup(); err != nil {
+		return fmt.Errorf("a %s of %q: %w", op.Kind, op.Process, err)
 	}
 	for i := range op.Runs {
 		if err := op.Runs[i].check(); err != nil {
@@ -214,7 +218,10 @@ func (e *encoder) slot(k slotKey) *slot {
 // operation appends one operation, which must have passed check.
 func (e *encoder) operation(op *Operation) {
 	rare := len(op.Corrupt) > 0 || op.Fault != nil || op.Error != ""
-	tag := byte(op.Kind)<<tagKind | byte(op.Outcome)<<tagOutcome
+	tag := byte(op.Outcome) << tagOutcome
+	if !op.Kind.ofGroup() {
+		tag |= byte(op.Kind) << tagKind
+	}
 	if rare {
 		tag |= tagRare
 	}
@@ -222,6 +229,9 @@ func (e *encoder) operation(op *Operation) {
 		tag |= tagMarks
 	}
 	e.buf = append(e.buf, tag)
+	if op.Kind.ofGroup() {
+		e.buf = append(e.buf, byte(op.Kind))
+	}
 	process := e.string(op.Process)
 	e.int(int64(op.Return - e.time))
 	e.int(int64(op.Return - op.Invoke))
@@ -238,6 +248,9 @@ func (e *encoder) operation(op *Operation) {
 		for i := range op.Watermarks {
 			e.watermark(process, &op.Watermarks[i])
 		}
+	}
+	if op.Group != nil {
+		e.group(process, op)
 	}
 	e.entries++
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"math/rand/v2"
@@ -81,7 +82,7 @@ func randomEntries(seed uint64, n int) []Entry {
 			continue
 		}
 		op := Operation{
-			Process: word("producer-0", "reader-1", "nemesis"), Kind: Kind(1 + rng.IntN(5)),
+			Process: word("producer-0", "reader-1", "nemesis"), Kind: Kind(1 + rng.IntN(int(Own))),
 			Outcome: Outcome(rng.IntN(3)), Invoke: now - Time(rng.Int64N(1e9)), Return: now,
 			Error: word("", "", "timed out"),
 		}
@@ -108,9 +109,31 @@ func randomEntries(seed uint64, n int) []Entry {
 				Index: rng.Int32(), Fault: "kill", Target: "node 0", Stage: Stage(1 + rng.IntN(4)), Detail: word("", "gone"),
 			}
 		}
+		if op.Kind.ofGroup() {
+			op.Group = randomGroup(rng, op.Kind, now)
+		}
 		entries[i].Operation = &op
 	}
 	return entries
+}
+
+// randomGroup has every field of a group part set now and then.
+func randomGroup(rng *rand.Rand, kind Kind, now Time) *GroupPart {
+	g := &GroupPart{
+		Group: "workers", Member: fmt.Sprint("m", rng.IntN(3)), Instance: []string{"", "i0"}[rng.IntN(2)],
+		Generation: rng.Int32N(9) - 1,
+	}
+	if kind == Own {
+		g.Until = Time(rng.Int64N(2)) * (now + Time(rng.Int64N(1e9)))
+	}
+	for i := range rng.Int32N(4) {
+		p := Position{Partition: Partition{Topic: "orders", Index: i}, Offset: rng.Int64N(1 << 50)}
+		if kind == Own || kind == Resume && rng.IntN(3) == 0 {
+			p.Offset = Unset
+		}
+		g.Positions = append(g.Positions, p)
+	}
+	return g
 }
 
 func TestCodecGivesBackEveryField(t *testing.T) {
@@ -234,24 +257,30 @@ func TestHeaderErrorsSayWhatIsWrong(t *testing.T) {
 	}
 }
 
-// A file of version 1 is read: it is one of this version in which no operation has watermarks.
-func TestOlderVersionIsRead(t *testing.T) {
-	want := randomEntries(3, 200)
-	for i := range want {
-		if want[i].Operation != nil {
-			want[i].Operation.Watermarks = nil
+// Older files are read: version 1 is this one without watermarks and groups, version 2 without groups.
+func TestOlderVersionsAreRead(t *testing.T) {
+	for version := byte(oldestVersion); version < formatVersion; version++ {
+		var want []Entry
+		for _, e := range randomEntries(3, 200) {
+			if e.Operation != nil && e.Operation.Group != nil {
+				continue
+			}
+			if e.Operation != nil && version < 2 {
+				e.Operation.Watermarks = nil
+			}
+			want = append(want, e)
 		}
-	}
-	file := record(t, want)
-	file[len(magic)] = 1
-	end := headerHead + int(binary.LittleEndian.Uint32(file[len(magic)+2:]))
-	binary.LittleEndian.PutUint32(file[end:], crc32.Checksum(file[:end], castagnoli))
-	r, err := NewReader(bytes.NewReader(file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := readAll(r); err != io.EOF || !reflect.DeepEqual(got, want) {
-		t.Errorf("%d entries and %v; want the %d that were written", len(got), err, len(want))
+		file := record(t, want)
+		file[len(magic)] = version
+		end := headerHead + int(binary.LittleEndian.Uint32(file[len(magic)+2:]))
+		binary.LittleEndian.PutUint32(file[end:], crc32.Checksum(file[:end], castagnoli))
+		r, err := NewReader(bytes.NewReader(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := readAll(r); err != io.EOF || !reflect.DeepEqual(got, want) {
+			t.Errorf("version %d: %d entries and %v; want the %d that were written", version, len(got), err, len(want))
+		}
 	}
 }
 

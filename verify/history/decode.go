@@ -121,6 +121,10 @@ func (d *decoder) next() (Entry, error) {
 
 func (d *decoder) operation(tag byte) *Operation {
 	op := &Operation{Kind: Kind(tag >> tagKind & 7), Outcome: Outcome(tag >> tagOutcome & 3)}
+	if op.Kind == 0 {
+		op.Kind = Kind(d.byte())
+		d.bad = d.bad || !op.Kind.ofGroup()
+	}
 	process := 0
 	op.Process, process = d.string()
 	op.Return = d.time + Time(d.int())
@@ -140,6 +144,9 @@ func (d *decoder) operation(tag byte) *Operation {
 		for i := range op.Watermarks {
 			d.watermark(process, &op.Watermarks[i])
 		}
+	}
+	if op.Kind.ofGroup() {
+		d.group(process, op)
 	}
 	return op
 }

@@ -8,7 +8,8 @@
 // to its user: invoked, returned, with an outcome. An Attempt is one request on the wire under an
 // operation: a client retries inside, and its last error may hide an earlier append. Records are
 // never listed one by one but as Runs of consecutive ones, so that a hundred million of them fit
-// in less than a gigabyte. Faults are operations too: one timeline explains everything.
+// in less than a gigabyte. Faults are operations too: one timeline explains everything. What members
+// of a group are told and promise has a part of its own, GroupPart; what they process is their Fetch.
 //
 // This package imports the standard library only, and every box may import it. Its API is stable.
 package history

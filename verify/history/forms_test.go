@@ -135,6 +135,9 @@ nemesis    fault   ok      31..32 0:kill:node-0:prove-healed
 producer-0 attempt ok      6..never orders/0@?=p900:5x3 error=46
 scan       scan    ok      50..60 orders/0@0=p0:0x2 orders/0@2=p0:2 orders/0@3=corrupt orders/0@4=barrier
 reader-1   fetch   ok      61..62 orders/0=hw:16 orders/0=hw:16,lso:12,start:3,epoch:7,next:15
+workers-0  commit  unknown 63..64 workers:m1:3 orders/0@15
+workers-0  resume  ok      63..65 workers:m1:?:i1 orders/0@15 orders/1@?
+workers-0  own     ok      62..66 workers:m1:3 orders/0 orders/1 until:70
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -174,6 +177,14 @@ reader-1   fetch   ok      61..62 orders/0=hw:16 orders/0=hw:16,lso:12,start:3,e
 				{Partition: orders, HighWatermark: 16, LastStable: 16, Next: Unset},
 				{Partition: orders, HighWatermark: 16, LastStable: 12, LogStart: 3, LeaderEpoch: 7, Next: 15},
 			}}},
+		{Operation: &Operation{Process: "workers-0", Kind: Commit, Invoke: 63 * ms, Return: 64 * ms, Group: &GroupPart{
+			Group: "workers", Member: "m1", Generation: 3, Positions: []Position{{orders, 15}}}}},
+		{Operation: &Operation{Process: "workers-0", Kind: Resume, Outcome: OK, Invoke: 63 * ms, Return: 65 * ms, Group: &GroupPart{
+			Group: "workers", Member: "m1", Instance: "i1", Generation: -1,
+			Positions: []Position{{orders, 15}, {Partition{"orders", 1}, Unset}}}}},
+		{Operation: &Operation{Process: "workers-0", Kind: Own, Outcome: OK, Invoke: 62 * ms, Return: 66 * ms, Group: &GroupPart{
+			Group: "workers", Member: "m1", Generation: 3, Until: 70 * ms,
+			Positions: []Position{{orders, Unset}, {Partition{"orders", 1}, Unset}}}}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		a, _ := json.Marshal(got)
@@ -203,6 +214,15 @@ func TestTextErrorsNameTheLine(t *testing.T) {
 		"r fetch ok 1..2 orders/0=hw:1,end:2":          "want numbers like",
 		"r fetch ok 1..2 orders=hw:1":                  "no slash",
 		"p produce ok 1..2 orders/0=hw:1":              "only fetch and scan",
+		"w commit ok 1..2 orders/0@3":                  "group:member:generation",
+		"w commit ok 1..2 g:m:x orders/0@3":            "generation",
+		"w commit ok 1..2 g:m:1 orders/0@x":            `offset "x"`,
+		"w commit ok 1..2 g:m:1 orders/0":              "position -1",
+		"w commit ok 1..2 g:m:1 orders/0@3 until:7":    "of an own only",
+		"w own ok 1..2 g:m:1 until:soon":               "until:<milliseconds>",
+		"w own ok 1..2 g:m:1 orders/0@3":               "has no offsets",
+		"w own ok 1..2 g:m:1 orders/0 orders/0":        "two positions",
+		"w resume ok 1..2":                             "carry a group part",
 	} {
 		if _, err := ReadText(strings.NewReader(input)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error is %v, want %q in it", input, err, want)

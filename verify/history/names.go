@@ -9,7 +9,10 @@ import (
 
 // The text forms of the enumerations. They are part of the JSONL format.
 var (
-	kindNames    = [...]string{Produce: "produce", Fetch: "fetch", Scan: "scan", Barrier: "barrier", Fault: "fault"}
+	kindNames = [...]string{
+		Produce: "produce", Fetch: "fetch", Scan: "scan", Barrier: "barrier", Fault: "fault",
+		Commit: "commit", Resume: "resume", Own: "own",
+	}
 	outcomeNames = [...]string{Unknown: "unknown", OK: "ok", Fail: "fail"}
 	stageNames   = [...]string{Inject: "inject", Prove: "prove", Heal: "heal", ProveHealed: "prove-healed"}
 )

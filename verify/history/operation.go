@@ -26,6 +26,13 @@ const (
 	Barrier
 	// Fault is one stage of one fault: see FaultStage.
 	Fault
+	// Commit is one promise that a group begins again at no lower position: see GroupPart.
+	Commit
+	// Resume is what the group told a member of the positions of partitions it was assigned.
+	Resume
+	// Own is one assignment: Invoke when the member was given the partitions, Return when it held them
+	// no longer.
+	Own
 )
 
 // Outcome of an operation. The zero value is Unknown: what nobody settled may have happened.
@@ -122,7 +129,7 @@ type FaultStage struct {
 
 // Operation is one promise of one client to its user.
 type Operation struct {
-	// Process is the logical client: "producer-0", "reader-1", "scan", "nemesis".
+	// Process is the logical client: "producer-0", "reader-1", "scan", "nemesis", "workers-2".
 	Process string  `json:"process"`
 	Kind    Kind    `json:"kind"`
 	Outcome Outcome `json:"outcome"`
@@ -138,6 +145,8 @@ type Operation struct {
 	Watermarks []Watermark `json:"watermarks,omitempty"`
 	// Fault is set for Kind Fault only.
 	Fault *FaultStage `json:"fault,omitempty"`
+	// Group is set for the kinds Commit, Resume and Own only.
+	Group *GroupPart `json:"group,omitempty"`
 	// Error is the client's last error, "" when OK.
 	Error string `json:"error,omitempty"`
 }

@@ -184,6 +184,11 @@ func TestRecorderRefusesWhatNoReaderWouldTake(t *testing.T) {
 		{func(op *Operation) { op.Watermarks = make([]Watermark, 1) }, "only fetch and scan"},
 		{func(op *Operation) { op.Kind, op.Watermarks = Fetch, []Watermark{{HighWatermark: Unset}} }, "high watermark"},
 		{func(op *Operation) { op.Kind, op.Fault = Fault, &FaultStage{} }, "stage"},
+		{func(op *Operation) { op.Kind = Own + 1 }, "kind"},
+		{func(op *Operation) { op.Kind = Own }, "group part"},
+		{func(op *Operation) { op.Group = &GroupPart{Group: "g"} }, "group part"},
+		{func(op *Operation) { op.Kind, op.Group = Own, &GroupPart{} }, "no name"},
+		{func(op *Operation) { op.Kind, op.Group = Own, &GroupPart{Group: "g", Generation: -2} }, "generation -2"},
 	} {
 		r, err := NewRecorder(io.Discard, testMeta, stepClock())
 		if err != nil {

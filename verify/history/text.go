@@ -21,6 +21,9 @@ import (
 //	scan       scan    ok      50..60  orders/0@0=p0:0x3 orders/0@3=corrupt orders/0@4=barrier
 //	barrier    barrier ok      40..41  orders/0@4=barrier
 //	nemesis    fault   ok      20..21  0:kill:node-0:inject
+//	workers-0  own     ok      5..90   workers:m1:3 orders/0 orders/1 until:80   group:member:generation[:instance]
+//	workers-0  resume  ok      6..7    workers:m1:3 orders/0@12 orders/1@?
+//	workers-0  commit  ok      8..9    workers:m1:3 orders/0@15
 //	producer-0 attempt ok      6..8    orders/0@12=p900:5x3  "never" as second time: not answered; error=46 at the end
 //
 // Reads get their chain hashes from a RunBuilder per process; "~word" marks records whose content
@@ -110,8 +113,11 @@ func (p *textParser) entry(fields []string) (Entry, error) {
 
 // item adds one word of an operation to it.
 func (p *textParser) item(op *Operation, item string) error {
-	if op.Kind == Fault {
+	switch {
+	case op.Kind == Fault:
 		return parseStage(op, item)
+	case op.Kind.ofGroup():
+		return parseGroup(op, item)
 	}
 	place, what, ok := strings.Cut(item, "=")
 	if !ok {
