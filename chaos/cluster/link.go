@@ -260,7 +260,7 @@ func (r LinkRule) String() string {
 type LinkConnection struct {
 	// Link of the requests: From dialled To.
 	Link Link
-	// KnownBy says how the dialler was identified: "process", "client id", or "" while it is taken for
+	// KnownBy says how the dialler was identified: "address", "process", "client id", or "" while it is taken for
 	// a client because nothing told otherwise.
 	KnownBy string
 	// Client id of the first Kafka request, where it was looked at.

@@ -124,9 +124,9 @@ func (m *mortal) inSync(ctx context.Context, replicated cluster.Replicated) (str
 	return detail + ", its replicas are in sync", nil
 }
 
-// owner is nil when the process has the socket that listens on the port.
+// owner is nil when the process has the socket that listens on the port, in the network that it has.
 func owner(pid int, port uint16) error {
-	inode, ok, err := procfs.Listener(port)
+	inode, ok, err := procfs.ListenerOf(pid, port)
 	if err != nil {
 		return err
 	}

@@ -17,11 +17,12 @@ import (
 // ApiVersions within a few milliseconds, on a busy machine too: nothing of it waits for a disk.
 const silence = 100 * time.Millisecond
 
-// pause stops every process of a node's group with SIGSTOP and lets it go on.
+// pause stops every process of a node's group where it stands and lets it go on: with SIGSTOP, or, in a
+// container, with the freezer of its control group.
 //
-//	effect: /proc shows every thread of every process of the group stopped, and the kernel accepts a
-//	        new connection and a request for it, which nobody answers
-//	heal:   /proc shows no process of the group stopped, and the same process as before answers
+//	effect: /proc shows every thread of every process of the group stopped, or its control group frozen, and
+//	        the kernel accepts a new connection and a request for it, which nobody answers
+//	heal:   /proc shows no process of the group stopped or frozen, and the same process as before answers
 //	        ApiVersions on a new connection
 type pause struct {
 	cluster cluster.Cluster
@@ -47,7 +48,7 @@ func (p *pause) Inject(ctx context.Context) (string, error) {
 		return "", err
 	}
 	p.sent = true
-	return fmt.Sprintf("SIGSTOP to the process group of pid %d", before.Pid), nil
+	return fmt.Sprintf("pid %d and its process group were stopped", before.Pid), nil
 }
 
 // Prove waits until the whole group stands still, and then asks it.
@@ -80,7 +81,11 @@ func (p *pause) stopped() (processes int, err error) {
 	}
 	leads := false
 	for _, m := range members {
-		if m.State != procfs.Stopped {
+		still, err := stands(m)
+		if err != nil {
+			return 0, err
+		}
+		if !still {
 			return 0, fmt.Errorf("pid %d is not stopped, its state is %c", m.Pid, m.State)
 		}
 		leads = leads || m.Identity == p.before
@@ -89,6 +94,14 @@ func (p *pause) stopped() (processes int, err error) {
 		return 0, fmt.Errorf("pid %d has ended, it is not paused", p.before.Pid)
 	}
 	return len(members), nil
+}
+
+// stands reports whether a process is stopped or frozen.
+func stands(m procfs.Member) (bool, error) {
+	if m.State == procfs.Stopped {
+		return true, nil
+	}
+	return procfs.Frozen(m.Pid)
 }
 
 // silent is nil when the address accepts a connection and a request and does not answer it.
@@ -146,7 +159,7 @@ func (p *pause) Heal(ctx context.Context) (string, error) {
 	if err := p.pauser.Resume(ctx, p.node); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("SIGCONT to the process group of pid %d", p.before.Pid), nil
+	return fmt.Sprintf("pid %d and its process group were let go on", p.before.Pid), nil
 }
 
 // ProveHealed waits until the group goes on, and shows that it is the same process which answers.
@@ -180,7 +193,11 @@ func (p *pause) running() error {
 	for _, m := range members {
 		// Group calls a process stopped when all of its threads are; a process goes on with its
 		// first thread, and the others are shown to by the answer.
-		if m.State == procfs.Stopped {
+		still, err := stands(m)
+		if err != nil {
+			return err
+		}
+		if still {
 			return fmt.Errorf("pid %d is still stopped", m.Pid)
 		}
 	}

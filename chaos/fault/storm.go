@@ -39,7 +39,7 @@ func (s *connectionStorm) Inject(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if s.before, err = procfs.Established(port); err != nil {
+	if s.before, err = s.established(port); err != nil {
 		return "", err
 	}
 	var mu sync.Mutex
@@ -91,6 +91,14 @@ func (s *connectionStorm) open(ctx context.Context, i int) (net.Conn, error) {
 	return conn, nil
 }
 
+// established counts the connections at the node's own port, in the network of its process where there is one.
+func (s *connectionStorm) established(port uint16) (int, error) {
+	if p, ok := s.cluster.(interface{ Pid(node int32) int }); ok {
+		return procfs.EstablishedOf(p.Pid(s.node), port)
+	}
+	return procfs.Established(port)
+}
+
 // Prove counts them where the node is, and asks it.
 func (s *connectionStorm) Prove(ctx context.Context) (string, error) {
 	port, err := procfs.Port(direct(s.cluster, s.node))
@@ -99,7 +107,7 @@ func (s *connectionStorm) Prove(ctx context.Context) (string, error) {
 	}
 	more := 0
 	err = until(ctx, func() error {
-		now, err := procfs.Established(port)
+		now, err := s.established(port)
 		if more = now - s.before; err == nil && more+s.ended() < s.count {
 			err = fmt.Errorf("the kernel counts %d connections more at port %d, and %d were ended: there were to be %d", more, port, s.ended(), s.count)
 		}
@@ -156,7 +164,7 @@ func (s *connectionStorm) ProveHealed(ctx context.Context) (string, error) {
 	now := 0
 	err = until(ctx, func() (err error) {
 		// The load comes and goes too: what is left of a storm is more than a few.
-		if now, err = procfs.Established(port); err == nil && now-s.before > s.count/10+slack {
+		if now, err = s.established(port); err == nil && now-s.before > s.count/10+slack {
 			err = fmt.Errorf("the kernel still counts %d connections at port %d, before the storm there were %d", now, port, s.before)
 		}
 		return err

@@ -2,10 +2,8 @@ package procfs
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 )
 
@@ -14,22 +12,19 @@ const established = "01"
 
 // Established counts the connections that were accepted at a TCP port of this machine and are open at both
 // ends.
-func Established(port uint16) (int, error) {
-	n := 0
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		f, err := os.Open(table)
-		if errors.Is(err, os.ErrNotExist) && table == "/proc/net/tcp6" {
-			continue // a kernel without IPv6
-		}
-		if err != nil {
-			return 0, fmt.Errorf("count the connections at port %d: %w", port, err)
-		}
-		found, err := countEstablished(f, port)
-		f.Close()
-		if err != nil {
-			return 0, fmt.Errorf("count the connections at port %d in %s: %w", port, table, err)
-		}
+func Established(port uint16) (int, error) { return connectionsAt("/proc/net", port) }
+
+// EstablishedOf is Established in the network that a process has: a container's is its own.
+func EstablishedOf(pid int, port uint16) (int, error) { return connectionsAt(networkOf(pid), port) }
+
+func connectionsAt(network string, port uint16) (n int, err error) {
+	err = eachTable(network, func(table io.Reader) error {
+		found, err := countEstablished(table, port)
 		n += found
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count the connections at port %d: %w", port, err)
 	}
 	return n, nil
 }

@@ -17,25 +17,46 @@ const listening = "0A"
 
 // Listener returns the inode of the socket that listens on a TCP port of this machine (of any local
 // address), or ok false when none does.
-func Listener(port uint16) (inode uint64, ok bool, err error) {
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		f, err := os.Open(table)
-		if errors.Is(err, os.ErrNotExist) && table == "/proc/net/tcp6" {
-			continue // a kernel without IPv6
+func Listener(port uint16) (inode uint64, ok bool, err error) { return listener("/proc/net", port) }
+
+// ListenerOf is Listener in the network that a process has: a container's is its own.
+func ListenerOf(pid int, port uint16) (inode uint64, ok bool, err error) {
+	return listener(networkOf(pid), port)
+}
+
+// networkOf is where /proc shows the network of a process.
+func networkOf(pid int) string { return fmt.Sprintf("/proc/%d/net", pid) }
+
+func listener(network string, port uint16) (inode uint64, ok bool, err error) {
+	err = eachTable(network, func(table io.Reader) (err error) {
+		if !ok {
+			inode, ok, err = findListener(table, port)
+		}
+		return err
+	})
+	if err != nil {
+		return 0, false, fmt.Errorf("look for the listener of port %d: %w", port, err)
+	}
+	return inode, ok, nil
+}
+
+// eachTable hands over the tables of TCP sockets of a network, that of IPv6 only where the kernel has it.
+func eachTable(network string, use func(table io.Reader) error) error {
+	for _, name := range []string{"tcp", "tcp6"} {
+		f, err := os.Open(filepath.Join(network, name))
+		if errors.Is(err, os.ErrNotExist) && name == "tcp6" {
+			continue
 		}
 		if err != nil {
-			return 0, false, fmt.Errorf("look for the listener of port %d: %w", port, err)
+			return err
 		}
-		inode, ok, err = findListener(f, port)
+		err = use(f)
 		f.Close()
 		if err != nil {
-			return 0, false, fmt.Errorf("look for the listener of port %d in %s: %w", port, table, err)
-		}
-		if ok {
-			return inode, true, nil
+			return fmt.Errorf("%s: %w", f.Name(), err)
 		}
 	}
-	return 0, false, nil
+	return nil
 }
 
 // findListener scans a table such as /proc/net/tcp: its columns are slot, local address

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 )
 
 // Listener is one address of a node.
@@ -21,6 +22,9 @@ type Listener struct {
 type Config struct {
 	// Listeners of all nodes: those for clients, those for peers.
 	Listeners []Listener
+	// Addresses gives the node that has an IP address of its own, as a container does. Whoever dials from
+	// another one is looked for by Processes. It is called for new connections, from any goroutine.
+	Addresses func(netip.Addr) (node int32, ok bool)
 	// Processes gives the node of every pid that runs now. It is called for new connections, from any
 	// goroutine. Without it, where it gives nil, and where /proc cannot be read, a dialler is known by its
 	// client id.

@@ -54,16 +54,12 @@ func (c *connection) serve() {
 	defer c.proxy.forget(c)
 	who := c.proxy.finder.dialler(c.down)
 	link := cluster.Link{From: cluster.AllClients, To: cluster.NodeEnd(c.door.node)}
-	knownBy := ""
-	if who.sure {
-		knownBy = byProcess
-	}
 	if who.node != nobody {
 		link.From = cluster.NodeEnd(who.node)
 	} else {
-		c.sniff = !who.sure || c.proxy.cfg.ClientNumber != nil
+		c.sniff = who.by == "" || c.proxy.cfg.ClientNumber != nil
 	}
-	if c.proxy.identify(c, link, knownBy, "") {
+	if c.proxy.identify(c, link, who.by, "") {
 		c.requests.run()
 	}
 	c.answered.Wait()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 // Ways a dialler is known, as LinkConnection.KnownBy tells them.
 const (
+	byAddress  = "address"
 	byProcess  = "process"
 	byClientID = "client id"
 )
@@ -41,33 +43,38 @@ func nodeOf(clientID string) int32 {
 // finder finds the node that has a socket open. One look at all processes serves everybody who waited
 // for it to begin: it takes milliseconds, and connections come in storms.
 type finder struct {
+	addresses func(netip.Addr) (int32, bool)
 	processes func() map[int]int32
 	mu        sync.Mutex
 	looking   bool
 	waiting   map[uint64][]chan found
 }
 
-// found is what a look gave: a node or nobody, and whether all processes could be read.
+// found is what a look gave: a node or nobody, and what it is known by; "" is that it could not be known.
 type found struct {
 	node int32
-	sure bool
+	by   string
 }
 
-// dialler finds out who dialled a connection that was accepted. sure is false if that cannot be known
-// from /proc.
+// dialler finds out who dialled a connection that was accepted: by its address, else from /proc.
 func (f *finder) dialler(conn *net.TCPConn) found {
-	if f.processes == nil {
-		return found{nobody, false}
-	}
 	// The dialler's own end is the other one of ours.
 	local, lok := conn.RemoteAddr().(*net.TCPAddr)
 	remote, rok := conn.LocalAddr().(*net.TCPAddr)
 	if !lok || !rok {
-		return found{nobody, false}
+		return found{node: nobody}
+	}
+	if f.addresses != nil {
+		if node, ok := f.addresses(local.AddrPort().Addr().Unmap()); ok {
+			return found{node, byAddress}
+		}
+	}
+	if f.processes == nil {
+		return found{node: nobody}
 	}
 	inode, ok, err := procfs.Socket(local.AddrPort(), remote.AddrPort())
 	if err != nil || !ok {
-		return found{nobody, false} // of another machine or namespace, or closed already
+		return found{node: nobody} // of another machine or namespace, or closed already
 	}
 	answer := make(chan found, 1)
 	f.mu.Lock()
@@ -87,20 +94,25 @@ func (f *finder) look() {
 		f.waiting = make(map[uint64][]chan found)
 		f.mu.Unlock()
 		processes := f.processes()
-		sure := processes != nil
+		by := byProcess
+		if processes == nil {
+			by = ""
+		}
 		for pid, node := range processes {
 			err := procfs.Sockets(pid, func(inode uint64) bool {
-				tell(wanted, inode, found{node, true})
+				tell(wanted, inode, found{node, byProcess})
 				return len(wanted) > 0
 			})
 			// Whose process has ended does not dial; one that may not be read may be who did.
-			sure = sure && (err == nil || ended(pid))
+			if err != nil && !ended(pid) {
+				by = ""
+			}
 			if len(wanted) == 0 {
 				break
 			}
 		}
 		for inode := range wanted {
-			tell(wanted, inode, found{nobody, sure})
+			tell(wanted, inode, found{nobody, by})
 		}
 		f.mu.Lock()
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -163,5 +164,40 @@ func TestProcessesOutweighClientIDs(t *testing.T) {
 	link := eventualLink(t, p, func(l cluster.LinkConnection) bool { return l.ClientID != "" })
 	if link.Link.From != cluster.ClientEnd(4) || link.KnownBy != byProcess {
 		t.Errorf("the link is %+v", link)
+	}
+}
+
+// A node with an address of its own is known by it, whatever process dials.
+func TestDiallersAreKnownByTheirAddress(t *testing.T) {
+	b := startBackend(t, echo)
+	p := start(t, Config{
+		Listeners: []Listener{{Node: 9, Advertised: "127.0.0.1:0", Upstream: b.address()}},
+		Addresses: func(a netip.Addr) (int32, bool) { return 4, a == netip.MustParseAddr("127.0.0.44") },
+		Processes: func() map[int]int32 { return map[int]int32{os.Getpid(): 5} },
+	})
+	for from, want := range map[string]cluster.LinkConnection{
+		"127.0.0.44": {Link: cluster.Link{From: cluster.NodeEnd(4)}, KnownBy: byAddress},
+		"127.0.0.1":  {Link: cluster.Link{From: cluster.NodeEnd(5)}, KnownBy: byProcess},
+	} {
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		conn, err := dialer.Dial("tcp", p.Address(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, func() error {
+			links, err := p.Links(t.Context())
+			if err != nil || len(links) != 1 || links[0].Link.From != want.Link.From || links[0].KnownBy != want.KnownBy {
+				return fmt.Errorf("who dials from %s is %+v, %v", from, links, err)
+			}
+			return nil
+		})
+		conn.Close()
+		eventually(t, func() error {
+			links, err := p.Links(t.Context())
+			if err != nil || len(links) != 0 {
+				return fmt.Errorf("%d connections are left, %v", len(links), err)
+			}
+			return nil
+		})
 	}
 }

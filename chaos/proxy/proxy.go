@@ -43,7 +43,7 @@ func Start(cfg Config) (*Proxy, error) {
 	p := &Proxy{cfg: cfg, nodes: make(map[int32]bool), connections: make(map[*connection]struct{}), rules: &ruleSet{}}
 	p.rules.links = make(map[cluster.Link]*shapes)
 	p.dialer.KeepAlive = -1
-	p.finder = finder{processes: cfg.Processes, waiting: make(map[uint64][]chan found)}
+	p.finder = finder{addresses: cfg.Addresses, processes: cfg.Processes, waiting: make(map[uint64][]chan found)}
 	p.topics.names = make(map[[16]byte]string)
 	for _, l := range cfg.Listeners {
 		d, err := openDoor(l)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"syscall"
@@ -57,6 +58,12 @@ type Config struct {
 	// FirstPort of the consecutive ones that the nodes use (PortsPerNode each, and with Links
 	// two more); 0 picks free ones.
 	FirstPort int
+	// Starter starts the processes in another way than on this machine itself; nil is that. It closes it.
+	Starter Starter
+	// PeersHost is the address of this machine at which nodes reach the link proxy, an IP address; "" is 127.0.0.1.
+	PeersHost string
+	// Dialler tells which node has an IP address of its own, for links; nil where nodes share that of the machine.
+	Dialler func(netip.Addr) (node int32, ok bool)
 	// Ledger notes every process before anyone is told of it. Closing it is the caller's, after Stop.
 	Ledger *ledger.Ledger
 	// StopWithin is how long a node may take to end after SIGTERM before it is killed; 0 is 10 s.
@@ -69,7 +76,7 @@ const defaultStopWithin = 10 * time.Second
 // validate lists what keeps a cluster from being started.
 func (c Config) validate() error {
 	var errs []error
-	if c.Binary == "" {
+	if c.Binary == "" && c.Starter == nil {
 		errs = append(errs, errors.New("no binary"))
 	}
 	if c.Args == nil {
@@ -95,6 +102,14 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
+// starter of the processes.
+func (c Config) starter() Starter {
+	if c.Starter != nil {
+		return c.Starter
+	}
+	return &local{c.Binary, c.Env, newSpawner()}
+}
+
 // nodes are the ids of all nodes, ascending.
 func (c Config) nodes() []int32 {
 	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(c.Brokers, c.Controllers))))
@@ -107,7 +122,8 @@ type Cluster struct {
 	ids        []int32 // of all nodes
 	brokers    []int32
 	voters     []int32
-	spawner    *spawner
+	starter    Starter
+	dialler    func(netip.Addr) (int32, bool)
 	stopWithin time.Duration
 	grace      time.Duration // see defaultGrace
 	stop       sync.Once
@@ -151,7 +167,7 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	}
 	c := &Cluster{
 		nodes: make(map[int32]*node), ids: cfg.nodes(), brokers: slices.Clone(cfg.Brokers), voters: slices.Clone(cfg.Controllers),
-		spawner: newSpawner(), stopWithin: cfg.StopWithin, grace: defaultGrace, clients: slices.Clone(cfg.Clients),
+		starter: cfg.starter(), dialler: cfg.Dialler, stopWithin: cfg.StopWithin, grace: defaultGrace, clients: slices.Clone(cfg.Clients),
 	}
 	if c.stopWithin == 0 {
 		c.stopWithin = defaultStopWithin
@@ -162,7 +178,7 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	}
 	for _, e := range endpoints {
 		c.nodes[e.Node] = &node{
-			endpoint: e, binary: cfg.Binary, env: cfg.Env, spawner: c.spawner, ledger: cfg.Ledger, moves: cfg.Links, moved: c.redirect,
+			endpoint: e, starter: c.starter, ledger: cfg.Ledger, moves: cfg.Links, moved: c.redirect,
 			args: func(self Endpoint) []string { return cfg.Args(self, endpoints) },
 		}
 	}
@@ -324,8 +340,7 @@ func (c *Cluster) Stop(ctx context.Context) error {
 			}
 			all.Wait()
 		}
-		c.spawner.close()
-		c.stopped = errors.Join(append(errs, c.closeLinks(), c.removeSockets())...)
+		c.stopped = errors.Join(append(errs, c.starter.Close(), c.closeLinks(), c.removeSockets())...)
 	})
 	return c.stopped
 }

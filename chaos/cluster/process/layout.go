@@ -1,6 +1,8 @@
 package process
 
 import (
+	"cmp"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,7 +51,7 @@ func layout(cfg Config) ([]Endpoint, error) {
 			e.Listen = address(port[PortsPerNode])
 		}
 		if cfg.Links && len(nodes) > 1 {
-			e.Peers = address(port[PortsPerNode+1])
+			e.Peers = net.JoinHostPort(cmp.Or(cfg.PeersHost, host), strconv.Itoa(port[PortsPerNode+1]))
 		}
 		if err := os.MkdirAll(e.Data, 0o755); err != nil {
 			return nil, err

@@ -26,7 +26,7 @@ func (c *Cluster) openLinks(endpoints []Endpoint) (err error) {
 			listeners = append(listeners, proxy.Listener{Node: e.Node, Advertised: e.Peers, Upstream: e.DirectPeers})
 		}
 	}
-	c.proxy, err = proxy.Start(proxy.Config{Listeners: listeners, Processes: c.processes, ClientNumber: c.clientNumber})
+	c.proxy, err = proxy.Start(proxy.Config{Listeners: listeners, Addresses: c.dialler, Processes: c.processes, ClientNumber: c.clientNumber})
 	return err
 }
 

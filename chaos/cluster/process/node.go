@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -23,10 +22,8 @@ const logName = "broker.log"
 type node struct {
 	// endpoint is where it was placed first; place tells where it is.
 	endpoint Endpoint
-	binary   string
 	args     func(Endpoint) []string
-	env      []string
-	spawner  *spawner
+	starter  Starter
 	ledger   *ledger.Ledger
 	// moves says that its process may listen elsewhere when it is started again: others know only the
 	// ports of the link proxy, which is told by moved.
@@ -50,7 +47,8 @@ type node struct {
 
 // process is one process of a node. Its fields except done are guarded by the node's mu.
 type process struct {
-	pid int
+	pid     int
+	running Running
 	// done is closed when the process has been reaped.
 	done chan struct{}
 	// reaped is set under the same lock that reaps: while it is false, pid is this process or its
@@ -77,26 +75,29 @@ func (n *node) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start node %d: %w", n.endpoint.Node, err)
 	}
-	defer log.Close() // the child has its own descriptor
-	cmd := exec.Command(n.binary, n.args(n.place())...)
-	cmd.Env = append(os.Environ(), n.env...)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = attributes()
+	defer log.Close()
+	place := n.place()
+	args := n.args(place)
 
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.mu.ended {
+	over := n.mu.ended
+	n.mu.Unlock()
+	if over {
 		return fmt.Errorf("start node %d: the cluster was stopped", n.endpoint.Node)
 	}
-	if err := n.spawner.start(cmd); err != nil {
+	// Others look at the node meanwhile, so mu is not held; end waits for starting.
+	running, err := n.starter.Start(ctx, place, args, log)
+	if err != nil {
 		return fmt.Errorf("start node %d: %w", n.endpoint.Node, err)
 	}
-	p := &process{pid: cmd.Process.Pid, done: make(chan struct{})}
+	p := &process{pid: running.Pid(), running: running, done: make(chan struct{})}
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.mu.process = p
-	go n.reap(cmd, p)
+	defer func() { go n.reap(p) }()
 	if err := n.note(p); err != nil {
 		p.asked = true
-		signalGroup(p.pid, syscall.SIGKILL)
+		running.Signal(syscall.SIGKILL)
 		return fmt.Errorf("start node %d: %w", n.endpoint.Node, err)
 	}
 	return nil
@@ -190,7 +191,7 @@ func (n *node) awaitLast(ctx context.Context) error {
 }
 
 // note writes the process into the ledger. One that has ended already is not worth a note, and
-// cannot have been reaped: the caller holds mu.
+// cannot have been reaped: the caller lets reap begin after it.
 func (n *node) note(p *process) error {
 	id, _, err := procfs.Identify(p.pid)
 	if errors.Is(err, os.ErrNotExist) {
@@ -203,12 +204,12 @@ func (n *node) note(p *process) error {
 }
 
 // reap waits for the end of a process and keeps how it ended.
-func (n *node) reap(cmd *exec.Cmd, p *process) {
-	awaitEnd(p.pid)
+func (n *node) reap(p *process) {
+	p.running.AwaitEnd()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	cmd.Wait() // its error repeats the state
-	p.reaped, p.status, p.code = true, cmd.ProcessState.String(), cmd.ProcessState.ExitCode()
+	p.status, p.code = p.running.Reap()
+	p.reaped = true
 	if n.mu.expected {
 		p.asked = true // so that it may be started again
 	}
@@ -244,7 +245,7 @@ func (n *node) signal(what string, sig syscall.Signal) error {
 		return fmt.Errorf("%s node %d: pid %d was killed or stopped before, and is about to end", what, n.endpoint.Node, p.pid)
 	}
 	p.asked = p.asked || sig == syscall.SIGKILL
-	if err := signalGroup(p.pid, sig); err != nil {
+	if err := p.running.Signal(sig); err != nil {
 		return fmt.Errorf("%s node %d: %w", what, n.endpoint.Node, err)
 	}
 	return nil
@@ -255,6 +256,8 @@ func (n *node) end(ctx context.Context) error {
 	n.mu.Lock()
 	n.mu.ended = true
 	n.mu.Unlock()
+	n.starting.Lock() // a start that is under way is seen through
+	defer n.starting.Unlock()
 	return n.terminate(ctx)
 }
 
@@ -266,8 +269,8 @@ func (n *node) terminate(ctx context.Context) error {
 	stopped := p != nil && !p.asked && !p.reaped
 	if p != nil && !p.reaped {
 		p.asked = true
-		signalGroup(p.pid, syscall.SIGTERM)
-		signalGroup(p.pid, syscall.SIGCONT) // a paused process would take note of SIGTERM later
+		p.running.Signal(syscall.SIGTERM)
+		p.running.Signal(syscall.SIGCONT) // a paused process would take note of SIGTERM later
 	}
 	n.mu.Unlock()
 	if p == nil {
@@ -281,7 +284,7 @@ func (n *node) terminate(ctx context.Context) error {
 			n.endpoint.Node, p.pid, ctx.Err(), n.logTail())
 		n.mu.Lock()
 		if !p.reaped {
-			signalGroup(p.pid, syscall.SIGKILL)
+			p.running.Signal(syscall.SIGKILL)
 		}
 		n.mu.Unlock()
 		<-p.done
