@@ -95,7 +95,7 @@ var table = []row{
 	{room: "scenarios/spec", may: planned, not: world, why: "a scenario is data until it runs"},
 	{room: "scenarios/plan", may: planned, not: world, why: "a scenario is data until it runs"},
 	{room: "scenarios/report/chart", may: nil, not: world, why: "a chart is a function of numbers"},
-	{room: "scenarios/report/picture", may: []string{"scenarios/report/chart", "verify/course"}, not: world, why: "a picture is a function of its data"},
+	{room: "scenarios/report/picture", may: []string{"scenarios/report/chart", "verify/course", "verify/figure"}, not: world, why: "a picture is a function of its data"},
 	{room: "scenarios/report", may: append([]string{"scenarios/report/chart", "scenarios/report/picture"}, conductor...), why: "reports are written from results, without a command line"},
 	{room: "scenarios/run", may: append([]string{"scenarios", "scenarios/report", "scenarios/report/picture"}, conductor...), why: "a run can be conducted without a command line"},
 	{room: "scenarios/command", may: []string{"*"}, why: "the only package that knows every box"},

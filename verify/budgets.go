@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/logproof/logproof/verify/figure"
 	"github.com/logproof/logproof/verify/history"
 )
 
@@ -59,7 +60,7 @@ func (b Budget) promised() string {
 	if b.Name == ProgressDuringFault {
 		return "at least " + plural(b.Records, "record")
 	}
-	return "at most " + b.Within.String()
+	return "at most " + b.Within.String() // as the scenario has it
 }
 
 // covers reports whether a partition is one that the budget is about.
@@ -136,8 +137,8 @@ func (b *budgeter) unfit(budget Budget) string {
 		case s.Waits == 0 && s.P99 == 0:
 			return fmt.Sprintf("there is no baseline of %s of %s: it had no successes one after another before the first fault", s.Kind, s.Partition)
 		case s.Limit > budget.Within:
-			return fmt.Sprintf("before the first fault clients waited for %s of %s up to %v (p99), so that only more than %v is an outage: the load or the machine is too slow for this budget",
-				s.Kind, s.Partition, s.P99.Round(time.Millisecond), s.Limit.Round(time.Millisecond))
+			return fmt.Sprintf("before the first fault clients waited for %s of %s up to %s (p99), so that only more than %s is an outage: the load or the machine is too slow for this budget",
+				s.Kind, s.Partition, figure.Span(s.P99), figure.Span(s.Limit))
 		case s.dropped > 0:
 			return fmt.Sprintf("%s of %s had more long waits than are kept", s.Kind, s.Partition)
 		}
@@ -196,11 +197,11 @@ func (b *budgeter) longest(r *BudgetResult) {
 	open := ""
 	b.struck(r.Budget, func(s surveyed, o Outage) {
 		if o.Open {
-			open = fmt.Sprintf("an outage of %s was not over at the end, after %v", o.Partition, round(o.Duration()))
+			open = fmt.Sprintf("an outage of %s was not over at the end, after %s", o.Partition, figure.Span(o.Duration()))
 		}
 		if o.Duration() > r.Took {
 			r.worst = s.partition
-			r.Took, r.Detail = o.Duration(), fmt.Sprintf("%s was the longest: %s", round(o.Duration()), describe(o))
+			r.Took, r.Detail = o.Duration(), fmt.Sprintf("%s was the longest: %s", figure.Span(o.Duration()), describe(o))
 		}
 	})
 	doubt := b.unfit(r.Budget)
@@ -216,13 +217,13 @@ func (b *budgeter) total(r *BudgetResult) {
 	open := ""
 	b.struck(r.Budget, func(s surveyed, o Outage) {
 		if o.Open {
-			open = fmt.Sprintf("an outage of %s was not over at the end, after %v", o.Partition, round(o.Duration()))
+			open = fmt.Sprintf("an outage of %s was not over at the end, after %s", o.Partition, figure.Span(o.Duration()))
 		}
 		sums[s.partition] += o.Duration()
 		times[s.partition]++
 		if sums[s.partition] > r.Took {
 			r.Took, r.worst = sums[s.partition], s.partition
-			r.Detail = fmt.Sprintf("%s in %s of %s is the most", round(r.Took), plural(times[s.partition], "outage"), s.Partition)
+			r.Detail = fmt.Sprintf("%s in %s of %s is the most", figure.Span(r.Took), plural(times[s.partition], "outage"), s.Partition)
 		}
 	})
 	doubt := b.unfit(r.Budget)
@@ -234,7 +235,7 @@ func (b *budgeter) total(r *BudgetResult) {
 
 // describe is an outage for people, without its length.
 func describe(o Outage) string {
-	text := fmt.Sprintf("%s from %v", o.Partition, round(time.Duration(o.From)))
+	text := fmt.Sprintf("%s from %s", o.Partition, figure.Moment(time.Duration(o.From)))
 	if o.Open {
 		text += " to the end"
 	}
@@ -243,9 +244,6 @@ func describe(o Outage) string {
 	}
 	return text
 }
-
-// round is a duration as people read it.
-func round(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
 
 // availability is the rule that sums the budgets up.
 func availability(results []BudgetResult) RuleResult {

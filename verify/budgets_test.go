@@ -60,27 +60,27 @@ func TestBudgets(t *testing.T) {
 		verdict Verdict
 		detail  string
 	}{
-		{inTime(MaxOutage, history.Produce, 400*millis), nil, Pass, "400ms was the longest: orders/0 from 1.005s (kill node-0)"},
-		{inTime(MaxOutage, history.Produce, 399*millis), nil, Fail, "400ms was the longest: orders/0 from 1.005s (kill node-0)"},
+		{inTime(MaxOutage, history.Produce, 400*millis), nil, Pass, "400 ms was the longest: orders/0 from 1.005 s (kill node-0)"},
+		{inTime(MaxOutage, history.Produce, 399*millis), nil, Fail, "400 ms was the longest: orders/0 from 1.005 s (kill node-0)"},
 		{inTime(MaxOutage, history.Fetch, 110*millis), nil, Pass, "there was none"}, // what is not acknowledged is not waited for
-		{inTime(TotalOutage, history.Produce, 700*millis), nil, Pass, "700ms in 2 outages of orders/0 is the most"},
-		{inTime(TotalOutage, history.Produce, 699*millis), nil, Fail, "700ms in 2 outages of orders/0 is the most"},
-		{inTime(MaxOutage, history.Produce, 90*millis), nil, Fail, "400ms"},
-		{inTime(MaxOutage, history.Fetch, 90*millis), nil, Inconclusive, "only more than 100ms is an outage"},
+		{inTime(TotalOutage, history.Produce, 700*millis), nil, Pass, "700 ms in 2 outages of orders/0 is the most"},
+		{inTime(TotalOutage, history.Produce, 699*millis), nil, Fail, "700 ms in 2 outages of orders/0 is the most"},
+		{inTime(MaxOutage, history.Produce, 90*millis), nil, Fail, "400 ms"},
+		{inTime(MaxOutage, history.Fetch, 90*millis), nil, Inconclusive, "only more than 100 ms is an outage"},
 		{other, nil, Inconclusive, "there is no baseline of produce of payments/0"},
 		// 39 acknowledged from 1410 to 1600 and the one that waited; 59 and one from 3310 to 3600.
-		{progress(history.Produce, 40), nil, Pass, "40 records in the 600ms of kill node-0 at 1.001s is the least of 2 faults"},
-		{progress(history.Produce, 41), nil, Fail, "40 records in the 600ms of kill node-0 at 1.001s is the least of 2 faults"},
-		{progress(history.Fetch, 40), nil, Pass, "40 records in the 600ms of kill node-0"},
+		{progress(history.Produce, 40), nil, Pass, "40 records in the 600 ms of kill node-0 at 1.001 s is the least of 2 faults"},
+		{progress(history.Produce, 41), nil, Fail, "40 records in the 600 ms of kill node-0 at 1.001 s is the least of 2 faults"},
+		{progress(history.Fetch, 40), nil, Pass, "40 records in the 600 ms of kill node-0"},
 		{inTime(RecoverWithin, 0, time.Second), nil, Inconclusive, "nobody noted who was in the ISR"},
 		{inTime(RecoverWithin, 0, time.Second), &ISR{Unknown: "the nodes noted no events"}, Inconclusive, "the nodes noted no events"},
 		{inTime(RecoverWithin, 0, time.Second), &ISR{}, Pass, "all was well when the heal was proved"},
-		{inTime(RecoverWithin, 0, 500*millis), short(1100*ms, 2150*ms), Pass, "500ms after kill node-0 had healed was the longest: the ISR of orders/0 was not full"},
-		{inTime(RecoverWithin, 0, 499*millis), short(1100*ms, 2150*ms), Fail, "500ms after kill node-0 had healed was the longest"},
-		{inTime(RecoverWithin, 0, 2*time.Second), short(1100*ms, 4000*ms), Pass, "350ms after kill node-1 had healed was the longest: the ISR of orders/0 was not full; 1 heal of 2 not counted, as the next fault came before"},
-		{inTime(RecoverWithin, 0, 1*time.Second), short(1100*ms, 4000*ms), Fail, "1.351s after kill node-0 had healed"},
-		{inTime(RecoverWithin, 0, 2*time.Second), short(3100*ms, history.Never), Inconclusive, "the history ended 1.351s after kill node-1 had healed, and the ISR of orders/0 was not full"},
-		{inTime(RecoverWithin, 0, 1*time.Second), short(3100*ms, history.Never), Fail, "1.351s after kill node-1 had healed"},
+		{inTime(RecoverWithin, 0, 500*millis), short(1100*ms, 2150*ms), Pass, "500 ms after kill node-0 had healed was the longest: the ISR of orders/0 was not full"},
+		{inTime(RecoverWithin, 0, 499*millis), short(1100*ms, 2150*ms), Fail, "500 ms after kill node-0 had healed was the longest"},
+		{inTime(RecoverWithin, 0, 2*time.Second), short(1100*ms, 4000*ms), Pass, "350 ms after kill node-1 had healed was the longest: the ISR of orders/0 was not full; 1 heal of 2 not counted, as the next fault came before"},
+		{inTime(RecoverWithin, 0, 1*time.Second), short(1100*ms, 4000*ms), Fail, "1.35 s after kill node-0 had healed"},
+		{inTime(RecoverWithin, 0, 2*time.Second), short(3100*ms, history.Never), Inconclusive, "the history ended 1.35 s after kill node-1 had healed, and the ISR of orders/0 was not full"},
+		{inTime(RecoverWithin, 0, 1*time.Second), short(3100*ms, history.Never), Fail, "1.35 s after kill node-1 had healed"},
 	} {
 		x := Expect{Budgets: []Budget{c.budget}, ISR: c.isr, Partitions: []history.Partition{{Topic: "orders"}, {Topic: "payments"}}, Rules: []Rule{AppendOrder}}
 		if c.budget.Topic == "" {
@@ -115,7 +115,7 @@ func TestBudgetsThatCannotBeJudged(t *testing.T) {
 			[4]string{"there is no baseline of produce of orders/0", "there is no baseline", "there is no baseline", ""}},
 		{"not healed", inOrder(calm, kill(1001, "inject"), w.ok(1005, 2000, 5)), [4]string{"", "", "no fault was proved healed", ""}},
 		{"not over", inOrder(calm, kill(1001, "inject"), kill(1020, "heal"), kill(1030, "prove-healed"), open),
-			[4]string{"an outage of orders/0 was not over at the end, after 390ms", "not over at the end", "the history ended 370ms after kill node-0 had healed, and produce of orders/0 had no success", ""}},
+			[4]string{"an outage of orders/0 was not over at the end, after 390 ms", "not over at the end", "the history ended 370 ms after kill node-0 had healed, and produce of orders/0 had no success", ""}},
 		{"slow machine", inOrder([]string{"producer-0 produce ok 0..1 orders/0@0=p0:0", "producer-0 produce ok 5..505 orders/0@1=p0:1"}, kill(600, "inject"),
 			kill(620, "heal"), kill(630, "prove-healed"), []string{"producer-0 produce ok 610..615 orders/0@2=p0:2"}),
 			[4]string{"the load or the machine is too slow for this budget", "too slow", "too slow", ""}},
@@ -159,7 +159,7 @@ func TestBudgetsAndSafety(t *testing.T) {
 	if r.Verdict != Fail || rule.Total != 1 || rule.Anomalies[0].Class != BudgetMissed || !strings.Contains(rule.Skipped, "not judged: recover_within") {
 		t.Errorf("verdict %s, rule %+v", r.Verdict, rule)
 	}
-	if want := "max_outage of produce is at most 200ms, and 400ms was the longest: orders/0 from 1.005s (kill node-0)"; rule.Anomalies[0].Text != want {
+	if want := "max_outage of produce is at most 200ms, and 400 ms was the longest: orders/0 from 1.005 s (kill node-0)"; rule.Anomalies[0].Text != want {
 		t.Errorf("the anomaly is %q, want %q", rule.Anomalies[0].Text, want)
 	}
 	if got := rule.Anomalies[0].Partition.String(); got != "orders/0" {

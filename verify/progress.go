@@ -5,6 +5,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/logproof/logproof/verify/figure"
 	"github.com/logproof/logproof/verify/history"
 )
 
@@ -132,8 +133,8 @@ func (b *budgeter) progressed(r *BudgetResult) {
 		}
 		if least < 0 || n < least {
 			least = n
-			r.Detail = fmt.Sprintf("%s in the %v of %s at %v is the least of %s", plural(n, "record"), round(time.Duration(end-f.from)), f.name,
-				round(time.Duration(f.from)), plural(int64(len(p.forced)), "fault"))
+			r.Detail = fmt.Sprintf("%s in the %s of %s at %s is the least of %s", plural(n, "record"), figure.Span(time.Duration(end-f.from)), f.name,
+				figure.Moment(time.Duration(f.from)), plural(int64(len(p.forced)), "fault"))
 		}
 	}
 	switch {

@@ -5,6 +5,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/logproof/logproof/verify/figure"
 	"github.com/logproof/logproof/verify/history"
 )
 
@@ -56,9 +57,8 @@ type staleWindow struct {
 	within, late bool
 }
 
-// length is rounded to what a person reads.
 func (w *staleWindow) length() time.Duration {
-	return time.Duration(w.invoke - w.since).Round(time.Microsecond)
+	return time.Duration(w.invoke - w.since)
 }
 
 func newRecency(l *ledger, a allowance, acks bool) *recency {
@@ -197,7 +197,7 @@ func (r *recency) result() RuleResult {
 		result.Total += r.dropped
 	}
 	if behind.count > 0 {
-		result.Detail = fmt.Sprintf("%s around elections, the longest %v", plural(behind.count, "permitted stale window"), behind.longest)
+		result.Detail = fmt.Sprintf("%s around elections, the longest %s", plural(behind.count, "permitted stale window"), figure.Span(behind.longest))
 	}
 	result.conclude()
 	return result
@@ -223,7 +223,7 @@ func (w *staleWindow) anomaly() Anomaly {
 		Class: StaleRead, Partition: w.partition, Producer: history.Unset, FirstSequence: history.Unset,
 		Offset: w.high, Count: w.known.offset - w.high + 1, rival: &rival, told: []telling{w.first},
 		Text: fmt.Sprintf("%s: %s was told high watermark %d in leader epoch %d, although offset %d had been %s %s before it asked: stale for %v in %s",
-			w.partition, w.process, w.high, w.epoch, w.known.offset, how, w.known.process, w.length(), plural(w.answers, "answer")),
+			w.partition, w.process, w.high, w.epoch, w.known.offset, how, w.known.process, figure.Span(w.length()), plural(w.answers, "answer")),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/logproof/logproof/verify/figure"
 	"github.com/logproof/logproof/verify/history"
 )
 
@@ -89,13 +90,13 @@ func (b *budgeter) recover(r *BudgetResult) {
 			}
 		case well > b.end:
 			if well = b.end; time.Duration(well-h.at) <= r.Within {
-				doubt = cmp.Or(doubt, fmt.Sprintf("the history ended %v after %s had healed, and %s", round(time.Duration(well-h.at)), h.faults, what))
+				doubt = cmp.Or(doubt, fmt.Sprintf("the history ended %s after %s had healed, and %s", figure.Span(time.Duration(well-h.at)), h.faults, what))
 				continue
 			}
 		}
 		judged++
 		if took := time.Duration(well - h.at); took > r.Took {
-			r.Took, r.Detail = took, fmt.Sprintf("%v after %s had healed was the longest: %s", round(took), h.faults, what)
+			r.Took, r.Detail = took, fmt.Sprintf("%s after %s had healed was the longest: %s", figure.Span(took), h.faults, what)
 		}
 	}
 	switch {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/logproof/logproof/verify/figure"
 	"github.com/logproof/logproof/verify/history"
 )
 
@@ -95,15 +96,15 @@ func (w *watermarks) deposed(op *history.Operation, m *history.Watermark) {
 	if since >= op.Invoke {
 		return
 	}
-	age := time.Duration(op.Invoke - since).Round(time.Microsecond)
+	age := time.Duration(op.Invoke - since)
 	if w.allowance.covers(since, op.Invoke) {
 		w.behind.add(age)
 		return
 	}
 	w.found(op, m, contradiction{Anomaly: Anomaly{
 		Class: EpochRegress, Offset: m.HighWatermark, Count: 1,
-		Text: fmt.Sprintf("%s: %s was answered in leader epoch %d, although a later epoch had been known for %v before it asked and no fault kept the leader from knowing",
-			m.Partition, op.Process, m.LeaderEpoch, age),
+		Text: fmt.Sprintf("%s: %s was answered in leader epoch %d, although a later epoch had been known for %s before it asked and no fault kept the leader from knowing",
+			m.Partition, op.Process, m.LeaderEpoch, figure.Span(age)),
 	}})
 }
 
@@ -137,8 +138,8 @@ func (w *watermarks) level(op *history.Operation, m *history.Watermark, s *stair
 			shadow: class == WatermarkRegress,
 			Anomaly: Anomaly{
 				Class: class, Offset: offset, Count: known.offset - offset, told: []telling{{known.process, known.returned}},
-				Text: fmt.Sprintf("%s: %s was told %s %d in leader epoch %d, although %s had been told %d in the same epoch %v before",
-					m.Partition, op.Process, name, offset, m.LeaderEpoch, known.process, known.offset, time.Duration(op.Invoke-known.returned).Round(time.Microsecond)),
+				Text: fmt.Sprintf("%s: %s was told %s %d in leader epoch %d, although %s had been told %d in the same epoch %s before",
+					m.Partition, op.Process, name, offset, m.LeaderEpoch, known.process, known.offset, figure.Span(time.Duration(op.Invoke-known.returned))),
 			},
 		})
 	}
@@ -169,8 +170,8 @@ func (w *watermarks) result() RuleResult {
 		r.Total += w.dropped
 	}
 	if w.behind.count > 0 {
-		r.Detail = fmt.Sprintf("%s of deposed leaders, at most %v after the later leader epoch was known",
-			plural(w.behind.count, "permitted answer"), w.behind.longest)
+		r.Detail = fmt.Sprintf("%s of deposed leaders, at most %s after the later leader epoch was known",
+			plural(w.behind.count, "permitted answer"), figure.Span(w.behind.longest))
 	}
 	r.conclude()
 	return r

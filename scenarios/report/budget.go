@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/figure"
 	"github.com/logproof/logproof/verify/history"
 )
 
@@ -14,7 +15,7 @@ func budgetText(b verify.BudgetResult) string { return promised(b.Budget) + "; "
 // promised is what a budget allows or asks for.
 func promised(b verify.Budget) string {
 	if b.Name != verify.ProgressDuringFault {
-		return "at most " + span(b.Within)
+		return "at most " + figure.Span(b.Within)
 	}
 	what := "acknowledged"
 	if b.Of == history.Fetch {
@@ -91,7 +92,7 @@ func measured(b verify.BudgetResult) string {
 	case b.Took == 0:
 		return "none"
 	}
-	return span(b.Took)
+	return figure.Span(b.Took)
 }
 
 // budgetCase is the test case of one budget. One that could not be judged is an error, as a rule's would be.

@@ -20,9 +20,9 @@ func missing() Run {
 	}
 	r.Report.Verdict = verify.Fail
 	r.Report.Budgets = []verify.BudgetResult{
-		budget(verify.MaxOutage, history.Produce, verify.Fail, time.Second, "1.31s was the longest: orders/2 from 3.215s (kill node 0)"),
-		budget(verify.MaxOutage, history.Fetch, verify.Pass, time.Second, "912ms was the longest: orders/2 from 3.215s (kill node 0)"),
-		budget(verify.TotalOutage, history.Produce, verify.Fail, 10*time.Second, "14.9s in 20 outages of orders/2 is the most"),
+		budget(verify.MaxOutage, history.Produce, verify.Fail, time.Second, "1.31 s was the longest: orders/2 from 3.215 s (kill node 0)"),
+		budget(verify.MaxOutage, history.Fetch, verify.Pass, time.Second, "912 ms was the longest: orders/2 from 3.215 s (kill node 0)"),
+		budget(verify.TotalOutage, history.Produce, verify.Fail, 10*time.Second, "14.9 s in 20 outages of orders/2 is the most"),
 		budget(verify.RecoverWithin, 0, verify.Inconclusive, 10*time.Second, "who was in the ISR is not known: the run did not note its clock"),
 		{Budget: verify.Budget{Name: verify.ProgressDuringFault, Of: history.Fetch, Topic: "orders", Records: 1}, Verdict: verify.Pass, Progress: 40,
 			Detail: "40 records in the 600ms of kill node 0 at 1.001s is the least of 20 faults"},

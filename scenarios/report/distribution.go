@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/figure"
 	"github.com/logproof/logproof/verify/history"
 )
 
@@ -179,7 +180,7 @@ func spanOrZero(d time.Duration) string {
 	if d == 0 {
 		return "0 s"
 	}
-	return span(d)
+	return figure.Span(d)
 }
 
 // distributionRows is the table of distributions with its head. The parts are those of topics: those of all

@@ -1,11 +1,11 @@
 package report
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
+
+	"github.com/logproof/logproof/verify/figure"
 )
 
 // count writes a number with commas: 1,234,567.
@@ -21,22 +21,6 @@ func count(n int64) string {
 	return sign + digits
 }
 
-// span writes a duration with three digits: "812 ms", "1.24 s".
-func span(d time.Duration) string {
-	for _, unit := range []struct {
-		size time.Duration
-		name string
-	}{{time.Second, "s"}, {time.Millisecond, "ms"}, {time.Microsecond, "µs"}} {
-		if d >= unit.size {
-			return digits(float64(d)/float64(unit.size)) + " " + unit.name
-		}
-	}
-	return strconv.FormatInt(int64(d), 10) + " ns"
-}
-
-// moment writes a time since the start of the run: "3.214 s".
-func moment(d time.Duration) string { return fmt.Sprintf("%.3f s", d.Seconds()) }
-
 // bytesPerSecond writes a rate in decimal units: "1.28 MB/s".
 func bytesPerSecond(rate float64) string {
 	for _, unit := range []struct {
@@ -44,22 +28,10 @@ func bytesPerSecond(rate float64) string {
 		name string
 	}{{1e9, "GB/s"}, {1e6, "MB/s"}, {1e3, "kB/s"}} {
 		if rate >= unit.size {
-			return digits(rate/unit.size) + " " + unit.name
+			return figure.Digits(rate/unit.size) + " " + unit.name
 		}
 	}
-	return digits(rate) + " B/s"
-}
-
-// digits writes a number with three significant digits, and all before the point.
-func digits(x float64) string {
-	switch {
-	case x < 9.995:
-		return strconv.FormatFloat(x, 'f', 2, 64)
-	case x < 99.95:
-		return strconv.FormatFloat(x, 'f', 1, 64)
-	default:
-		return strconv.FormatFloat(x, 'f', 0, 64)
-	}
+	return figure.Digits(rate) + " B/s"
 }
 
 // percentName writes "p99.9", and "max" for 100.
@@ -75,7 +47,7 @@ func (p Percentile) value() string {
 	if !p.OK {
 		return "-"
 	}
-	return span(p.Value)
+	return figure.Span(p.Value)
 }
 
 // wrap breaks text into lines of at most width characters, at spaces. A word longer than that gets

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/figure"
 )
 
 // tiles are the figures that matter most, of a broken run what is broken.
@@ -60,10 +61,10 @@ func (r Run) tail() (tile, bool) {
 	note := ""
 	for _, p := range l.Percentiles {
 		if p.OK && (p.Percent == 50 || p.Percent == 100) {
-			note += ", " + percentName(p.Percent) + " " + span(p.Value)
+			note += ", " + percentName(p.Percent) + " " + figure.Span(p.Value)
 		}
 	}
-	return tile{"p99 " + l.Name, span(l.Percentiles[i].Value), strings.TrimPrefix(note, ", ")}, true
+	return tile{"p99 " + l.Name, figure.Span(l.Percentiles[i].Value), strings.TrimPrefix(note, ", ")}, true
 }
 
 func (r Run) outageTile() tile {
@@ -78,7 +79,7 @@ func (r Run) outageTile() tile {
 	if longest.Fault != "" {
 		note += ", " + longest.Fault
 	}
-	return tile{"longest outage", span(longest.Duration()), note}
+	return tile{"longest outage", figure.Span(longest.Duration()), note}
 }
 
 // doubtReasons lists doubts; neighbours with one reason share a line.

@@ -8,6 +8,7 @@ import (
 	"github.com/logproof/logproof/scenarios/report/picture"
 	"github.com/logproof/logproof/verify"
 	"github.com/logproof/logproof/verify/excerpt"
+	"github.com/logproof/logproof/verify/figure"
 	"github.com/logproof/logproof/verify/history"
 )
 
@@ -76,14 +77,14 @@ func (r Run) violation(id string, e excerpt.Excerpt) violation {
 	for i, op := range e.Operations {
 		carried := carriedText(op.Operation)
 		client := shorten(op.Process, 60)
-		tip := shorten(fmt.Sprintf("%s %s, %s to %s: %s", op.Kind, op.Outcome, moment(time.Duration(op.Invoke)), moment(time.Duration(op.Return)), carried), 200)
+		tip := shorten(fmt.Sprintf("%s %s, %s to %s: %s", op.Kind, op.Outcome, figure.Moment(time.Duration(op.Invoke)), figure.Moment(time.Duration(op.Return)), carried), 200)
 		p.Operations = append(p.Operations, picture.Operation{
 			Number: i + 1, Lane: client, Read: op.Kind == history.Fetch || op.Kind == history.Scan,
 			From: time.Duration(op.Invoke), To: time.Duration(op.Return), Outcome: op.Outcome.String(),
 			Label: offsetsText(op.Operation), Tip: tip, Touches: op.Touches,
 		})
 		row := texts(fmt.Sprint(i+1), client, op.Kind.String(), op.Outcome.String(), fmt.Sprintf("%.6f s", time.Duration(op.Invoke).Seconds()),
-			span(time.Duration(op.Return-op.Invoke)), carried)
+			figure.Span(time.Duration(op.Return-op.Invoke)), carried)
 		if op.Touches {
 			touching++
 			for j := range row {
@@ -168,9 +169,9 @@ func shorten(text string, runes int) string {
 func (r Run) faultSpans() []picture.Span {
 	var spans []picture.Span
 	for _, f := range r.Faults {
-		s := picture.Span{From: f.From, To: f.To, Name: f.Text, Tip: fmt.Sprintf("%s, %s to %s", f.Text, moment(f.From), moment(f.To))}
+		s := picture.Span{From: f.From, To: f.To, Name: f.Text, Tip: fmt.Sprintf("%s, %s to %s", f.Text, figure.Moment(f.From), figure.Moment(f.To))}
 		if f.To == 0 {
-			s.Open, s.To, s.Tip = true, max(time.Duration(r.Page.Course.End), f.From), f.Text+", from "+moment(f.From)+", not healed"
+			s.Open, s.To, s.Tip = true, max(time.Duration(r.Page.Course.End), f.From), f.Text+", from "+figure.Moment(f.From)+", not healed"
 		}
 		spans = append(spans, s)
 	}
@@ -185,7 +186,7 @@ func (r Run) course() picture.Course {
 		c.End = max(c.End, f.To)
 	}
 	for _, o := range worst(r.Outages) {
-		s := picture.Span{From: time.Duration(o.From), To: time.Duration(o.To), Open: o.Open, Name: anyOf(o.Partition) + " " + span(o.Duration()), Tip: outageText(o)}
+		s := picture.Span{From: time.Duration(o.From), To: time.Duration(o.To), Open: o.Open, Name: anyOf(o.Partition) + " " + figure.Span(o.Duration()), Tip: outageText(o)}
 		if o.Kind == history.Fetch {
 			c.Unread = append(c.Unread, s)
 		} else {
@@ -199,7 +200,7 @@ func (r Run) course() picture.Course {
 func (r Run) splits() picture.Splits {
 	var splits picture.Splits
 	for _, o := range worst(r.Outages) {
-		s := picture.Split{Name: placeOf(o) + " at " + moment(time.Duration(o.From))}
+		s := picture.Split{Name: placeOf(o) + " at " + figure.Moment(time.Duration(o.From))}
 		for _, part := range o.Split {
 			s.Parts = append(s.Parts, picture.Part{Name: part.Name, Took: part.Took, Known: part.OK})
 		}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/logproof/logproof/verify/figure"
 )
 
 // Markdown writes the summary for a pull request: a table of the rules, the anomalies, and what was
@@ -44,13 +46,13 @@ func Markdown(w io.Writer, r Run) error {
 			fmt.Fprintf(&out, "- and %s more faults, see result.json\n", count(int64(len(r.Faults)-i)))
 			break
 		}
-		fmt.Fprintf(&out, "- fault: %s at %s, healed at %s\n", cell(fault.Text), moment(fault.From), moment(fault.To))
+		fmt.Fprintf(&out, "- fault: %s at %s, healed at %s\n", cell(fault.Text), figure.Moment(fault.From), figure.Moment(fault.To))
 	}
 	markdownOutages(&out, r)
 	if !r.broken() {
 		markdownNumbers(&out, r)
 	}
-	fmt.Fprintf(&out, "\nRun %s, seed %d, system %s, placement %s, %s.\n", cell(r.RunID), r.Seed, cell(r.System), cell(r.Placement), span(r.Duration))
+	fmt.Fprintf(&out, "\nRun %s, seed %d, system %s, placement %s, %s.\n", cell(r.RunID), r.Seed, cell(r.System), cell(r.Placement), figure.Span(r.Duration))
 	_, err := w.Write(out.Bytes())
 	return err
 }
@@ -100,7 +102,7 @@ func markdownTable(out *bytes.Buffer, rows [][]string) {
 func markdownNumbers(out *bytes.Buffer, r Run) {
 	t := r.Throughput
 	records, size := t.acked()
-	fmt.Fprintf(out, "- throughput: %s records/s acknowledged, %s, over %s\n", records, size, span(t.AckedOver))
+	fmt.Fprintf(out, "- throughput: %s records/s acknowledged, %s, over %s\n", records, size, figure.Span(t.AckedOver))
 	if len(r.Latency) == 0 {
 		return
 	}

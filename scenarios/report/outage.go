@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/figure"
 	"github.com/logproof/logproof/verify/history"
 )
 
@@ -49,7 +50,7 @@ func (p Part) String() string {
 	if p.Took == 0 {
 		return p.Name + " 0 s"
 	}
-	return p.Name + " " + span(p.Took)
+	return p.Name + " " + figure.Span(p.Took)
 }
 
 // outages writes the longest ones, and how long all of them took.
@@ -92,9 +93,9 @@ func outageRule(baselines []verify.Baseline) string {
 		switch {
 		case most == 0:
 		case least == most:
-			limits = append(limits, span(most)+" for a "+operations(kind))
+			limits = append(limits, figure.Span(most)+" for a "+operations(kind))
 		default:
-			limits = append(limits, span(least)+" to "+span(most)+" for a "+operations(kind))
+			limits = append(limits, figure.Span(least)+" to "+figure.Span(most)+" for a "+operations(kind))
 		}
 	}
 	if limits == nil {
@@ -106,13 +107,13 @@ func outageRule(baselines []verify.Baseline) string {
 
 // outageText is an outage for people.
 func outageText(o Outage) string {
-	text := span(o.Duration()) + " without a successful " + operations(o.Kind) + " "
+	text := figure.Span(o.Duration()) + " without a successful " + operations(o.Kind) + " "
 	if o.Partition == verify.AllPartitions {
 		text += "any partition"
 	} else {
 		text += o.Partition
 	}
-	text += ", from " + moment(time.Duration(o.From))
+	text += ", from " + figure.Moment(time.Duration(o.From))
 	if o.Open {
 		text += " to the end"
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/figure"
 )
 
 // ProfileSchema of result.json of a profile.
@@ -116,7 +117,7 @@ func ProfileMarkdown(w io.Writer, p Profile) error {
 	for _, said := range p.Contradictions() {
 		fmt.Fprintf(&out, "- **logproof contradicts itself**: %s\n", cell(said))
 	}
-	fmt.Fprintf(&out, "\nSeed %d, %s.\n", p.Seed, span(p.Duration))
+	fmt.Fprintf(&out, "\nSeed %d, %s.\n", p.Seed, figure.Span(p.Duration))
 	_, err := w.Write(out.Bytes())
 	return err
 }
@@ -135,7 +136,7 @@ func ProfileText(w io.Writer, p Profile, style Style) error {
 			page.line(m.Verdict().String(), m.Name+": "+m.Headline())
 		}
 	}
-	page.line("profile", fmt.Sprintf("%s, seed %d, %s", p.Name, p.Seed, span(p.Duration)))
+	page.line("profile", fmt.Sprintf("%s, seed %d, %s", p.Name, p.Seed, figure.Span(p.Duration)))
 	page.line("files", p.Dir)
 	for i, command := range p.Next {
 		page.block([2]string{"next", ""}[min(i, 1)], []string{command})

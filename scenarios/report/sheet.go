@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/verify/course"
+	"github.com/logproof/logproof/verify/figure"
 	"github.com/logproof/logproof/verify/history"
 )
 
@@ -55,9 +56,9 @@ func (r Run) faultTable() sheet {
 	for _, f := range r.Faults {
 		healed, took := "not healed", "-"
 		if f.To > 0 {
-			healed, took = moment(f.To), span(f.To-f.From)
+			healed, took = figure.Moment(f.To), figure.Span(f.To-f.From)
 		}
-		s.add(rowsMax, texts(f.Text, moment(f.From), healed, took))
+		s.add(rowsMax, texts(f.Text, figure.Moment(f.From), healed, took))
 	}
 	return s
 }
@@ -149,11 +150,11 @@ const notesMax = 8
 
 // outageRow is one outage with as many parts as the table has columns for them.
 func outageRow(o Outage, parts int) []field {
-	to := moment(time.Duration(o.To))
+	to := figure.Moment(time.Duration(o.To))
 	if o.Open {
 		to = "the end"
 	}
-	row := append(texts(placeOf(o), moment(time.Duration(o.From)), to), field{span(o.Duration()), "strong"})
+	row := append(texts(placeOf(o), figure.Moment(time.Duration(o.From)), to), field{figure.Span(o.Duration()), "strong"})
 	for i := range parts {
 		text := "-"
 		if i < len(o.Split) && o.Split[i].OK {
@@ -205,7 +206,7 @@ func courseTable(c course.Course) sheet {
 	for i, b := range c.Buckets {
 		row := []string{fmt.Sprintf("%.1f s", (time.Duration(i) * c.Width).Seconds()), rate(b.Acked), rate(b.Read), rate(b.Unknown), rate(b.Failed), "-", "-", "-"}
 		if b.Produce != nil {
-			row[5], row[6], row[7] = span(b.Produce.Percentile(50)), span(b.Produce.Percentile(99)), span(b.Produce.Max())
+			row[5], row[6], row[7] = figure.Span(b.Produce.Percentile(50)), figure.Span(b.Produce.Percentile(99)), figure.Span(b.Produce.Max())
 		}
 		s.add(course.BucketsMax, texts(row...))
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/figure"
 )
 
 // Style of the text for a terminal.
@@ -208,7 +209,7 @@ func ruleWord(rule verify.RuleResult) string {
 
 func (p *page) faults() {
 	for i, fault := range p.run.Faults[:min(listed, len(p.run.Faults))] {
-		p.line([2]string{"faults", ""}[min(i, 1)], fmt.Sprintf("%s at %s, healed at %s", fault.Text, moment(fault.From), moment(fault.To)))
+		p.line([2]string{"faults", ""}[min(i, 1)], fmt.Sprintf("%s at %s, healed at %s", fault.Text, figure.Moment(fault.From), figure.Moment(fault.To)))
 	}
 	if more := len(p.run.Faults) - listed; more > 0 {
 		p.line("", fmt.Sprintf("and %d more: see result.json", more))
@@ -235,7 +236,7 @@ func (p *page) numbers() {
 	t := p.run.Throughput
 	records, size := t.acked()
 	p.line("throughput", fmt.Sprintf("%s records/s acknowledged of %s records/s intended, %s, over %s",
-		records, count(int64(perSecond(t.Intended, t.Over)+0.5)), size, span(t.AckedOver)))
+		records, count(int64(perSecond(t.Intended, t.Over)+0.5)), size, figure.Span(t.AckedOver)))
 	p.latency()
 	for i, identity := range p.run.Accounting {
 		p.line([2]string{"accounting", ""}[min(i, 1)], identity.String())
@@ -246,7 +247,7 @@ func (p *page) where() {
 	p.blank()
 	line := fmt.Sprintf("%s, seed %d, system %s, placement %s", p.run.RunID, p.run.Seed, p.run.System, p.run.Placement)
 	if p.run.Duration > 0 { // judged again, it took no time worth telling
-		line += ", " + span(p.run.Duration)
+		line += ", " + figure.Span(p.run.Duration)
 	}
 	p.line("run", line)
 	if p.run.Dir != "" {

@@ -3,9 +3,9 @@ package linearize
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/figure"
 )
 
 // RuleResult is the result as a line beside those of the rules. It is fail where a window is illegal and a
@@ -39,7 +39,7 @@ func (r *Result) RuleResult() verify.RuleResult {
 	}
 	line.Detail = fmt.Sprintf("%s with %d of %d appends", windows(n, len(r.Windows)), r.Checked, r.Appends)
 	if r.Took > 0 {
-		line.Detail += fmt.Sprintf(", %v", r.Took.Round(time.Millisecond))
+		line.Detail += ", " + figure.Span(r.Took)
 	}
 	if len(pictures) > 0 {
 		line.Detail += "; see " + strings.Join(pictures, ", ")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/scenarios/report/chart"
+	"github.com/logproof/logproof/verify/figure"
 )
 
 // Distribution of latencies, as a line of points with rising percents.
@@ -47,7 +48,7 @@ func (s Spectrum) Draw(id, class string, width float64) string {
 			low, last = min(low, float64(p.Value)), max(last, p.Percent)
 		}
 		high = max(high, float64(d.Max))
-		desc += fmt.Sprintf(" %s: %d samples, longest %v.", d.Name, d.Count, d.Max.Round(time.Microsecond))
+		desc += fmt.Sprintf(" %s: %d samples, longest %s.", d.Name, d.Count, figure.Span(d.Max))
 	}
 	for range 2 {
 		f.Drawing = chart.New(id, class, width, f.y+4, "Latency by percentile", desc+" The table below has the usual percentiles.")
@@ -69,7 +70,7 @@ func (s Spectrum) Draw(id, class string, width float64) string {
 			kind := fmt.Sprintf("spectrum-%d", i)
 			f.Path("line "+kind, chart.Polyline(points), "")
 			if n := len(points); n > 0 {
-				f.Circle("dot "+kind, points[n-1].X, y.At(float64(d.Max)), 3.5, fmt.Sprintf("%s: longest %v", d.Name, d.Max.Round(time.Microsecond)))
+				f.Circle("dot "+kind, points[n-1].X, y.At(float64(d.Max)), 3.5, fmt.Sprintf("%s: longest %s", d.Name, figure.Span(d.Max)))
 			}
 		}
 		f.y += spectrumHeight

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/scenarios/report/chart"
+	"github.com/logproof/logproof/verify/figure"
 )
 
 // Split is an outage in parts.
@@ -120,5 +121,5 @@ func (p Part) text() string {
 	if !p.Known {
 		return p.Name + " not known,"
 	}
-	return fmt.Sprintf("%s %v,", p.Name, p.Took.Round(10*time.Microsecond))
+	return fmt.Sprintf("%s %s,", p.Name, figure.Span(p.Took))
 }
