@@ -63,7 +63,7 @@ func (l *Log) removeFiles() error {
 			return err
 		}
 	}
-	for _, name := range []string{recoveryPointFile, cleanFile, epochsTemp, epochsFile} {
+	for _, name := range []string{recoveryPointFile, cleanFile, epochsTemp, epochsFile, startFile} {
 		if err := l.fs.Remove(l.dir + "/" + name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -50,6 +50,17 @@ func (e *epochs) below(offset int64) []epochStart {
 	return e.starts[:n]
 }
 
+// from gives the entries of a log that starts at an offset: the epoch of its first record begins there.
+func (e *epochs) from(start int64) []epochStart {
+	n := len(e.below(start + 1))
+	if n == 0 || n == 1 && e.starts[0].offset == start {
+		return e.starts
+	}
+	kept := slices.Clone(e.starts[n-1:])
+	kept[0].offset = start
+	return kept
+}
+
 // note takes a batch into account that was found in the log, in order. It is false for one that
 // cannot stand there: the epochs of a log never fall. A batch without an epoch is before all others.
 func (e *epochs) note(h batch.View) bool {
@@ -117,7 +128,7 @@ func (l *Log) BeginEpoch(epoch int32) error {
 	case epoch == latest:
 		return nil
 	}
-	if err := l.setEpochs(l.epochs.with(epoch, l.EndOffset())); err != nil {
+	if err := l.setEpochs(l.epochs.with(epoch, max(l.EndOffset(), l.start))); err != nil {
 		return fmt.Errorf("begin leader epoch %d of log %s: %w", epoch, l.dir, err)
 	}
 	return nil
@@ -130,6 +141,15 @@ func (l *Log) trimEpochs(end int64) error {
 		return nil
 	}
 	return l.setEpochs(slices.Clone(kept))
+}
+
+// trimEpochsBefore forgets the epochs that have no record from the log start on.
+func (l *Log) trimEpochsBefore(start int64) error {
+	kept := l.epochs.from(start)
+	if slices.Equal(kept, l.epochs.starts) {
+		return nil
+	}
+	return l.setEpochs(kept)
 }
 
 // setEpochs writes the checkpoint, and if that succeeds, takes its entries.

@@ -26,7 +26,12 @@ func (l *Log) AppendAsFollower(batches []byte) (Appended, error) {
 	if l.failed != nil {
 		return Appended{}, l.failed
 	}
-	if err := l.checkFollowing(batches); err != nil {
+	next, within := l.startsWithin(batches)
+	err := l.checkFollowing(batches, next)
+	if err == nil && within {
+		err = l.restart(next, l.start)
+	}
+	if err != nil {
 		return Appended{}, fmt.Errorf("append to log %s as a follower: %w", l.dir, err)
 	}
 	base := l.EndOffset()
@@ -51,8 +56,19 @@ func (l *Log) AppendAsFollower(batches []byte) (Appended, error) {
 // firstOf gives the first of some whole batches.
 func firstOf(batches []byte) batch.View { return batch.View(batches[:batch.View(batches).Length()]) }
 
-func (l *Log) checkFollowing(batches []byte) error {
-	next, epoch := l.EndOffset(), max(l.recordEpoch(), 0)
+// startsWithin gives the offset where batches of a leader must begin: the log's end; or, in a log that holds nothing
+// yet, before its start, if the leader's log starts within the first of them.
+func (l *Log) startsWithin(batches []byte) (next int64, within bool) {
+	if h, err := batch.Peek(batches); err == nil && l.EndOffset() == l.start && l.size == 0 {
+		if h.BaseOffset() >= 0 && h.BaseOffset() < l.start && h.LastOffset() >= l.start {
+			return h.BaseOffset(), true
+		}
+	}
+	return l.EndOffset(), false
+}
+
+func (l *Log) checkFollowing(batches []byte, next int64) error {
+	epoch := max(l.recordEpoch(), 0)
 	for len(batches) > 0 {
 		v, rest, err := batch.Next(batches)
 		switch {
@@ -86,10 +102,13 @@ func (l *Log) recordEpoch() int32 {
 func (l *Log) run(batches []byte) int {
 	s := l.active()
 	first := firstOf(batches)
-	run := len(first)
+	run, began := len(first), s.firstTimestamp
+	if s.size == 0 {
+		began = first.MaxTimestamp()
+	}
 	for run < len(batches) {
 		v := firstOf(batches[run:])
-		if v.LeaderEpoch() != first.LeaderEpoch() || s.size+int64(run+len(v)) > l.cfg.SegmentBytes || v.LastOffset()-s.base > math.MaxInt32 {
+		if v.LeaderEpoch() != first.LeaderEpoch() || s.size+int64(run+len(v)) > l.cfg.SegmentBytes || v.LastOffset()-s.base > math.MaxInt32 || apart(began, v, &l.cfg) {
 			break
 		}
 		run += len(v)

@@ -10,9 +10,10 @@ import (
 	"github.com/logproof/logproof/broker/env"
 )
 
-// Defaults of Config, the first two as in Kafka.
+// Defaults of Config, the first three as in Kafka.
 const (
 	DefaultSegmentBytes       = 1 << 30
+	DefaultSegmentMillis      = 7 * 24 * 3600 * 1000
 	DefaultIndexIntervalBytes = 4096
 	DefaultMaxProducers       = 1 << 16
 )
@@ -22,6 +23,9 @@ type Config struct {
 	// SegmentBytes is the size at which the next segment begins. A batch that is larger has a
 	// segment of its own. At most 2 GiB - 1, because positions in an index have 31 bits.
 	SegmentBytes int64
+	// SegmentMillis is how much younger than the first batch of a segment a batch may be that still goes into
+	// it, by their timestamps (segment.ms).
+	SegmentMillis int64
 	// IndexIntervalBytes of log, at least, lie between two entries of an index.
 	IndexIntervalBytes int
 	// MaxProducers is how many idempotent producers are remembered; the one that has not appended
@@ -34,6 +38,9 @@ func (c Config) complete() (Config, error) {
 	if c.SegmentBytes == 0 {
 		c.SegmentBytes = DefaultSegmentBytes
 	}
+	if c.SegmentMillis == 0 {
+		c.SegmentMillis = DefaultSegmentMillis
+	}
 	if c.IndexIntervalBytes == 0 {
 		c.IndexIntervalBytes = DefaultIndexIntervalBytes
 	}
@@ -43,6 +50,8 @@ func (c Config) complete() (Config, error) {
 	switch {
 	case c.SegmentBytes < 0 || c.SegmentBytes > math.MaxInt32:
 		return c, fmt.Errorf("log: segments of %d bytes: want 1 to %d", c.SegmentBytes, math.MaxInt32)
+	case c.SegmentMillis < 0:
+		return c, fmt.Errorf("log: segments of %d ms: want at least 1", c.SegmentMillis)
 	case c.IndexIntervalBytes < 0:
 		return c, fmt.Errorf("log: an index entry every %d bytes: want at least 1", c.IndexIntervalBytes)
 	case c.MaxProducers < 0:
@@ -95,7 +104,9 @@ type Log struct {
 	cfg Config
 	// segments in order of offset, never empty while open; the last is the active one.
 	// Invariant: segments[i].end == segments[i+1].base.
-	segments  []*segment
+	segments []*segment
+	// start is the log start offset: within the first segment, or at its end.
+	start     int64
 	size      int64
 	recent    recent
 	producers *producers
@@ -107,6 +118,15 @@ type Log struct {
 
 // Appended says which offsets the records of a batch got.
 type Appended struct{ BaseOffset, LastOffset int64 }
+
+// Configure takes other settings, for what comes next; the log stays as it is.
+func (l *Log) Configure(cfg Config) error {
+	cfg, err := cfg.complete()
+	if err == nil {
+		l.cfg = cfg
+	}
+	return err
+}
 
 // Append gives a batch its offsets and leader epoch, in place, and writes it at the end. The batch
 // must be valid (View.Validate) and, if it is idempotent, have passed CheckSequence. A leader epoch
@@ -135,7 +155,7 @@ func (l *Log) prepare(v batch.View) error {
 	if err := l.BeginEpoch(v.LeaderEpoch()); err != nil {
 		return err
 	}
-	if l.active().full(v, l.cfg.SegmentBytes) {
+	if l.active().full(v, &l.cfg) {
 		if err := l.roll(); err != nil {
 			return fmt.Errorf("begin a segment at offset %d: %w", l.EndOffset(), err)
 		}
@@ -166,8 +186,9 @@ func (l *Log) place(batches []byte) error {
 
 func (l *Log) active() *segment { return l.segments[len(l.segments)-1] }
 
-// StartOffset is the offset of the first record, or EndOffset if there is none.
-func (l *Log) StartOffset() int64 { return l.segments[0].base }
+// StartOffset is the offset of the first record that can be read, or EndOffset if there is none. It may lie
+// within a batch, which is then read whole.
+func (l *Log) StartOffset() int64 { return l.start }
 
 // EndOffset is the offset that the next record will get.
 func (l *Log) EndOffset() int64 { return l.active().end }

@@ -276,14 +276,14 @@ func TestRoll(t *testing.T) {
 	}
 	sameBatches(t, readAll(t, l, 100), want)
 
-	far := &segment{base: 0, size: 100}
+	far := &segment{base: 0, size: 100, firstTimestamp: -1}
 	v := made(-1, 0, 2, 0, 0)
 	v.Assign(1<<31-2, 0)
-	if far.full(v, 1<<30) {
+	if far.full(v, &Config{SegmentBytes: 1 << 30, SegmentMillis: 1}) {
 		t.Error("the last offset fits in 31 bits")
 	}
 	v.Assign(1<<31-1, 0)
-	if !far.full(v, 1<<30) {
+	if !far.full(v, &Config{SegmentBytes: 1 << 30, SegmentMillis: 1}) {
 		t.Error("the last offset does not fit in 31 bits")
 	}
 }

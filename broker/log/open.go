@@ -60,6 +60,12 @@ func (l *Log) open() (r Recovery, err error) {
 	if err := l.sync.point.load(l.fs, l.dir); err != nil {
 		return r, err
 	}
+	if l.start, err = startFrom(l.fs, l.dir); err != nil {
+		return r, err
+	}
+	if found.bases, err = l.withoutDeleted(found.bases); err != nil {
+		return r, err
+	}
 	if found.clean {
 		if r.Clean, err = l.trust(found); err != nil {
 			return r, err
@@ -73,6 +79,10 @@ func (l *Log) open() (r Recovery, err error) {
 	if err := l.tidy(found); err != nil {
 		return r, err
 	}
+	if err := l.active().recall(); err != nil {
+		return r, err
+	}
+	l.start = max(l.start, l.segments[0].base)
 	l.sync.offset = l.EndOffset()
 	return r, nil
 }
@@ -116,6 +126,13 @@ func take(files env.FS, dir string) (found inventory, err error) {
 	return found, nil
 }
 
+// uses reports whether a file is an index of a segment: of one that was begun where an old one had been.
+func (l *Log) uses(name string) bool {
+	return slices.ContainsFunc(l.segments, func(s *segment) bool {
+		return path.Base(s.offsets.name) == name || path.Base(s.times.name) == name
+	})
+}
+
 // tidy removes what the log does not need, first of all the clean-shutdown file: from here on
 // the files change.
 func (l *Log) tidy(found inventory) error {
@@ -124,6 +141,9 @@ func (l *Log) tidy(found inventory) error {
 		unwanted = append(unwanted, cleanFile)
 	}
 	for _, name := range unwanted {
+		if l.uses(name) {
+			continue
+		}
 		if err := l.fs.Remove(l.dir + "/" + name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

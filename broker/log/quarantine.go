@@ -87,7 +87,7 @@ func (l *Log) setAside(i int, file string) error {
 			return err
 		}
 	}
-	fresh, err := createSegment(l.fs, l.dir, s.base)
+	fresh, err := createSegment(l.fs, l.dir, max(s.base, l.start))
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (s Slice) verified(batches []byte) error {
 		if sum := v.Checksum(); sum != v.CRC() {
 			return s.corrupt(position, v.BaseOffset(), fmt.Sprintf("the checksum is %08x, the bytes give %08x", v.CRC(), sum))
 		}
-		if epoch := epochOf(s.epochs, v.BaseOffset()); v.LeaderEpoch() != epoch {
+		if epoch := epochOf(s.epochs, v.LastOffset()); v.LeaderEpoch() != epoch {
 			return s.corrupt(position, v.BaseOffset(), fmt.Sprintf("the leader epoch is %d, it was %d", v.LeaderEpoch(), epoch))
 		}
 		position += int64(len(v))
@@ -165,7 +165,7 @@ func (l *Log) Scrub(offset int64) (s Scrub, ok bool) {
 		if segment.end <= offset || segment.damage != nil || slices.Contains(l.sync.sealed, segment) {
 			continue
 		}
-		slice, err := l.Read(max(offset, segment.base), segment.end, scrubBytes)
+		slice, err := l.Read(max(offset, segment.base, l.start), segment.end, scrubBytes)
 		return Scrub{slice: slice, next: segment.end}, err == nil && slice.segment != nil
 	}
 	return s, false

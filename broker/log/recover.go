@@ -37,6 +37,9 @@ func (l *Log) recover(bases []int64) (r Recovery, err error) {
 			break
 		}
 	}
+	if err := l.settleStart(); err != nil {
+		return r, err
+	}
 	if err := l.settle(); err != nil {
 		return r, err
 	}
@@ -53,7 +56,7 @@ func (l *Log) begin() error {
 	if err := l.fs.Remove(l.dir + "/" + epochsFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	s, err := createSegment(l.fs, l.dir, 0)
+	s, err := createSegment(l.fs, l.dir, l.start)
 	if err != nil {
 		return err
 	}

@@ -47,8 +47,11 @@ type segment struct {
 	size      int64
 	// maxTimestamp of all batches, and the last offset of the batch that has it; -1 for none.
 	maxTimestamp, maxTimestampOffset int64
-	offsets                          offsetIndex
-	times                            timeIndex
+	// firstTimestamp is the largest one of the first batch, -1 for none: it tells when the segment is old enough
+	// to be followed by another.
+	firstTimestamp int64
+	offsets        offsetIndex
+	times          timeIndex
 	// damage is what a reader met; nothing is read any more then.
 	damage *CorruptError
 }
@@ -56,7 +59,7 @@ type segment struct {
 func newSegment(dir string, base int64) *segment {
 	s := &segment{
 		name: segmentName(dir, base, logSuffix), base: base, end: base,
-		maxTimestamp: -1, maxTimestampOffset: -1,
+		maxTimestamp: -1, maxTimestampOffset: -1, firstTimestamp: -1,
 	}
 	s.offsets.name = segmentName(dir, base, offsetSuffix)
 	s.times.name = segmentName(dir, base, timeSuffix)
@@ -116,15 +119,39 @@ func (s *segment) remove(files env.FS) error {
 	return nil
 }
 
-// full reports whether a batch belongs into the next segment.
-func (s *segment) full(v batch.View, segmentBytes int64) bool {
-	return s.size > 0 && (s.size+int64(len(v)) > segmentBytes || v.LastOffset()-s.base > math.MaxInt32)
+// full reports whether a batch belongs into the next segment: by size, by time (the batches' own, as in Kafka), or
+// because its offset does not fit into an index.
+func (s *segment) full(v batch.View, cfg *Config) bool {
+	return s.size > 0 && (s.size+int64(len(v)) > cfg.SegmentBytes || v.LastOffset()-s.base > math.MaxInt32 || s.old(v, cfg))
+}
+
+// old reports whether a batch is younger than the segment's first by more than a segment spans.
+func (s *segment) old(v batch.View, cfg *Config) bool { return apart(s.firstTimestamp, v, cfg) }
+
+func apart(first int64, v batch.View, cfg *Config) bool {
+	return first >= 0 && v.MaxTimestamp()-first > cfg.SegmentMillis
+}
+
+// recall reads from the first batch what a clean shutdown does not tell of an active segment.
+func (s *segment) recall() error {
+	if s.size == 0 || s.firstTimestamp >= 0 {
+		return nil
+	}
+	var header [batch.HeaderLen]byte
+	if err := readFull(s.file, header[:], 0); err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	s.firstTimestamp = batch.View(header[:]).MaxTimestamp()
+	return nil
 }
 
 // note takes a batch that was written, or found, at the segment's end into account. Only the
 // header of v is looked at.
 func (s *segment) note(v batch.View, interval int) {
 	last := v.LastOffset()
+	if s.size == 0 {
+		s.firstTimestamp = v.MaxTimestamp()
+	}
 	if timestamp := v.MaxTimestamp(); timestamp > s.maxTimestamp {
 		s.maxTimestamp, s.maxTimestampOffset = timestamp, last
 	}

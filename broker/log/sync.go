@@ -29,9 +29,11 @@ type syncState struct {
 	// begun is what the last BeginSync covers; valid until Synced, or until a truncation has made
 	// it a statement about other records.
 	begun struct {
-		valid   bool
-		end     int64
-		sealed  int
+		valid  bool
+		end    int64
+		sealed int
+		// point is the recovery point that is written, -1 if it stays.
+		point   int64
 		entries bool
 		epochs  *checkpoint
 	}
@@ -89,6 +91,7 @@ func (l *Log) BeginSync() SyncPoint {
 		sealed: slices.Clone(y.sealed), active: l.active(), epochs: y.epochs, point: &y.point, deleted: y.deleted,
 	}
 	y.begun.valid, y.begun.end, y.begun.sealed, y.begun.entries, y.begun.epochs = true, p.End, len(p.sealed), p.entries, p.epochs
+	y.begun.point = -1
 	for _, s := range p.sealed {
 		s.retain()
 	}
@@ -97,6 +100,7 @@ func (l *Log) BeginSync() SyncPoint {
 		p.epochs.retain()
 	}
 	if len(p.sealed) > 0 {
+		y.begun.point = p.active.base
 		p.point.retain()
 	}
 	return p
@@ -188,8 +192,8 @@ func (l *Log) Synced(end int64) {
 		s.offsets.close()
 		s.times.close()
 	}
-	if y.begun.sealed > 0 {
-		y.point.base = y.sealed[y.begun.sealed-1].end
+	if y.begun.point >= 0 {
+		y.point.base = y.begun.point
 		y.sealed = slices.Delete(y.sealed, 0, y.begun.sealed)
 	}
 }

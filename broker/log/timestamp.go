@@ -12,10 +12,26 @@ import (
 func (l *Log) MaxTimestamp() (offset, timestamp int64) {
 	offset, timestamp = -1, -1
 	for _, s := range l.segments {
-		if s.maxTimestamp > timestamp {
-			offset, timestamp = s.maxTimestampOffset, s.maxTimestamp
+		o, t := s.maxTimestampOffset, s.maxTimestamp
+		if o >= 0 && o < l.start { // the record is one that was deleted
+			o, t = l.youngestFrom(s, l.start)
+		}
+		if t > timestamp {
+			offset, timestamp = o, t
 		}
 	}
+	return offset, timestamp
+}
+
+// youngestFrom is MaxTimestamp of one segment from an offset on; what cannot be read counts as nothing.
+func (l *Log) youngestFrom(s *segment, from int64) (offset, timestamp int64) {
+	offset, timestamp = -1, -1
+	_, _ = newWindow(s.file, s.size, false).walk(s.offsets.floor(from-s.base), -1, false, func(h batch.View, _ int64) bool {
+		if h.LastOffset() >= from && h.MaxTimestamp() > timestamp {
+			offset, timestamp = h.LastOffset(), h.MaxTimestamp()
+		}
+		return true
+	})
 	return offset, timestamp
 }
 
@@ -55,8 +71,8 @@ func (l *Log) searchTime(s *segment, timestamp int64) (offset, found int64, ok b
 	}
 	var failed error
 	torn, err := newWindow(s.file, s.size, false).walk(s.offsets.floor(relative), -1, false, func(h batch.View, position int64) bool {
-		if h.MaxTimestamp() >= timestamp {
-			offset, found, ok, failed = searchBatch(s, h, position, timestamp)
+		if h.MaxTimestamp() >= timestamp && h.LastOffset() >= l.start {
+			offset, found, ok, failed = searchBatch(s, h, position, timestamp, l.start)
 		}
 		return !ok && failed == nil
 	})
@@ -71,11 +87,11 @@ func (l *Log) searchTime(s *segment, timestamp int64) (offset, found int64, ok b
 	return offset, found, ok, nil
 }
 
-// searchBatch finds the first record in time of one batch. ok is false when the batch promised a
+// searchBatch finds the first record in time of one batch, from an offset on. ok is false when the batch promised a
 // larger timestamp than its records have.
-func searchBatch(s *segment, h batch.View, position, timestamp int64) (offset, found int64, ok bool, err error) {
+func searchBatch(s *segment, h batch.View, position, timestamp, from int64) (offset, found int64, ok bool, err error) {
 	if h.Codec() != batch.Uncompressed || h.TimestampType() == batch.LogAppendTime {
-		return h.BaseOffset(), h.MaxTimestamp(), true, nil
+		return max(h.BaseOffset(), from), h.MaxTimestamp(), true, nil
 	}
 	v := make(batch.View, h.Length())
 	if err := readFull(s.file, v, position); err != nil {
@@ -86,7 +102,7 @@ func searchBatch(s *segment, h batch.View, position, timestamp int64) (offset, f
 		return 0, 0, false, &CorruptError{Segment: s.name, Position: position, Offset: h.BaseOffset(), Reason: err.Error()}
 	}
 	for _, r := range records {
-		if r.Timestamp >= timestamp {
+		if r.Timestamp >= timestamp && r.Offset >= from {
 			return r.Offset, r.Timestamp, true, nil
 		}
 	}

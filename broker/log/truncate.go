@@ -32,9 +32,12 @@ func (l *Log) TruncateTo(offset int64) error {
 	i := l.find(offset)
 	position, base, err := l.locate(l.segments[i], offset)
 	if err == nil {
-		if err = l.truncate(i, position, base); err != nil {
-			l.failed = err
+		if base <= l.start && l.start > 0 { // nothing that can be read is left
+			err = l.restart(l.start, l.start)
+		} else {
+			err = l.truncate(i, position, base)
 		}
+		l.failed = err
 	}
 	if err != nil {
 		return &TruncateError{Dir: l.dir, Offset: offset, Err: err}
