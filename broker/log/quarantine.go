@@ -43,7 +43,7 @@ func (l *Log) damaged() int {
 
 // Quarantine cuts the log, durably, where its first damaged segment begins, and sets that segment's file aside
 // under another name, which it gives: what follows is to be fetched again from a replica that is whole.
-// What holds for TruncateTo holds here.
+// What holds for TruncateTo holds here, also that what fails is a TruncateError.
 func (l *Log) Quarantine() (file string, err error) {
 	i := l.damaged()
 	switch {
@@ -52,9 +52,10 @@ func (l *Log) Quarantine() (file string, err error) {
 	case i < 0:
 		return "", errors.New("quarantine: no segment of the log is known to be damaged")
 	}
-	file = l.segments[i].name + quarantineSuffix
+	damaged := l.segments[i]
+	file = damaged.name + quarantineSuffix
 	if err := l.setAside(i, file); err != nil {
-		l.failed = fmt.Errorf("quarantine %s: %w", l.segments[min(i, len(l.segments)-1)].name, err)
+		l.failed = fmt.Errorf("quarantine %s: %w", damaged.name, &TruncateError{Dir: l.dir, Offset: damaged.base, Err: err})
 		return "", l.failed
 	}
 	return file, nil

@@ -220,6 +220,10 @@ func TestQuarantineIsInterrupted(t *testing.T) {
 			}
 			return
 		}
+		var failed *TruncateError
+		if !errors.As(err, &failed) || failed.Dir != dir || failed.Offset != s.base {
+			t.Fatalf("cut before operation %d: %v; want a truncation to %d that failed", n, err, s.base)
+		}
 		if _, err := l.Append(made(-1, 0, 1, 1, 0), 9); err == nil {
 			t.Fatalf("cut before operation %d: the log goes on", n)
 		}

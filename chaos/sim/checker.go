@@ -137,6 +137,9 @@ func (c *checker) after(h *host, b *box, messages []any, fx *actor.Effects) {
 	default:
 		return
 	}
+	if fx.Fatal != nil {
+		return // nobody hears of this step, and what it left half done is for recovery to find
+	}
 	c.look(h, b)
 	answers := 0
 	for _, s := range fx.Sends {

@@ -114,22 +114,24 @@ func (h *host) diskFailed(err error) bool {
 	h.sim.marks[DiskStopped]++
 	h.sim.story.crashing(h, "stops itself: its disk fails")
 	h.disconnect()
+	leaves := written
 	if rules.SyncFails {
-		cutting, to := h.cutting(err)
-		h.end(func(w *watched) int64 {
-			if w == cutting {
-				return min(synced(w), to) // the cut may have come to be, or not
-			}
-			return synced(w)
-		})
+		leaves = synced
+	}
+	cutting, to := h.cutting(err)
+	h.end(func(w *watched) int64 {
+		if w == cutting {
+			return min(leaves(w), to) // the cut may have come to be, or not
+		}
+		return leaves(w)
+	})
+	if rules.SyncFails {
 		h.fs = h.fs.Crash(h.sim.rng.Uint64)
-	} else {
-		h.end(written)
 	}
 	return true
 }
 
-// cutting is the replica whose truncation it was that could not be synced, and the offset to which it was cut; nil
+// cutting is the replica whose truncation or quarantine it was that failed, and the offset to which it was cut; nil
 // if it was something else.
 func (h *host) cutting(err error) (w *watched, to int64) {
 	var cut *log.TruncateError
@@ -160,7 +162,7 @@ func rot(f *firing) {
 	}
 	f.partition = chosen.partition
 	w := f.replica()
-	w.rotten, w.refilling, w.found = true, true, false
+	w.rotten, w.refilling, w.found, w.rottenFrom = true, true, false, baseOf(chosen.file)
 	f.sim.tell("nemesis", "rot", chosen.file)
 }
 

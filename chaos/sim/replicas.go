@@ -33,6 +33,8 @@ type watched struct {
 	away bool
 	// rotten is set from the moment a bit of a segment changes until that is set aside, found when the node knows.
 	rotten, found bool
+	// rottenFrom is the offset with which that segment begins.
+	rottenFrom int64
 	// truncated is set by an event of the present step.
 	truncated bool
 	// shard of the node that has the replica in this life.
@@ -247,6 +249,9 @@ func (c *checker) recovered(h *host, found nodeevent.LogRecovered) {
 	}
 	if found.Segments > 1 {
 		c.sim.marks[SegmentRolled]++
+	}
+	if found.EndOffset <= w.rottenFrom {
+		w.rotten = false // the disk failed while the segment was set aside
 	}
 	w.recovered, w.away = found.EndOffset, false
 }

@@ -216,6 +216,12 @@ func TestATruncationThatIsNotSynced(t *testing.T) {
 	}
 }
 
+// A disk that fails while a damaged segment is set aside ends the process half way: what it had in memory then is
+// nobody's any more, and what is on the disk is the log from before the segment on, or all of it.
+func TestASegmentSetAsideWhileTheDiskFails(t *testing.T) {
+	simulate(t, sim.Config{Seed: 1456}).clean(t)
+}
+
 func TestBadConfigurations(t *testing.T) {
 	for want, cfg := range map[string]sim.Config{
 		"must not be negative":        {Duration: -1},
