@@ -9,7 +9,7 @@ require (
 	github.com/prometheus/client_golang v1.25.0 // /metrics of the broker
 	github.com/spf13/cobra v1.10.2 // the command line
 	github.com/twmb/franz-go v1.22.2 // the client under the load, and Kafka's error codes
-	github.com/twmb/franz-go/pkg/kadm v1.19.0 // topics of a run are created with it
+	github.com/twmb/franz-go/pkg/kadm v1.19.0 // topics of a run, and the commands that administer a cluster
 	github.com/twmb/franz-go/pkg/kmsg v1.15.0 // the wire types of the protocol
 	go.etcd.io/raft/v3 v3.7.0 // the consensus of the metadata quorum
 	golang.org/x/sys v0.49.0 // fdatasync and the lock of a data directory

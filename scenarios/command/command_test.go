@@ -245,10 +245,12 @@ func TestUsage(t *testing.T) {
 	} {
 		want(t, ExitUsage, c.says, c.args...)
 	}
-	for _, command := range []string{"", "demo", "run", "plan", "verify", "history", "known-bugs", "broker"} {
+	for _, command := range []string{"", "demo", "run", "plan", "verify", "history", "known-bugs", "broker",
+		"produce", "consume", "topic", "topic list", "topic describe", "topic create", "topic delete", "topic alter", "topic grow",
+		"group", "group list", "group describe", "group reset", "group delete", "dump"} {
 		args := []string{"--help"}
 		if command != "" {
-			args = []string{command, "--help"}
+			args = append(strings.Fields(command), "--help")
 		}
 		if out := want(t, ExitPass, "Examples:", args...); !strings.Contains(out, "logproof "+command) {
 			t.Errorf("%s --help has no example of itself", command)
