@@ -34,7 +34,8 @@
 // producer and partition what was promised, read and scanned, which is one interval while nothing is
 // missing; per partition the acknowledgements that nobody has read yet, a window of the newest
 // settled ones, one chain hash per history.ChainBlock records, and staircases of fixed size for the
-// order in real time, some for each of the newest leader epochs; for outages per partition and kind the long
+// order in real time, some for each of the newest leader epochs; for each group and partition the newest
+// commits and assignments; for outages per partition and kind the long
 // waits, 1024 at most, and counts of the others by their length. So it is bounded by producers times partitions times readers, plus what is
 // open: unread acknowledgements, unknown outcomes, anomalies. Engine.Retained counts the intervals.
 //

@@ -49,6 +49,8 @@ func (e *Engine) newJudge(r Rule) judge {
 		return notAsked{r, "not asked"}
 	case r == ProducerOrder && !e.expect.Idempotent:
 		return notAsked{r, "not asked: producers that are not idempotent may repeat and reorder"}
+	case (r == GroupPosition || r == Exclusivity) && len(e.expect.Groups) == 0:
+		return notAsked{r, "not asked: no consumer group worked"}
 	}
 	switch r {
 	case AppendOrder:
@@ -63,6 +65,10 @@ func (e *Engine) newJudge(r Rule) judge {
 		return newWatermarks(e.ledger, allowance{e.faults, e.expect.staleWithin()})
 	case Recency:
 		return newRecency(e.ledger, allowance{e.faults, e.expect.staleWithin()}, !e.expect.UncommittedAcks)
+	case GroupPosition:
+		return newGroupPosition(e.ledger, e.expect.Groups)
+	case Exclusivity:
+		return newExclusivity()
 	default:
 		return newCorruption(e.ledger, func() bool { return e.ended && e.torn == nil })
 	}

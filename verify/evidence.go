@@ -57,6 +57,11 @@ func touched(op *history.Operation) map[history.Partition]bool {
 	for i := range op.Watermarks {
 		set[op.Watermarks[i].Partition] = true
 	}
+	if op.Group != nil {
+		for _, at := range op.Group.Positions {
+			set[at.Partition] = true
+		}
+	}
 	return set
 }
 
@@ -83,9 +88,10 @@ func (a *Anomaly) attach(op *history.Operation) {
 // operation cut down to that.
 func (a *Anomaly) Touches(op *history.Operation) (part history.Operation, ok bool) {
 	part = *op
-	part.Runs, part.Corrupt, part.Watermarks = nil, nil, nil
+	part.Runs, part.Corrupt, part.Watermarks, part.Group = nil, nil, nil, nil
+	told := slices.Contains(a.told, telling{op.Process, op.Return})
 	for i := range op.Runs {
-		if a.about(&op.Runs[i]) {
+		if a.about(&op.Runs[i]) || told && a.Group != "" && op.Runs[i].Partition == a.Partition {
 			part.Runs = append(part.Runs, op.Runs[i])
 		}
 	}
@@ -94,14 +100,17 @@ func (a *Anomaly) Touches(op *history.Operation) (part history.Operation, ok boo
 			part.Corrupt = append(part.Corrupt, c)
 		}
 	}
-	if slices.Contains(a.told, telling{op.Process, op.Return}) {
+	if told && op.Group != nil {
+		part.Group = op.Group.In(a.Partition)
+	}
+	if told {
 		for _, m := range op.Watermarks {
 			if m.Partition == a.Partition {
 				part.Watermarks = append(part.Watermarks, m)
 			}
 		}
 	}
-	return part, len(part.Runs)+len(part.Corrupt)+len(part.Watermarks) > 0
+	return part, len(part.Runs)+len(part.Corrupt)+len(part.Watermarks) > 0 || part.Group != nil
 }
 
 // about reports whether a run has records of the anomaly, by sequence, by offset, or by its rival.

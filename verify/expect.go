@@ -38,11 +38,16 @@ const (
 	// Recency: who asks after a record was acknowledged with acks=all, or read, is told a high watermark
 	// above it.
 	Recency Rule = "recency"
+	// GroupPosition: what a consumer group committed is what it resumes at, and what it commits had been
+	// processed.
+	GroupPosition Rule = "group-position"
+	// Exclusivity: a partition has one owner in a group at a time, and only the newest generation commits.
+	Exclusivity Rule = "exclusivity"
 )
 
 // Rules lists every rule in the order of reports.
 func Rules() []Rule {
-	return []Rule{AppendOrder, ProducerOrder, ReaderAgreement, Loss, Corruption, Watermarks, Recency}
+	return []Rule{AppendOrder, ProducerOrder, ReaderAgreement, Loss, Corruption, Watermarks, Recency, GroupPosition, Exclusivity}
 }
 
 // DefaultStaleWithin is Expect.StaleWithin where that is 0. Metadata reaches a healthy broker within
@@ -59,6 +64,9 @@ type Expect struct {
 	// Idempotent says that the producers promise no duplicates and no reordering. Without it
 	// producer-order is not asked.
 	Idempotent bool `json:"idempotent"`
+	// Groups are the consumer groups that worked. Each must have had a commit acknowledged. Without any,
+	// group-position and exclusivity are not asked.
+	Groups []string `json:"groups,omitempty"`
 	// MinAcked and MinRead are the floors of records acknowledged and read by live readers. A run
 	// below a floor is inconclusive. At least one acknowledged record is always asked.
 	MinAcked int64 `json:"min_acked,omitempty"`

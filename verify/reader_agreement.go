@@ -70,6 +70,12 @@ func (a *readerAgreement) observe(op *history.Operation) {
 	switch {
 	case op.Kind == history.Fault:
 		return
+	case op.Kind == history.Resume && op.Outcome == history.OK:
+		// Where a member of a group begins again is for group-position to judge.
+		for _, at := range op.Group.Positions {
+			a.log(at.Partition).reader(a.ledger, op, at.Partition).begun = false
+		}
+		return
 	case op.Kind != history.Fetch && op.Kind != history.Scan:
 		if op.Outcome == history.OK {
 			a.acked(op)

@@ -50,6 +50,21 @@ const (
 	ReadAboveWatermark Class = "read-above-watermark"
 	// StaleRead: an answer did not cover a record that was acknowledged or read before it was asked for.
 	StaleRead Class = "stale-read"
+	// ResumeRegress: a group gave a member a position below one that had been acknowledged.
+	ResumeRegress Class = "resume-regress"
+	// ResumeSkip: a group gave a member a position that nobody had committed, above what was.
+	ResumeSkip Class = "resume-skip"
+	// CommitAhead: a member committed a position above all that the group's members had processed.
+	CommitAhead Class = "commit-ahead"
+	// GroupSkip: a member committed a position above records that no member of the group had processed,
+	// although others above them had been.
+	GroupSkip Class = "group-skip"
+	// CommitRegress: a member committed less than it had resumed at, or committed before.
+	CommitRegress Class = "commit-regress"
+	// TwoOwners: two members of a group held one partition.
+	TwoOwners Class = "two-owners"
+	// FencedCommit: a group took a commit of a generation that was over.
+	FencedCommit Class = "fenced-commit"
 )
 
 // Anomaly is one violation.
@@ -57,6 +72,8 @@ type Anomaly struct {
 	Rule      Rule              `json:"rule"`
 	Class     Class             `json:"class"`
 	Partition history.Partition `json:"partition"`
+	// Group by name; "" where it is not about a consumer group.
+	Group string `json:"group,omitempty"`
 	// Producer and FirstSequence of the records; history.Unset where it is not about one producer.
 	Producer      int64 `json:"producer"`
 	FirstSequence int64 `json:"first_sequence"`
@@ -73,7 +90,7 @@ type Anomaly struct {
 	told  []telling // the answers that it is about; then they and the rival are the evidence
 }
 
-// telling finds an operation that was told watermarks.
+// telling finds an operation that was told watermarks, or something of a group.
 type telling struct {
 	process  string
 	returned history.Time

@@ -78,10 +78,18 @@ func readAnimal(path string) (animal, error) {
 			}
 		}
 	}
+	for _, entry := range a.entries {
+		if op := entry.Operation; op != nil && op.Group != nil && !slices.Contains(a.expect.Groups, op.Group.Group) {
+			a.expect.Groups = append(a.expect.Groups, op.Group.Group)
+		}
+	}
 	a.expect.Partitions = sortedPartitions(partitions)
 	a.expect.Rules = Rules()
 	if !told { // a history about records only
 		a.expect.Rules = without(Rules(), Watermarks, Recency)
+	}
+	if len(a.expect.Groups) == 0 {
+		a.expect.Rules = without(a.expect.Rules, GroupPosition, Exclusivity)
 	}
 	return a, nil
 }
@@ -196,6 +204,7 @@ func TestEveryBadHistoryHasACleanTwin(t *testing.T) {
 		NonmonotonicAppend, Duplicate, NonmonotonicSend, InconsistentOffsets, NonmonotonicPoll, PollSkip, Gap,
 		LostWrite, ReadThenGone, CorruptRecord, Phantom, FailedRead,
 		WatermarkRegress, LogStartRegress, EpochRegress, WatermarkDisorder, ReadAboveWatermark, StaleRead,
+		ResumeRegress, ResumeSkip, CommitAhead, GroupSkip, CommitRegress, TwoOwners, FencedCommit,
 	} {
 		if !classes[string(c)] {
 			t.Errorf("no history of the zoo shows %s", c)

@@ -50,7 +50,12 @@ var classes = []struct {
 	{"corruption", []string{"corrupt", "phantom", "failed-read"}},
 	{"watermarks", []string{"watermark-regress", "log-start-regress", "epoch-regress", "watermark-disorder", "read-above-watermark"}},
 	{"recency", []string{"stale-read"}},
+	{"group-position", []string{"resume-regress", "resume-skip", "commit-ahead", "group-skip", "commit-regress"}},
+	{"exclusivity", []string{"two-owners", "fenced-commit"}},
 }
+
+// ofGroups are the rules that judge consumer groups and nothing else.
+var ofGroups = []string{"group-position", "exclusivity"}
 
 // Rules lists the names of the rules of verify that a scenario may ask for, in the order in which
 // reports show them.
@@ -89,6 +94,9 @@ func Parse(file string, data []byte) (Spec, error) {
 	errs := decode(s.source, data, &s)
 	decoded := len(errs)
 	c := checker{spec: &s}
+	if !c.written("checks") {
+		s.Checks = slices.DeleteFunc(s.Checks, func(rule string) bool { return slices.Contains(ofGroups, rule) })
+	}
 	c.run()
 	for _, e := range c.errs {
 		// What could not be read has its default value here: one error per value is enough.

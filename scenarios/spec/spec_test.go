@@ -402,6 +402,8 @@ func TestRulesAndClassesAreThoseOfVerify(t *testing.T) {
 		{verify.CorruptRecord, verify.Phantom, verify.FailedRead},
 		{verify.WatermarkRegress, verify.LogStartRegress, verify.EpochRegress, verify.WatermarkDisorder, verify.ReadAboveWatermark},
 		{verify.StaleRead},
+		{verify.ResumeRegress, verify.ResumeSkip, verify.CommitAhead, verify.GroupSkip, verify.CommitRegress},
+		{verify.TwoOwners, verify.FencedCommit},
 	}
 	for i, c := range classes {
 		if got, want := fmt.Sprint(c.classes), fmt.Sprint(want[i]); got != want {

@@ -92,7 +92,7 @@ func (c *Collector) Observe(op *history.Operation) {
 // cutTo is the part of an operation that is about a partition; ok is false if there is none.
 func cutTo(op *history.Operation, p history.Partition) (cut history.Operation, ok bool) {
 	cut = *op
-	cut.Runs, cut.Corrupt, cut.Watermarks = nil, nil, nil
+	cut.Runs, cut.Corrupt, cut.Watermarks, cut.Group = nil, nil, nil, nil
 	for _, r := range op.Runs {
 		if r.Partition == p {
 			cut.Runs = append(cut.Runs, r)
@@ -108,7 +108,10 @@ func cutTo(op *history.Operation, p history.Partition) (cut history.Operation, o
 			cut.Watermarks = append(cut.Watermarks, w)
 		}
 	}
-	return cut, len(cut.Runs)+len(cut.Corrupt)+len(cut.Watermarks) > 0
+	if op.Group != nil {
+		cut.Group = op.Group.In(p)
+	}
+	return cut, len(cut.Runs)+len(cut.Corrupt)+len(cut.Watermarks) > 0 || cut.Group != nil
 }
 
 func (e *collecting) observe(op, cut *history.Operation) {
@@ -125,7 +128,7 @@ func (e *collecting) observe(op, cut *history.Operation) {
 		e.writes.add(part)
 	case op.Kind == history.Barrier:
 		e.barriers = append(e.barriers, *cut)
-	case len(cut.Runs)+len(cut.Corrupt) > 0 || e.told:
+	case len(cut.Runs)+len(cut.Corrupt) > 0 || e.told && cut.Group == nil || cut.Group != nil && cut.Group.Group == e.anomaly.Group:
 		for i := range e.around {
 			e.around[i].add(*cut)
 		}

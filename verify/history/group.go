@@ -57,6 +57,18 @@ type Position struct {
 	Offset    int64     `json:"offset"`
 }
 
+// In is the part cut down to one partition; nil if it says nothing of it.
+func (g *GroupPart) In(p Partition) *GroupPart {
+	for _, at := range g.Positions {
+		if at.Partition == p {
+			part := *g
+			part.Positions = []Position{at}
+			return &part
+		}
+	}
+	return nil
+}
+
 // ofGroup reports whether operations of the kind have a GroupPart.
 func (k Kind) ofGroup() bool { return k == Commit || k == Resume || k == Own }
 

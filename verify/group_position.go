@@ -1,0 +1,347 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/logproof/logproof/verify/figure"
+	"github.com/logproof/logproof/verify/history"
+)
+
+// groupPosition judges what a group keeps: what the research calls R9. In each partition a group is a
+// register that commits write and resumes read, and three things are promised:
+//
+//   - a resume gives the newest acknowledged commit or a later one: never less (what was acknowledged
+//     is gone), never what nobody committed (records would be skipped). Commits of unknown outcome may
+//     count or not, until their generation is over;
+//   - a commit does not pass what the group's members had processed when it was asked: below it every
+//     record of the log was in some member's Fetch. Where a member commits before it processes, its
+//     Fetch is recorded when it polls, so that the rule is the same for each discipline;
+//   - a member does not commit less than it resumed at, or had committed.
+//
+// It is assumed that members reset to the start of the log where the group has no position, that nobody
+// resets positions from outside, and that the group is not deleted during the run.
+type groupPosition struct {
+	ledger    *ledger
+	groups    []string // that must be judged
+	member    map[string]string
+	positions map[groupOf]*position
+	eras      map[string]*generations
+	scanned   map[history.Partition]*intervals // offsets with records
+	ends      map[history.Partition]int64      // after the highest offset that anybody knew
+	commits   int64
+	resumes   int64
+	blurred   int64 // resumes of which nobody can say what was legal
+}
+
+// position is one group in one partition.
+type position struct {
+	register *register
+	done     intervals // offsets that members processed
+	reached  reached
+	open     []read // resumes that gave what was not known to be legal
+	ahead    []ahead
+	back     []lower
+	stands   map[string]stand // by process
+	acked    bool
+	dropped  int64
+}
+
+// read is a resume that gave an offset which no known write explains. A commit that was under way and
+// returns later may still explain it.
+type read struct {
+	offset           int64
+	invoke, returned history.Time
+	by               telling
+	newest           write // the newest that had been acknowledged before
+}
+
+// ahead is a commit that passed offsets which no member had processed: a violation if there are records.
+type ahead struct {
+	hole    interval
+	offset  int64
+	by      telling
+	reached mark
+	skipped bool // the hole lies below what had been processed
+}
+
+// stand is where a member stood: what it resumed at or committed last.
+type stand struct {
+	offset   int64
+	returned history.Time
+	what     string
+}
+
+// lower is a commit below where its member stood.
+type lower struct {
+	offset int64
+	by     telling
+	stood  stand
+}
+
+func newGroupPosition(l *ledger, groups []string) *groupPosition {
+	return &groupPosition{
+		ledger: l, groups: groups, member: map[string]string{}, positions: map[groupOf]*position{}, eras: map[string]*generations{},
+		scanned: map[history.Partition]*intervals{}, ends: map[history.Partition]int64{},
+	}
+}
+
+func (g *groupPosition) observe(op *history.Operation) {
+	if op.Group == nil {
+		g.records(op)
+		return
+	}
+	name := op.Group.Group
+	g.member[op.Process] = name
+	era := g.eras[name]
+	if era == nil {
+		era = &generations{}
+		g.eras[name] = era
+	}
+	era.learn(op)
+	over := func(number int32) history.Time { return era.after(number).at }
+	for _, at := range op.Group.Positions {
+		p := g.position(name, at.Partition)
+		switch {
+		case op.Kind == history.Commit && op.Outcome != history.Fail:
+			g.commit(p, op, at, over)
+		case op.Kind == history.Resume && op.Outcome == history.OK:
+			g.resume(p, op, at, over)
+		}
+	}
+}
+
+// records takes what is known of the log, and what members processed.
+func (g *groupPosition) records(op *history.Operation) {
+	for i := range op.Runs {
+		run := &op.Runs[i]
+		g.seen(op, run.Partition, run.FirstOffset, int64(run.Count))
+	}
+	for _, c := range op.Corrupt {
+		g.seen(op, c.Partition, c.Offset, 1)
+	}
+}
+
+func (g *groupPosition) seen(op *history.Operation, p history.Partition, first, count int64) {
+	if first == history.Unset {
+		return
+	}
+	end := first + count
+	g.ends[p] = max(g.ends[p], end)
+	switch name, member := g.member[op.Process]; {
+	case op.Kind == history.Scan:
+		s := g.scanned[p]
+		if s == nil {
+			s = &intervals{}
+			g.scanned[p] = s
+		}
+		s.add(first, end)
+	case op.Kind == history.Fetch && member:
+		at := g.position(name, p)
+		at.done.add(first, end)
+		at.reached.raise(mark{op.Return, end, op.Process})
+	}
+}
+
+func (g *groupPosition) position(group string, p history.Partition) *position {
+	key := groupOf{group, p}
+	at := g.positions[key]
+	if at == nil {
+		at = &position{register: newRegister(), stands: map[string]stand{}}
+		g.positions[key] = at
+	}
+	return at
+}
+
+func (g *groupPosition) commit(p *position, op *history.Operation, at history.Position, over func(int32) history.Time) {
+	by := telling{op.Process, op.Return}
+	g.commits++
+	p.acked = p.acked || op.Outcome == history.OK
+	p.register.commit(write{
+		offset: at.Offset, generation: op.Group.Generation, acked: op.Outcome == history.OK, invoke: op.Invoke, end: op.Return, by: by,
+	}, over)
+	p.open = slices.DeleteFunc(p.open, func(r read) bool { return r.offset == at.Offset && op.Invoke <= r.returned })
+	if stood, ok := p.stands[op.Process]; ok && at.Offset < stood.offset && stood.returned < op.Invoke && p.room(len(p.back)) {
+		p.back = append(p.back, lower{at.Offset, by, stood})
+	}
+	p.stands[op.Process] = stand{p.pass(op, at.Offset, by), op.Return, "committed"}
+}
+
+// pass notes the offsets below a commit that no member had processed. What a member processed between
+// the commit's beginning and its end does not count for it. It returns the position up to which the commit
+// was right.
+func (p *position) pass(op *history.Operation, offset int64, by telling) (right int64) {
+	had := p.reached.at(op.Invoke)
+	holes := intervals(p.done.without(0, min(offset, had.end)))
+	if had.end < offset {
+		holes.add(had.end, offset)
+	}
+	for _, hole := range holes {
+		p.done.add(hole.first, hole.end) // one hole is one anomaly, of the first commit that passed it
+		if p.room(len(p.ahead)) {
+			p.ahead = append(p.ahead, ahead{hole, offset, by, had, hole.end <= had.end})
+		}
+	}
+	return min(offset, had.end)
+}
+
+func (g *groupPosition) resume(p *position, op *history.Operation, at history.Position, over func(int32) history.Time) {
+	g.resumes++
+	p.register.settle(over)
+	p.stands[op.Process] = stand{at.Offset, op.Return, "resumed at"}
+	legal, known := p.register.legal(op.Invoke, op.Return)
+	switch {
+	case slices.ContainsFunc(legal, func(w write) bool { return w.offset == at.Offset }):
+	case !known:
+		g.blurred++
+	case p.room(len(p.open)):
+		p.open = append(p.open, read{at.Offset, op.Invoke, op.Return, telling{op.Process, op.Return}, p.register.definite(op.Invoke)})
+	}
+}
+
+// room reports whether another candidate may be kept, and counts it if not.
+func (p *position) room(n int) bool {
+	if n < candidatesMax {
+		return true
+	}
+	p.dropped++
+	return false
+}
+
+func (g *groupPosition) result() RuleResult {
+	r := RuleResult{Rule: GroupPosition, Asked: true, Checked: g.commits + g.resumes, Unit: "commit and resume"}
+	for _, key := range sortedGroups(g.positions) {
+		p, before := g.positions[key], r.Total
+		for _, open := range p.open {
+			r.add(open.anomaly(key))
+		}
+		for _, a := range p.ahead {
+			if hole, ok := g.judged(key.partition, a); ok && !p.explained(a) {
+				r.add(a.anomaly(key, hole))
+			}
+		}
+		for _, l := range p.back {
+			r.add(l.anomaly(key))
+		}
+		if r.Total > before {
+			r.Total += p.dropped
+		}
+	}
+	if g.blurred > 0 {
+		r.Detail = fmt.Sprintf("%s asked for long before they were answered, and were not judged", plural(g.blurred, "resume"))
+	}
+	r.Skipped = g.unjudged()
+	r.conclude()
+	return r
+}
+
+// judged is the part of a hole in which there are records, by the final scan. Above everything that
+// anybody knew there are none: a commit there is wrong all the same.
+func (g *groupPosition) judged(p history.Partition, a ahead) (interval, bool) {
+	if s := g.scanned[p]; s != nil {
+		if parts := s.within(a.hole.first, a.hole.end); len(parts) > 0 {
+			return interval{parts[0].first, parts[len(parts)-1].end}, true
+		}
+	}
+	end := g.ends[p]
+	return interval{max(end, a.hole.first), a.hole.end}, g.ledger.partition(p).reached() && a.offset > end
+}
+
+// explained reports whether a hole was made by a resume that skipped it, which has an anomaly of its own.
+func (p *position) explained(a ahead) bool {
+	return slices.ContainsFunc(p.open, func(r read) bool {
+		return r.newest.offset < a.hole.end && a.hole.first < r.offset
+	})
+}
+
+// unjudged names the groups that committed nothing, so that nothing could be found, and the partitions in
+// which nobody can say whether there are records where no member processed any.
+func (g *groupPosition) unjudged() string {
+	for _, key := range sortedGroups(g.positions) {
+		if p := g.positions[key]; len(p.ahead) > 0 && !g.ledger.partition(key.partition).reached() {
+			return fmt.Sprintf("%s was not scanned to an acknowledged barrier, so it is not known what stands where no member of group %s processed anything",
+				key.partition, key.group)
+		}
+	}
+	var silent []string
+	for _, name := range g.groups {
+		acked := false
+		for key, p := range g.positions {
+			acked = acked || key.group == name && p.acked
+		}
+		if !acked {
+			silent = append(silent, name)
+		}
+	}
+	if len(silent) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("no commit of %v was acknowledged", silent)
+}
+
+func (o *read) anomaly(key groupOf) Anomaly {
+	a := Anomaly{
+		Class: ResumeSkip, Group: key.group, Partition: key.partition, Producer: history.Unset, FirstSequence: history.Unset,
+		Offset: o.newest.offset, Count: o.offset - o.newest.offset, told: []telling{o.newest.by, o.by},
+	}
+	gave := fmt.Sprintf("was given %s", committedAt(o.offset))
+	if o.offset < o.newest.offset {
+		a.Class, a.Offset, a.Count = ResumeRegress, max(o.offset, 0), o.newest.offset-max(o.offset, 0)
+		a.Text = fmt.Sprintf("%s: %s %s, although a commit of %d had been acknowledged to %s %s before it asked",
+			key, o.by.process, gave, o.newest.offset, o.newest.by.process, figure.Span(time.Duration(o.invoke-o.newest.by.returned)))
+		return a
+	}
+	a.Offset = max(a.Offset, 0)
+	a.Count = o.offset - a.Offset
+	a.Text = fmt.Sprintf("%s: %s %s, which no commit explains; the newest acknowledged one was %s", key, o.by.process, gave, committedAt(o.newest.offset))
+	return a
+}
+
+// committedAt is a position for people.
+func committedAt(offset int64) string {
+	if offset == history.Unset {
+		return "no position"
+	}
+	return fmt.Sprintf("position %d", offset)
+}
+
+func (c *ahead) anomaly(key groupOf, hole interval) Anomaly {
+	a := Anomaly{
+		Class: CommitAhead, Group: key.group, Partition: key.partition, Producer: history.Unset, FirstSequence: history.Unset,
+		Offset: hole.first, Count: hole.size(), told: []telling{c.by},
+		Text: fmt.Sprintf("%s: %s committed %d, although no member had processed %s when it asked", key, c.by.process, c.offset,
+			span("offset", hole.first, hole.size())),
+	}
+	if c.reached.end > 0 {
+		a.told = append(a.told, telling{c.reached.process, c.reached.returned})
+	}
+	if c.skipped {
+		a.Class = GroupSkip
+		a.Text = fmt.Sprintf("%s: %s committed %d, and no member had processed %s below it", key, c.by.process, c.offset,
+			span("offset", hole.first, hole.size()))
+	}
+	return a
+}
+
+func (l *lower) anomaly(key groupOf) Anomaly {
+	return Anomaly{
+		Class: CommitRegress, Group: key.group, Partition: key.partition, Producer: history.Unset, FirstSequence: history.Unset,
+		Offset: l.offset, Count: l.stood.offset - l.offset, told: []telling{{l.by.process, l.stood.returned}, l.by},
+		Text: fmt.Sprintf("%s: %s committed %d after it had %s %d", key, l.by.process, l.offset, l.stood.what, l.stood.offset),
+	}
+}
+
+func (g *groupPosition) retained() int {
+	n := len(g.member)
+	for _, p := range g.positions {
+		n += len(p.register.writes) + len(p.done) + len(p.reached) + len(p.open) + len(p.ahead) + len(p.back) + len(p.stands)
+	}
+	for _, e := range g.eras {
+		n += len(e.begun)
+	}
+	for _, s := range g.scanned {
+		n += len(*s)
+	}
+	return n
+}
