@@ -153,7 +153,7 @@ func (c Config) topicSettings() (map[string]string, error) {
 	given := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.Settings)) {
 		row := metadata.FindBrokerSetting(name)
-		if row == nil {
+		if row == nil || row.Name == "" {
 			return nil, fmt.Errorf("there is no setting %q: --set takes those that topics have too, by Kafka's names for brokers, as in log.retention.ms", name)
 		}
 		given[row.Name] = c.Settings[name]

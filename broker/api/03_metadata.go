@@ -18,7 +18,7 @@ import (
 //   - the controller that is named is this broker: it carries to the active controller what only that
 //     one decides, and clients may not be able to reach that one (as in KRaft)
 //   - a partition without a leader has LEADER_NOT_AVAILABLE; replicas of fenced brokers are offline
-//   - authorised operations are not computed: there are no ACLs
+//   - who asks for authorised operations is told all that there are: there are no ACLs
 //
 // Versions
 //   - 1 rack, controller; 2 cluster id; 4 auto-creation flag; 5 offline replicas; 7 leader epoch;
@@ -80,10 +80,17 @@ func (h *clusterMetadata) answer(s *Session, req *kmsg.MetadataRequest, version 
 		for _, name := range s.image.Names() {
 			resp.Topics = append(resp.Topics, s.describe(s.image.Topic(name)))
 		}
-		return resp
 	}
 	for i := range req.Topics {
 		resp.Topics = append(resp.Topics, h.one(s, &req.Topics[i], failed))
+	}
+	if req.IncludeClusterAuthorizedOperations {
+		resp.AuthorizedOperations = clusterOperations
+	}
+	for i := range resp.Topics {
+		if t := &resp.Topics[i]; req.IncludeTopicAuthorizedOperations && t.ErrorCode == 0 {
+			t.AuthorizedOperations = topicOperations
+		}
 	}
 	return resp
 }

@@ -20,7 +20,7 @@ import (
 //   - besides the ISR it shows the ELR and the last known ELR, which Metadata does not
 //   - a topic that is not there has UNKNOWN_TOPIC_OR_PARTITION, a partition without a leader
 //     LEADER_NOT_AVAILABLE, as in Metadata; a page that begins at a negative partition INVALID_REQUEST
-//   - authorised operations are not computed: there are no ACLs
+//   - the authorised operations are all that there are: there are no ACLs
 //
 // Versions
 //   - 0
@@ -68,7 +68,7 @@ func describePage(image *metadata.Image, req *kmsg.DescribeTopicPartitionsReques
 		case first < 0:
 			out.ErrorCode = kerr.InvalidRequest.Code
 		default:
-			out.TopicID = topic.ID
+			out.TopicID, out.AuthorizedOperations = topic.ID, topicOperations
 			rest := topic.Partitions[min(first, len(topic.Partitions)):]
 			page := rest[:min(left, len(rest))]
 			for i := range page {

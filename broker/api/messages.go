@@ -187,6 +187,8 @@ type Config struct {
 	Shards int
 	// Static are the settings of topics that the broker was started with, by the names of topic settings.
 	Static map[string]string
+	// Fixed are the other settings that the broker was started with, to be shown.
+	Fixed []metadata.Value
 	// AutoCreate lets Metadata requests create topics, where the client allows it.
 	AutoCreate bool
 	// MaxBatch is the largest record batch that is accepted, in bytes: message.max.bytes.

@@ -85,6 +85,14 @@ var handlers = [...]map[int16]func() handler{
 		kmsg.AlterPartitionAssignments.Int16():  func() handler { return new(toController) },
 		kmsg.ListPartitionReassignments.Int16(): func() handler { return new(toController) },
 		kmsg.DescribeTopicPartitions.Int16():    func() handler { return new(describeTopicPartitions) },
+
+		kmsg.DescribeConfigs.Int16():         func() handler { return new(describeConfigs) },
+		kmsg.AlterConfigs.Int16():            func() handler { return new(alterConfigs) },
+		kmsg.CreatePartitions.Int16():        func() handler { return new(createPartitions) },
+		kmsg.IncrementalAlterConfigs.Int16(): func() handler { return new(incrementalAlterConfigs) },
+		kmsg.DescribeQuorum.Int16():          func() handler { return new(describeQuorum) },
+		kmsg.DescribeCluster.Int16():         func() handler { return new(describeCluster) },
+		kmsg.ListConfigResources.Int16():     func() handler { return new(listConfigResources) },
 	},
 	wire.Peers: {
 		kmsg.Fetch.Int16():              func() handler { return new(replicaFetch) },
@@ -93,13 +101,17 @@ var handlers = [...]map[int16]func() handler{
 		kmsg.DeleteTopics.Int16():       func() handler { return new(toController) },
 		kmsg.InitProducerID.Int16():     func() handler { return new(toController) },
 		kmsg.ElectLeaders.Int16():       func() handler { return new(toController) },
-		kmsg.DescribeQuorum.Int16():     func() handler { return new(toController) },
+		kmsg.DescribeQuorum.Int16():     func() handler { return new(describeQuorum) },
 		kmsg.AlterPartition.Int16():     func() handler { return new(toController) },
 		kmsg.BrokerRegistration.Int16(): func() handler { return new(toController) },
 		kmsg.BrokerHeartbeat.Int16():    func() handler { return new(toController) },
 
 		kmsg.AlterPartitionAssignments.Int16():  func() handler { return new(toController) },
 		kmsg.ListPartitionReassignments.Int16(): func() handler { return new(toController) },
+
+		kmsg.AlterConfigs.Int16():            func() handler { return new(alterConfigs) },
+		kmsg.CreatePartitions.Int16():        func() handler { return new(createPartitions) },
+		kmsg.IncrementalAlterConfigs.Int16(): func() handler { return new(incrementalAlterConfigs) },
 
 		wire.QuorumMessageKey: func() handler { return new(toController) },
 		wire.MetadataTailKey:  func() handler { return new(toController) },

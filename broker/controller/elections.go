@@ -26,9 +26,10 @@ type target struct {
 }
 
 func (m *Machine) targetOf(im *metadata.Image, topic *metadata.Topic, p *metadata.Partition) *target {
+	minISR, unclean := m.defaults(im)
 	return &target{
 		topic: topic, from: p, image: im, bugs: m.cfg.Bugs,
-		byDefault: m.cfg.DefaultMinISR, minISR: topic.MinISR(p, m.cfg.DefaultMinISR), unclean: m.cfg.DefaultUnclean,
+		byDefault: minISR, minISR: topic.MinISR(p, minISR), unclean: unclean,
 		replicas: p.Replicas, adding: p.Adding, removing: p.Removing,
 		isr: p.ISR, elr: p.ELR, lastKnown: p.LastKnownELR, leader: p.Leader, recovering: p.Recovering,
 	}
@@ -51,7 +52,7 @@ func (m *Machine) repair(d *decision, lost int32, brokers ...int32) {
 			}
 			t := m.targetOf(d.image, topic, p)
 			t.settle(t.remaining(lost), lost)
-			t.elect(m.cfg.LastKnownLeader, topic.Unclean(m.cfg.DefaultUnclean) || m.cfg.Bugs.Unclean)
+			t.elect(m.cfg.LastKnownLeader, topic.Unclean(t.unclean) || m.cfg.Bugs.Unclean)
 			changes = append(changes, t.changes()...)
 		}
 	}

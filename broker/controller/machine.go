@@ -20,6 +20,9 @@ type Config struct {
 	DefaultMinISR int
 	// DefaultUnclean is unclean.leader.election.enable of a topic that does not say.
 	DefaultUnclean bool
+	// Static are the settings of topics that this node was started with, by the names of topic settings: what
+	// answers to CreateTopics show.
+	Static map[string]string
 	// SessionTimeout is how long a broker stays unfenced without a heartbeat.
 	SessionTimeout time.Duration
 	// PreferredEvery is how often leaderships are given back to the first replica of a partition,

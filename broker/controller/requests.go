@@ -33,6 +33,12 @@ func (m *Machine) Decide(now time.Time, req kmsg.Request) ([]metadata.Record, km
 		return both(m.ElectLeaders(req))
 	case *kmsg.AlterPartitionAssignmentsRequest:
 		return both(m.AlterPartitionReassignments(req))
+	case *kmsg.CreatePartitionsRequest:
+		return both(m.CreatePartitions(req))
+	case *kmsg.IncrementalAlterConfigsRequest:
+		return both(m.IncrementalAlterConfigs(req))
+	case *kmsg.AlterConfigsRequest:
+		return both(m.AlterConfigs(req))
 	case *kmsg.ListPartitionReassignmentsRequest:
 		return nil, m.ListPartitionReassignments(req)
 	case *wire.DamagedReplicaRequest:
@@ -61,6 +67,24 @@ func Refusal(req kmsg.Request, err *kerr.Error, message string) kmsg.Response {
 			topic.Topic, topic.TopicID = asked.Topic, asked.TopicID
 			r.Topics = append(r.Topics, topic)
 		}
+	case *kmsg.CreatePartitionsResponse:
+		for _, asked := range req.(*kmsg.CreatePartitionsRequest).Topics {
+			topic := kmsg.NewCreatePartitionsResponseTopic()
+			topic.Topic = asked.Topic
+			r.Topics = append(r.Topics, topic)
+		}
+	case *kmsg.IncrementalAlterConfigsResponse:
+		for _, asked := range req.(*kmsg.IncrementalAlterConfigsRequest).Resources {
+			resource := kmsg.NewIncrementalAlterConfigsResponseResource()
+			resource.ResourceType, resource.ResourceName = asked.ResourceType, asked.ResourceName
+			r.Resources = append(r.Resources, resource)
+		}
+	case *kmsg.AlterConfigsResponse:
+		for _, asked := range req.(*kmsg.AlterConfigsRequest).Resources {
+			resource := kmsg.NewAlterConfigsResponseResource()
+			resource.ResourceType, resource.ResourceName = asked.ResourceType, asked.ResourceName
+			r.Resources = append(r.Resources, resource)
+		}
 	}
 	Refuse(resp, err, message)
 	return resp
@@ -70,15 +94,11 @@ func Refusal(req kmsg.Request, err *kerr.Error, message string) kmsg.Response {
 // nothing about the request.
 func NotController(resp kmsg.Response) bool {
 	code := int16(0)
+	for one := range items(resp) {
+		code = *one.code
+		break
+	}
 	switch r := resp.(type) {
-	case *kmsg.CreateTopicsResponse:
-		if len(r.Topics) > 0 {
-			code = r.Topics[0].ErrorCode
-		}
-	case *kmsg.DeleteTopicsResponse:
-		if len(r.Topics) > 0 {
-			code = r.Topics[0].ErrorCode
-		}
 	case *kmsg.InitProducerIDResponse:
 		code = r.ErrorCode
 	case *kmsg.BrokerRegistrationResponse:
@@ -95,8 +115,31 @@ func NotController(resp kmsg.Response) bool {
 		code = r.ErrorCode
 	case *wire.DamagedReplicaResponse:
 		code = r.ErrorCode
+	case *kmsg.DescribeQuorumResponse:
+		if r.ErrorCode == 0 && knowsNobody(r) {
+			return true
+		}
+		code = r.ErrorCode
 	}
 	return code == kerr.NotController.Code
+}
+
+// knowsNobody says that a voter has answered which does not lead the quorum: it does not know where any voter is.
+func knowsNobody(r *kmsg.DescribeQuorumResponse) bool {
+	for i := range r.Topics {
+		for j := range r.Topics[i].Partitions {
+			p := &r.Topics[i].Partitions[j]
+			for k := range p.CurrentVoters {
+				if p.CurrentVoters[k].LogEndOffset >= 0 {
+					return false
+				}
+			}
+			if len(p.CurrentVoters) > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Refuse turns an answer whose records were not committed into one that promises nothing: what it
@@ -110,19 +153,12 @@ func Refuse(resp kmsg.Response, err *kerr.Error, message string) {
 		}
 		return granted
 	}
+	for one := range items(resp) {
+		if code(one.code) {
+			*one.message = &message
+		}
+	}
 	switch r := resp.(type) {
-	case *kmsg.CreateTopicsResponse:
-		for i := range r.Topics {
-			if t := &r.Topics[i]; code(&t.ErrorCode) {
-				t.ErrorMessage = &message
-			}
-		}
-	case *kmsg.DeleteTopicsResponse:
-		for i := range r.Topics {
-			if t := &r.Topics[i]; code(&t.ErrorCode) {
-				t.ErrorMessage = &message
-			}
-		}
 	case *kmsg.InitProducerIDResponse:
 		if code(&r.ErrorCode) {
 			r.ProducerID, r.ProducerEpoch = -1, -1
@@ -148,6 +184,10 @@ func Refuse(resp kmsg.Response, err *kerr.Error, message string) {
 			r.ErrorMessage, r.Topics = &message, nil
 		}
 	case *kmsg.ListPartitionReassignmentsResponse:
+		if code(&r.ErrorCode) {
+			r.ErrorMessage, r.Topics = &message, nil
+		}
+	case *kmsg.DescribeQuorumResponse:
 		if code(&r.ErrorCode) {
 			r.ErrorMessage, r.Topics = &message, nil
 		}

@@ -45,7 +45,7 @@ func (m *Machine) CreateTopics(req *kmsg.CreateTopicsRequest) ([]metadata.Record
 			answer.TopicID = made[0].Topic.ID
 			answer.NumPartitions = int32(len(made) - 1)
 			answer.ReplicationFactor = int16(len(made[1].Partition.Replicas))
-			answer.Configs = shownConfigs(asked.Configs)
+			answer.Configs = m.shownConfigs(made[0].Topic.Configs)
 			if !req.ValidateOnly {
 				records = append(records, made...)
 			}
@@ -80,13 +80,11 @@ func (m *Machine) createTopic(asked *kmsg.CreateTopicsRequestTopic, times int) (
 	id := m.newTopicID()
 	records := []metadata.Record{{Topic: &metadata.TopicRecord{Name: asked.Topic, ID: id, Configs: configs}}}
 	for index, replicas := range assignment {
-		isr := only(replicas, func(id int32) bool { return m.image.Broker(id).Active() })
-		if len(isr) == 0 {
-			return nil, fail(kerr.InvalidReplicaAssignment, "partition %d: every broker of %v is fenced or shutting down", index, replicas)
+		r, err := m.newPartition(id, int32(index), replicas)
+		if err != nil {
+			return nil, err
 		}
-		records = append(records, metadata.Record{Partition: &metadata.PartitionRecord{
-			TopicID: id, Index: int32(index), Replicas: replicas, ISR: isr, Leader: isr[0],
-		}})
+		records = append(records, r)
 	}
 	return records, nil
 }
@@ -142,13 +140,13 @@ func checkConfigs(asked []kmsg.CreateTopicsRequestTopicConfig) (map[string]strin
 	return checked, nil
 }
 
-// shownConfigs is what the answer tells of the topic's settings: those that were given, and never
-// null, which Kafka's own admin client does not take.
-func shownConfigs(asked []kmsg.CreateTopicsRequestTopicConfig) []kmsg.CreateTopicsResponseTopicConfig {
+// shownConfigs is what the answer tells of the topic's settings: all that are in force, and never null, which
+// Kafka's own admin client does not take.
+func (m *Machine) shownConfigs(configs map[string]string) []kmsg.CreateTopicsResponseTopicConfig {
 	shown := []kmsg.CreateTopicsResponseTopicConfig{}
-	for _, c := range asked {
+	for _, v := range m.image.TopicValues(configs, m.cfg.Static, metadata.AllBrokers) {
 		config := kmsg.NewCreateTopicsResponseTopicConfig()
-		config.Name, config.Value, config.Source = c.Name, c.Value, 1 // 1: dynamic topic config
+		config.Name, config.Value, config.Source = v.Name, kmsg.StringPtr(v.Value), int8(v.Source)
 		shown = append(shown, config)
 	}
 	return shown
@@ -198,12 +196,8 @@ func (m *Machine) assignManually(asked *kmsg.CreateTopicsRequestTopic) ([][]int3
 		if len(a.Replicas) == 0 || len(a.Replicas) != len(asked.ReplicaAssignment[0].Replicas) {
 			return nil, fail(kerr.InvalidReplicaAssignment, "partition %d has %d replicas: every partition needs the same number, at least 1", a.Partition, len(a.Replicas))
 		}
-		seen := map[int32]bool{}
-		for _, id := range a.Replicas {
-			if seen[id] || m.image.Broker(id) == nil {
-				return nil, fail(kerr.InvalidReplicaAssignment, "partition %d: broker %d is unknown or stands twice", a.Partition, id)
-			}
-			seen[id] = true
+		if err := m.checkReplicas(a.Partition, a.Replicas); err != nil {
+			return nil, err
 		}
 		assignment[a.Partition] = a.Replicas
 	}

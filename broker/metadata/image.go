@@ -16,6 +16,8 @@ type Image struct {
 	// registered are all brokers, by id; Brokers is derived from it.
 	registered []Broker
 	topics     map[string]*Topic
+	// configs are the settings that brokers were given while they run, by broker, AllBrokers too.
+	configs map[int32]map[string]string
 	// names has exactly one entry for each of topics.
 	names map[TopicID]string
 }
@@ -83,6 +85,8 @@ func (im *Image) apply(r Record, own map[*Topic]bool) {
 		im.applyChange(r.PartitionChange, own)
 	case r.TopicConfig != nil:
 		im.applyConfig(r.TopicConfig, own)
+	case r.BrokerConfig != nil:
+		im.applyBrokerConfig(r.BrokerConfig)
 	case r.RemoveTopic != nil:
 		if name, ok := im.names[r.RemoveTopic.ID]; ok {
 			delete(im.names, r.RemoveTopic.ID)

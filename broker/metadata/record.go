@@ -44,6 +44,7 @@ type Record struct {
 	PartitionChange *PartitionChangeRecord `json:"partition_change,omitempty"`
 	RemoveTopic     *RemoveTopicRecord     `json:"remove_topic,omitempty"`
 	TopicConfig     *TopicConfigRecord     `json:"topic_config,omitempty"`
+	BrokerConfig    *BrokerConfigRecord    `json:"broker_config,omitempty"`
 	ProducerIDs     *ProducerIDsRecord     `json:"producer_ids,omitempty"`
 	RegisterBroker  *RegisterBrokerRecord  `json:"register_broker,omitempty"`
 	FenceBroker     *BrokerRecord          `json:"fence_broker,omitempty"`
@@ -97,6 +98,13 @@ type TopicConfigRecord struct {
 	// its own no more.
 	Set   map[string]string `json:"set,omitempty"`
 	Unset []string          `json:"unset,omitempty"`
+}
+
+// BrokerConfigRecord changes settings of a broker that runs, or of AllBrokers, as TopicConfigRecord does.
+type BrokerConfigRecord struct {
+	Broker int32             `json:"broker"`
+	Set    map[string]string `json:"set,omitempty"`
+	Unset  []string          `json:"unset,omitempty"`
 }
 
 // RemoveTopicRecord deletes a topic with its partitions.

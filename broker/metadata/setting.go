@@ -45,11 +45,11 @@ type Setting struct {
 }
 
 // Parse checks a value and gives it in its canonical form: without blanks around it and its items.
-// The error says what is allowed.
+// The error is what is allowed, to be put behind "want".
 func (s *Setting) Parse(value string) (string, error) {
 	value = strings.TrimSpace(value)
 	if err := s.parse(value); err != nil {
-		return "", fmt.Errorf("%s is %q: want %w", s.Name, value, err)
+		return "", err
 	}
 	if s.Type == ListSetting {
 		return strings.Join(Items(value), ","), nil

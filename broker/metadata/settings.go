@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Settings of a topic in force: what it says itself, what a broker says for all topics, Kafka's
@@ -80,21 +81,36 @@ func AllSettings() []Setting { return settings[:] }
 
 // FindSetting gives the row of a topic setting; nil if there is none of that name.
 func FindSetting(name string) *Setting {
-	i, ok := slices.BinarySearchFunc(settings[:], name, func(s Setting, name string) int { return compare(s.Name, name) })
+	i, ok := slices.BinarySearchFunc(settings[:], name, func(s Setting, name string) int { return CompareNames(s.Name, name) })
 	if !ok {
 		return nil
 	}
 	return &settings[i]
 }
 
-// FindBrokerSetting is FindSetting by the name that brokers have for it.
+// FindBrokerSetting gives the row of a setting by the name that brokers have for it, also one that topics do
+// not have; nil if there is none.
 func FindBrokerSetting(name string) *Setting {
-	i := slices.IndexFunc(settings[:], func(s Setting) bool { return s.Broker == name && !s.Internal })
-	if i < 0 {
+	i, ok := slices.BinarySearchFunc(brokerRows, name, func(s *Setting, name string) int { return CompareNames(s.Broker, name) })
+	if !ok {
 		return nil
 	}
-	return &settings[i]
+	return brokerRows[i]
 }
+
+// brokerRows are the settings that brokers have, by their names for them.
+var brokerRows = func() (rows []*Setting) {
+	for i := range settings {
+		if !settings[i].Internal {
+			rows = append(rows, &settings[i])
+		}
+	}
+	for i := range brokerSettings {
+		rows = append(rows, &brokerSettings[i])
+	}
+	slices.SortFunc(rows, func(a, b *Setting) int { return CompareNames(a.Broker, b.Broker) })
+	return rows
+}()
 
 // Defaults are the settings of topics that say nothing, on a broker that says what static has, by the
 // names of topic settings. Its values must have been checked (CheckSettings).
@@ -123,24 +139,44 @@ func (s Settings) with(values map[string]string) Settings {
 // CheckSettings gives settings of a topic in their canonical form, or an error that says which of them is
 // wrong, and what is allowed.
 func CheckSettings(given map[string]string) (map[string]string, error) {
+	checked, err := check(given, FindSetting)
+	if err != nil {
+		return nil, err
+	}
+	return checked, checkLags(defaultSettings.with(checked))
+}
+
+// CheckBrokerSettings is CheckSettings for those of a broker, by its names for them.
+func CheckBrokerSettings(given map[string]string) (map[string]string, error) {
+	checked, err := check(given, FindBrokerSetting)
+	if err != nil {
+		return nil, err
+	}
+	return checked, checkLags(defaultSettings.with(byTopicName(checked)))
+}
+
+func check(given map[string]string, find func(string) *Setting) (map[string]string, error) {
 	if len(given) == 0 {
 		return nil, nil
 	}
 	checked := make(map[string]string, len(given))
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		row := FindSetting(name)
+		row := find(name)
 		if row == nil {
-			return nil, fmt.Errorf("there is no topic setting %q", name)
+			return nil, fmt.Errorf("there is no setting %q", name)
 		}
 		value, err := row.Parse(given[name])
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s is %q: want %w", name, strings.TrimSpace(given[name]), err)
 		}
 		checked[name] = value
 	}
-	s := defaultSettings.with(checked)
-	if s.MinCompactionLagMillis > s.MaxCompactionLagMillis {
-		return nil, fmt.Errorf("min.compaction.lag.ms is %d: want at most max.compaction.lag.ms, which is %d", s.MinCompactionLagMillis, s.MaxCompactionLagMillis)
-	}
 	return checked, nil
+}
+
+func checkLags(s Settings) error {
+	if s.MinCompactionLagMillis > s.MaxCompactionLagMillis {
+		return fmt.Errorf("min.compaction.lag.ms is %d: want at most max.compaction.lag.ms, which is %d", s.MinCompactionLagMillis, s.MaxCompactionLagMillis)
+	}
+	return nil
 }

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-func compare(a, b string) int { return cmp.Compare(a, b) }
+// CompareNames orders settings.
+func CompareNames(a, b string) int { return cmp.Compare(a, b) }
 
 // settings is the table of topic settings, by name: names, types, defaults and bounds of Apache Kafka 4.4.
 // What concerns tiered storage is not there: nothing is stored elsewhere.
@@ -72,6 +73,13 @@ var settings = [...]Setting{
 		Doc: "Age at which a log begins a new segment.", field: func(s *Settings) any { return &s.SegmentMillis }},
 	{Name: UncleanConfig, Broker: UncleanConfig, Type: BoolSetting, Default: "false",
 		Doc: "Whether a leader that may have lost records is better than none.", field: func(s *Settings) any { return &s.Unclean }},
+}
+
+// brokerSettings are those that a broker has and topics have not, and that may be changed while it runs.
+var brokerSettings = [...]Setting{
+	{Broker: "follower.replication.throttled.rate", Type: LongSetting, Default: maxLong, Doc: "Kept and shown, for tools that set it while they move replicas; replication is not throttled here."},
+	{Broker: "leader.replication.throttled.rate", Type: LongSetting, Default: maxLong, Doc: "Kept and shown, for tools that set it while they move replicas; replication is not throttled here."},
+	{Broker: "replica.alter.log.dirs.io.max.bytes.per.second", Type: LongSetting, Default: maxLong, Doc: "Kept and shown; a broker has one log directory."},
 }
 
 var maxLong = strconv.Itoa(math.MaxInt64)

@@ -26,6 +26,11 @@ func TestSettingsTable(t *testing.T) {
 			t.Errorf("%s: its doc is no sentence: %q", row.Name, row.Doc)
 		}
 	}
+	for i, row := range brokerRows {
+		if i > 0 && brokerRows[i-1].Broker >= row.Broker {
+			t.Errorf("%s and %s of brokers are not in order", brokerRows[i-1].Broker, row.Broker)
+		}
+	}
 	for _, name := range []string{"", "retention", "retention.hours", "zzz"} {
 		if FindSetting(name) != nil || FindBrokerSetting(name) != nil {
 			t.Errorf("%q was found", name)
@@ -54,7 +59,7 @@ func TestSettingsValues(t *testing.T) {
 		{"max.message.bytes", "-1", "a number from 0"}, {"leader.replication.throttled.replicas", "*", ""},
 		{"leader.replication.throttled.replicas", "0:1,1:2", ""}, {"leader.replication.throttled.replicas", "0-1", "a list of partition:broker"},
 		{"follower.replication.throttled.replicas", "0:1,0:1", "every item once"},
-		{"retention.hours", "1", `there is no topic setting "retention.hours"`}, {"remote.storage.enable", "true", "there is no topic setting"},
+		{"retention.hours", "1", `there is no setting "retention.hours"`}, {"remote.storage.enable", "true", "there is no setting"},
 	} {
 		checked, err := CheckSettings(map[string]string{c.name: c.value})
 		switch {

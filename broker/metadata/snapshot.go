@@ -16,6 +16,7 @@ type snapshot struct {
 	NextProducerID int64
 	Brokers        []Broker
 	Topics         []*Topic
+	Configs        map[int32]map[string]string `json:",omitempty"`
 }
 
 // Snapshot gives the image's bytes, from which FromSnapshot makes it again. They are canonical:
@@ -24,6 +25,7 @@ func (im *Image) Snapshot() []byte {
 	s := snapshot{
 		Version: snapshotVersion, ClusterID: im.ClusterID,
 		Offset: im.Offset, NextProducerID: im.NextProducerID, Brokers: im.registered,
+		Configs: im.configs,
 	}
 	for _, name := range im.Names() {
 		s.Topics = append(s.Topics, im.topics[name])
@@ -46,6 +48,7 @@ func FromSnapshot(encoded []byte) (*Image, error) {
 	}
 	im := NewImage(s.ClusterID, s.Brokers)
 	im.Offset, im.NextProducerID = s.Offset, s.NextProducerID
+	im.configs = s.Configs
 	im.topics, im.names = map[string]*Topic{}, map[TopicID]string{}
 	for _, topic := range s.Topics {
 		for i := range topic.Partitions {

@@ -1,7 +1,6 @@
 package metadata
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 )
@@ -96,18 +95,7 @@ func (im *Image) applyConfig(r *TopicConfigRecord, own map[*Topic]bool) {
 	if topic == nil {
 		return
 	}
-	configs := maps.Clone(topic.Configs) // an older image has it too
-	if configs == nil {
-		configs = map[string]string{}
-	}
-	for _, name := range r.Unset {
-		delete(configs, name)
-	}
-	maps.Copy(configs, r.Set)
-	if len(configs) == 0 {
-		configs = nil // so that equal images look equal
-	}
-	im.owned(topic, own).Configs = configs
+	im.owned(topic, own).Configs = changed(topic.Configs, r.Set, r.Unset)
 }
 
 func (im *Image) applyPartition(r *PartitionRecord, own map[*Topic]bool) {

@@ -40,6 +40,8 @@ type controllerActor struct {
 	// eager counts the ticks after the start in which the first voter still asks for votes at once.
 	eager       int
 	resignation resignation
+	// contacts of the voters, while this node leads them.
+	contacts map[int32]contact
 }
 
 type pendingReply struct {
@@ -68,7 +70,7 @@ func openController(fs env.FS, cfg Config) (*controllerActor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the metadata quorum: %w", err)
 	}
-	a := &controllerActor{cfg: cfg, quorum: q, leader: -1, image: metadata.NewImage(cfg.ClusterID, nil)}
+	a := &controllerActor{cfg: cfg, quorum: q, leader: -1, image: metadata.NewImage(cfg.ClusterID, nil), contacts: map[int32]contact{}}
 	if snapshot, ok := q.Snapshot(); ok {
 		if a.image, err = metadata.FromSnapshot(snapshot.Image); err != nil {
 			return nil, fmt.Errorf("open the metadata quorum: %w", err)
@@ -120,6 +122,7 @@ func (a *controllerActor) begin(now time.Time, fx *actor.Effects) {
 
 func (a *controllerActor) tick(now time.Time, fx *actor.Effects) {
 	fx.After(a.cfg.Timing.QuorumTick, quorumTick{})
+	a.observe(now) // before the quorum looks at who has answered, and begins anew
 	a.perform(now, a.quorum.Tick(), fx)
 	a.resignation.wait(a.resigned)
 	if a.eager > 0 {
@@ -151,7 +154,7 @@ func (a *controllerActor) request(now time.Time, m api.ControllerRequest, fx *ac
 	case *wire.MetadataTailRequest:
 		a.asked(now, m, body, fx)
 	case *kmsg.DescribeQuorumRequest:
-		fx.Send(m.From, api.ControllerReply{Call: m.Call, Body: a.describe(body)})
+		fx.Send(m.From, api.ControllerReply{Call: m.Call, Body: a.describe(now, body)})
 	default:
 		a.decide(now, m, fx)
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/quorum"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // unknownFate is told of what the next controller may or may not find committed.
@@ -138,27 +137,4 @@ func announce(before, after *metadata.Image, records []metadata.Record, fx *acto
 			}
 		}
 	}
-}
-
-// describe answers DescribeQuorum (key 55, KIP-595) for the one partition of the metadata log.
-func (a *controllerActor) describe(req *kmsg.DescribeQuorumRequest) *kmsg.DescribeQuorumResponse {
-	status := a.quorum.Status()
-	resp := req.ResponseKind().(*kmsg.DescribeQuorumResponse)
-	p := kmsg.NewDescribeQuorumResponseTopicPartition()
-	p.LeaderID, p.LeaderEpoch, p.HighWatermark = status.Leader.ID, status.Leader.Term, status.HighWatermark
-	for _, v := range a.cfg.Voters {
-		voter := kmsg.NewDescribeQuorumResponseTopicPartitionReplicaState()
-		voter.ReplicaID, voter.LogEndOffset = v.ID, -1
-		for _, known := range status.Voters {
-			if known.ID == v.ID {
-				voter.LogEndOffset = known.End
-			}
-		}
-		p.CurrentVoters = append(p.CurrentVoters, voter)
-	}
-	topic := kmsg.NewDescribeQuorumResponseTopic()
-	topic.Topic = "__cluster_metadata"
-	topic.Partitions = append(topic.Partitions, p)
-	resp.Topics = append(resp.Topics, topic)
-	return resp
 }

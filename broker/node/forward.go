@@ -51,7 +51,7 @@ func (u *uplink) carry(f forwarded, fx *actor.Effects) {
 	u.ask(copied(f.Body), fx, func(now time.Time, resp kmsg.Response, fx *actor.Effects) {
 		if resp != nil && !controller.NotController(resp) {
 			s := settling{f.From, f.Body, api.ControllerReply{Call: f.Call, Body: resp}, now.Add(u.cfg.Timing.CallTimeout)}
-			if create, ok := f.Body.(*kmsg.CreateTopicsRequest); ok && create.ValidateOnly {
+			if validates(f.Body) {
 				s.until = now // nothing will come of it
 			}
 			u.unsettled = append(u.unsettled, s)
@@ -114,6 +114,12 @@ func (u *uplink) settled(asked kmsg.Request, resp kmsg.Response) bool {
 		}
 	case *kmsg.AlterPartitionAssignmentsResponse:
 		return u.reassigned(asked.(*kmsg.AlterPartitionAssignmentsRequest), r)
+	case *kmsg.CreatePartitionsResponse:
+		return u.grown(asked.(*kmsg.CreatePartitionsRequest), r)
+	case *kmsg.IncrementalAlterConfigsResponse:
+		return u.operated(asked.(*kmsg.IncrementalAlterConfigsRequest), r)
+	case *kmsg.AlterConfigsResponse:
+		return u.replaced(asked.(*kmsg.AlterConfigsRequest), r)
 	case *kmsg.ElectLeadersResponse:
 		return u.elected(asked.(*kmsg.ElectLeadersRequest), r)
 	}
@@ -165,7 +171,7 @@ func (s settling) is(other settling) bool {
 // that their creators would wait for the next news.
 func overtakes(asked kmsg.Request) bool {
 	switch asked.(type) {
-	case *kmsg.ElectLeadersRequest, *kmsg.AlterPartitionAssignmentsRequest:
+	case *kmsg.ElectLeadersRequest, *kmsg.AlterPartitionAssignmentsRequest, *kmsg.IncrementalAlterConfigsRequest, *kmsg.AlterConfigsRequest:
 		return true
 	}
 	return false
@@ -199,6 +205,18 @@ func copied(req kmsg.Request) kmsg.Request {
 		c := *r
 		return &c
 	case *kmsg.ListPartitionReassignmentsRequest:
+		c := *r
+		return &c
+	case *kmsg.CreatePartitionsRequest:
+		c := *r
+		return &c
+	case *kmsg.IncrementalAlterConfigsRequest:
+		c := *r
+		return &c
+	case *kmsg.AlterConfigsRequest:
+		c := *r
+		return &c
+	case *kmsg.DescribeQuorumRequest:
 		c := *r
 		return &c
 	}

@@ -170,17 +170,18 @@ func (a *metadataActor) assignAll(fx *actor.Effects) {
 		}
 	}
 	a.left = nil
-	sameBrokers := slices.Equal(a.image.Registered(), a.next.Registered())
+	defaults := a.next.Defaults(a.cfg.settings, a.cfg.Sessions.NodeID)
+	same := slices.Equal(a.image.Registered(), a.next.Registered()) && defaults == a.image.Defaults(a.cfg.settings, a.cfg.Sessions.NodeID)
 	for _, name := range a.next.Names() {
 		topic := a.next.Topic(name)
-		if sameBrokers && a.image.TopicByID(topic.ID) == topic {
+		if same && a.image.TopicByID(topic.ID) == topic {
 			continue
 		}
 		for i := range topic.Partitions {
 			p := &topic.Partitions[i]
 			replica := api.Replica{Topic: topic.ID, Partition: p.Index}
 			if slices.Contains(p.Replicas, a.cfg.Sessions.NodeID) {
-				a.assign(topic, p, fx)
+				a.assign(topic, p, defaults, fx)
 			} else if _, here := a.sent[replica]; here {
 				a.giveUp(unassign{replica, topic.Name, true}, fx)
 			}
@@ -195,14 +196,14 @@ func (a *metadataActor) giveUp(m unassign, fx *actor.Effects) {
 	fx.Send(api.ShardOf(m.replica, a.cfg.Sessions.Shards), m)
 }
 
-func (a *metadataActor) assign(topic *metadata.Topic, p *metadata.Partition, fx *actor.Effects) {
+func (a *metadataActor) assign(topic *metadata.Topic, p *metadata.Partition, defaults metadata.Settings, fx *actor.Effects) {
 	m := assign{
 		replica: api.Replica{Topic: topic.ID, Partition: p.Index}, topic: topic.Name,
 		state: partition.State{
 			Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch,
-			Replicas: p.Replicas, ISR: p.ISR, Adding: len(p.Adding), MinISR: topic.MinISR(p, a.cfg.Controller.DefaultMinISR),
+			Replicas: p.Replicas, ISR: p.ISR, Adding: len(p.Adding), MinISR: topic.MinISR(p, int(defaults.MinISR)),
 		},
-		settings: topic.Settings(a.cfg.settings),
+		settings: topic.Settings(defaults),
 	}
 	for _, id := range p.Replicas {
 		if b := a.next.Broker(id); b != nil {

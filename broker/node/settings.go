@@ -37,7 +37,7 @@ func (c *Config) completeSettings() error {
 			static[f.name] = strconv.FormatInt(f.older, 10)
 		}
 	}
-	c.Sessions.Static = static
+	c.Sessions.Static, c.Controller.Static = static, static
 	c.Controller.DefaultMinISR, c.Controller.DefaultUnclean = int(c.settings.MinISR), c.settings.Unclean
 	return nil
 }

@@ -45,6 +45,14 @@ var served = [...]map[int16]Versions{
 		kmsg.AlterPartitionAssignments.Int16():  {Min: 0, Max: 1, Accepted: 0},
 		kmsg.ListPartitionReassignments.Int16(): {Min: 0, Max: 0, Accepted: 0},
 		kmsg.DescribeTopicPartitions.Int16():    {Min: 0, Max: 0, Accepted: 0},
+
+		kmsg.DescribeConfigs.Int16():         {Min: 1, Max: 4, Accepted: 1},
+		kmsg.AlterConfigs.Int16():            {Min: 0, Max: 2, Accepted: 0},
+		kmsg.CreatePartitions.Int16():        {Min: 0, Max: 3, Accepted: 0},
+		kmsg.IncrementalAlterConfigs.Int16(): {Min: 0, Max: 1, Accepted: 0},
+		kmsg.DescribeQuorum.Int16():          {Min: 0, Max: 2, Accepted: 0},
+		kmsg.DescribeCluster.Int16():         {Min: 0, Max: 2, Accepted: 0},
+		kmsg.ListConfigResources.Int16():     {Min: 0, Max: 1, Accepted: 0},
 	},
 	Peers: {
 		kmsg.Fetch.Int16():              {Min: 18, Max: 18, Accepted: 18},
@@ -60,6 +68,10 @@ var served = [...]map[int16]Versions{
 
 		kmsg.AlterPartitionAssignments.Int16():  {Min: 1, Max: 1, Accepted: 1},
 		kmsg.ListPartitionReassignments.Int16(): {Min: 0, Max: 0, Accepted: 0},
+
+		kmsg.AlterConfigs.Int16():            {Min: 2, Max: 2, Accepted: 2},
+		kmsg.CreatePartitions.Int16():        {Min: 3, Max: 3, Accepted: 3},
+		kmsg.IncrementalAlterConfigs.Int16(): {Min: 1, Max: 1, Accepted: 1},
 
 		QuorumMessageKey: {},
 		MetadataTailKey:  {},
