@@ -216,10 +216,12 @@ func TestATruncationThatIsNotSynced(t *testing.T) {
 	}
 }
 
-// A disk that fails while a damaged segment is set aside ends the process half way: what it had in memory then is
-// nobody's any more, and what is on the disk is the log from before the segment on, or all of it.
-func TestASegmentSetAsideWhileTheDiskFails(t *testing.T) {
-	simulate(t, sim.Config{Seed: 1456}).clean(t)
+// A disk that fails, or is full, while a damaged segment is set aside or a log is truncated ends the process half way:
+// what it had in memory then is nobody's any more, and what is on the disk is the log up to the cut, or all of it.
+func TestALogCutWhileTheDiskFails(t *testing.T) {
+	for _, seed := range []int64{1456, 1820, 4313} {
+		simulate(t, sim.Config{Seed: seed}).clean(t)
+	}
 }
 
 func TestBadConfigurations(t *testing.T) {
