@@ -140,6 +140,7 @@ func (b *Broker) node(cfg Config) (n node.Config, err error) {
 		Sessions: api.Config{
 			NodeID: cfg.NodeID, Shards: cfg.Shards, AutoCreate: !cfg.NoAutoCreate,
 			MaxBatch: cfg.MaxMessageBytes, MaxFetch: 55 << 20, MaxWait: 5 * time.Minute,
+			OffsetsPartitions: cfg.Groups.Partitions, OffsetsReplication: cfg.Groups.Replication,
 		},
 		Controller: controller.Config{
 			DefaultPartitions: cfg.DefaultPartitions, DefaultReplication: cfg.DefaultReplication,
@@ -152,10 +153,11 @@ func (b *Broker) node(cfg Config) (n node.Config, err error) {
 		Rack:      cfg.Rack,
 		Timing: node.Timing{
 			QuorumTick: cfg.QuorumTick, Heartbeat: cfg.Heartbeat, ReplicaLagMax: cfg.ReplicaLagMax, Scrub: scrubEvery,
+			ExpireOffsets: cfg.Groups.RetentionCheck,
 		},
 		Log:      log.Config{SegmentBytes: cfg.SegmentBytes, Bugs: cfg.Bugs},
-		Settings: settings,
-		Flush:    cfg.Flush, FlushInterval: cfg.FlushInterval, Bugs: cfg.Bugs,
+		Settings: settings, Groups: cfg.Groups.machine(),
+		Flush: cfg.Flush, FlushInterval: cfg.FlushInterval, Bugs: cfg.Bugs,
 	}
 	for _, v := range cfg.Voters {
 		host, port, err := splitAddress(v.Address)

@@ -102,6 +102,8 @@ type Config struct {
 	// committed, of those created without min.insync.replicas; 1 if 0.
 	DefaultReplication int16
 	MinISR             int
+	// Groups are the limits and times of consumer groups.
+	Groups Groups
 	// NoAutoCreate stops Metadata requests from creating topics.
 	NoAutoCreate bool
 	// Shards is how many goroutines share the partitions; GOMAXPROCS if 0.
@@ -132,6 +134,9 @@ func (c Config) Validate() error {
 	errs = append(errs, c.withDefaults().validateCluster()...)
 	if c.SegmentBytes < 0 || c.SegmentBytes > 1<<31-1 {
 		bad("segment size %d: want 1 to %d bytes, as positions in its index are 32 bits", c.SegmentBytes, 1<<31-1)
+	}
+	if err := c.Groups.withDefaults().validate(); err != nil {
+		errs = append(errs, err)
 	}
 	if _, err := c.topicSettings(); err != nil {
 		errs = append(errs, err)
@@ -181,6 +186,7 @@ func (c Config) withDefaults() Config {
 			*t.field = t.value
 		}
 	}
+	c.Groups = c.Groups.withDefaults()
 	if c.DefaultReplication == 0 {
 		c.DefaultReplication = 1
 	}

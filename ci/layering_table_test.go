@@ -75,6 +75,8 @@ var table = []row{
 	{room: "broker/group", may: pureBroker, not: world, why: "a machine is pure"},
 	{room: "broker/txn", may: append([]string{"broker/partition"}, pureBroker...), not: world, why: "a machine is pure"},
 	{room: "broker/api", may: stepped, not: world, why: "what is stepped by the simulator sees no world"},
+	{room: "broker/coordinator", may: append([]string{"broker/api"}, stepped...), not: world,
+		why: "what is stepped by the simulator sees no world"},
 	{room: "broker/node", may: append([]string{"broker/api", "raft"}, stepped...), not: world,
 		why: "what is stepped by the simulator sees no world"},
 	{room: "broker/...", may: []string{"broker/...", "kmsg", "kerr", "raft", "metrics", "compress", "lz4", "x/sys"},

@@ -13,7 +13,7 @@ import (
 // give their wishes back as effects, so that a simulator can step them and one seed replays a run.
 var pure = []string{
 	"broker/partition", "broker/controller", "broker/group", "broker/txn", "broker/batch", "broker/wire/shape", "broker/env",
-	"broker/actor", "broker/event", "broker/api", "broker/node", "broker/metadata", "broker/quorum",
+	"broker/actor", "broker/event", "broker/api", "broker/coordinator", "broker/node", "broker/metadata", "broker/quorum",
 	"loadgen/pace", "loadgen/payload", "scenarios/spec", "scenarios/plan",
 	"scenarios/report/chart", "scenarios/report/picture", "verify/course", "verify/excerpt",
 }

@@ -22,6 +22,8 @@ const (
 	Session
 	// Uplink keeps the node's broker registered and carries requests to the active controller.
 	Uplink
+	// Coordinator keeps the consumer groups of the partitions of __consumer_offsets that the node leads.
+	Coordinator
 )
 
 // Address names an actor within its node.
@@ -132,6 +134,26 @@ func (r Read) Failed(err error) Send {
 	return Send{r.Owner, ReadFailed{r.Token, err}}
 }
 
+// Load reads a range of a log for the actor itself, away from it; Loaded follows. The range is released.
+type Load struct {
+	Source Source
+	Token  any
+}
+
+// Loaded is the completion of a Load. Data is memory of its own.
+type Loaded struct {
+	Token any
+	Data  []byte
+	Err   error
+}
+
+// Run reads the range and gives it up; it is called once.
+func (l Load) Run() Loaded {
+	data, err := l.Source.AppendTo(nil)
+	l.Source.Release()
+	return Loaded{l.Token, data, err}
+}
+
 // Scrub looks whether a part of a log is still as it was written, away from the actor; Scrubbed follows.
 type Scrub struct {
 	// Run is called once. It gives where to go on.
@@ -174,6 +196,7 @@ type Effects struct {
 	Calls     []Call
 	Responses []Response
 	Scrubs    []Scrub
+	Loads     []Load
 	Events    []event.Event
 	// Hangup closes the session's connection after its responses; it says why.
 	Hangup string
@@ -210,6 +233,9 @@ func (fx *Effects) Scrub(run func() (next int64, err error), token any) {
 	fx.Scrubs = append(fx.Scrubs, Scrub{run, token})
 }
 
+// Load adds a range to be read; Loaded{token} follows.
+func (fx *Effects) Load(s Source, token any) { fx.Loads = append(fx.Loads, Load{s, token}) }
+
 // Reset empties the effects and keeps their memory.
 func (fx *Effects) Reset() {
 	clear(fx.Sends)
@@ -218,9 +244,10 @@ func (fx *Effects) Reset() {
 	clear(fx.Calls)
 	clear(fx.Responses)
 	clear(fx.Scrubs)
+	clear(fx.Loads)
 	clear(fx.Events)
 	*fx = Effects{
 		Sends: fx.Sends[:0], Timers: fx.Timers[:0], Syncs: fx.Syncs[:0],
-		Calls: fx.Calls[:0], Responses: fx.Responses[:0], Scrubs: fx.Scrubs[:0], Events: fx.Events[:0],
+		Calls: fx.Calls[:0], Responses: fx.Responses[:0], Scrubs: fx.Scrubs[:0], Loads: fx.Loads[:0], Events: fx.Events[:0],
 	}
 }

@@ -24,6 +24,7 @@ import (
 //   - acks=-1 is answered when the records are committed, acks=1 when they are appended; acks=0 is
 //     not answered at all, and an error closes the connection, the only way to tell the client
 //   - an idempotent batch that was appended before is answered with the offset it got then
+//   - nobody writes to the cluster's own topics: INVALID_TOPIC_EXCEPTION
 //   - a transactional batch is refused: this broker has no transactions
 //
 // Versions
@@ -62,6 +63,7 @@ func (h *produce) start(s *Session, c *call, now time.Time, fx *actor.Effects) {
 					Replica: replica,
 					Batch:   batch.View(p.Records),
 					Acks:    req.Acks,
+					Epoch:   -1,
 				})
 			}
 			part++
@@ -100,6 +102,8 @@ func (h *produce) check(s *Session, req *kmsg.ProduceRequest, topic *metadata.To
 		return &failure{kerr.InvalidRequest, "this broker has no transactions"}
 	case topic == nil && version >= 13:
 		return &failure{kerr.UnknownTopicID, ""}
+	case topic != nil && metadata.Internal(topic.Name):
+		return &failure{kerr.InvalidTopicException, "the topic is the cluster's own"}
 	case s.misplaced(topic, p.Partition) != nil:
 		return &failure{s.misplaced(topic, p.Partition), ""}
 	case len(p.Records) > s.cfg.MaxBatch:

@@ -31,9 +31,7 @@ func (h *clusterMetadata) start(s *Session, c *call, _ time.Time, fx *actor.Effe
 		create := kmsg.NewPtrCreateTopicsRequest()
 		create.SetVersion(create.MaxVersion())
 		for _, name := range missing {
-			topic := kmsg.NewCreateTopicsRequestTopic()
-			topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, -1, -1
-			create.Topics = append(create.Topics, topic)
+			create.Topics = append(create.Topics, s.newTopic(name))
 		}
 		fx.Send(Uplink, ControllerRequest{From: s.self, Call: c.id, Body: create})
 		return
@@ -117,7 +115,7 @@ func (h *clusterMetadata) one(s *Session, asked *kmsg.MetadataRequestTopic, fail
 
 func (s *Session) describe(topic *metadata.Topic) kmsg.MetadataResponseTopic {
 	out := kmsg.NewMetadataResponseTopic()
-	out.Topic, out.TopicID = kmsg.StringPtr(topic.Name), topic.ID
+	out.Topic, out.TopicID, out.IsInternal = kmsg.StringPtr(topic.Name), topic.ID, metadata.Internal(topic.Name)
 	out.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(topic.Partitions))
 	for i := range topic.Partitions {
 		p := kmsg.NewMetadataResponseTopicPartition()

@@ -19,7 +19,7 @@ var softwareName = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9]
 //   - a version above those served is answered in the format of version 0 with
 //     UNSUPPORTED_VERSION and the served range of this key alone, so that the client can ask again
 //   - from version 3 the name and version of the client's software must be well formed
-//   - no features are finalised: there are no transactions and no groups
+//   - no features are finalised: there are no transactions, and no groups of the next protocol
 //
 // Versions
 //   - 3 flexible (the response header stays without tags), client software; 4 features with a

@@ -68,7 +68,7 @@ func describePage(image *metadata.Image, req *kmsg.DescribeTopicPartitionsReques
 		case first < 0:
 			out.ErrorCode = kerr.InvalidRequest.Code
 		default:
-			out.TopicID, out.AuthorizedOperations = topic.ID, topicOperations
+			out.TopicID, out.AuthorizedOperations, out.IsInternal = topic.ID, topicOperations, metadata.Internal(name)
 			rest := topic.Partitions[min(first, len(topic.Partitions)):]
 			page := rest[:min(left, len(rest))]
 			for i := range page {

@@ -47,6 +47,8 @@ type ProducePart struct {
 	// Batch is exactly one record batch, already validated; the shard patches it in place.
 	Batch batch.View
 	Acks  int16
+	// Epoch is the only leader epoch in which the batch may be appended; -1 for any.
+	Epoch int32
 }
 
 // ProduceDone is the outcome of one ProducePart.
@@ -180,6 +182,22 @@ type ControllerReply struct {
 	Body kmsg.Response
 }
 
+// CoordinatorRequest asks the coordinator of this node about consumer groups; CoordinatorReply answers it, when that
+// is known: a member may wait for a whole rebalance. Topics of the request have their names.
+type CoordinatorRequest struct {
+	From actor.Address
+	Call uint64
+	Body kmsg.Request
+	// ClientID is what the client calls itself, Host where it connects from: "/127.0.0.1".
+	ClientID, Host string
+}
+
+// CoordinatorReply answers a CoordinatorRequest.
+type CoordinatorReply struct {
+	Call uint64
+	Body kmsg.Response
+}
+
 // Config of the sessions of one node.
 type Config struct {
 	NodeID int32
@@ -197,6 +215,11 @@ type Config struct {
 	MaxFetch int
 	// MaxWait bounds how long a fetch waits for data.
 	MaxWait time.Duration
+	// OffsetsPartitions and OffsetsReplication are how __consumer_offsets is made on demand
+	// (offsets.topic.num.partitions, offsets.topic.replication.factor); a cluster of fewer brokers gets as many replicas
+	// as it has brokers.
+	OffsetsPartitions  int32
+	OffsetsReplication int16
 }
 
 // ShardOf gives the shard that owns a replica.

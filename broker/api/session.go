@@ -12,10 +12,11 @@ import (
 )
 
 var (
-	// Controller, Metadata and Uplink are the addresses of the node's single actors.
-	Controller = actor.Address{Role: actor.Controller}
-	Metadata   = actor.Address{Role: actor.Metadata}
-	Uplink     = actor.Address{Role: actor.Uplink}
+	// Controller, Metadata, Uplink and Coordinator are the addresses of the node's single actors.
+	Controller  = actor.Address{Role: actor.Controller}
+	Metadata    = actor.Address{Role: actor.Metadata}
+	Uplink      = actor.Address{Role: actor.Uplink}
+	Coordinator = actor.Address{Role: actor.Coordinator}
 )
 
 // call is one request being answered.
@@ -58,6 +59,9 @@ type (
 	controlled interface {
 		replied(*Session, *call, ControllerReply)
 	}
+	coordinated interface {
+		coordinated(*Session, *call, CoordinatorReply)
+	}
 	// expirer is called when the deadline of the call has passed.
 	expirer interface {
 		expire(*Session, *call, *actor.Effects)
@@ -75,6 +79,17 @@ var handlers = [...]map[int16]func() handler{
 		kmsg.Fetch.Int16():                func() handler { return new(fetch) },
 		kmsg.ListOffsets.Int16():          func() handler { return new(listOffsets) },
 		kmsg.Metadata.Int16():             func() handler { return new(clusterMetadata) },
+		kmsg.OffsetCommit.Int16():         func() handler { return new(offsetCommit) },
+		kmsg.OffsetFetch.Int16():          func() handler { return new(offsetFetch) },
+		kmsg.FindCoordinator.Int16():      func() handler { return new(findCoordinator) },
+		kmsg.JoinGroup.Int16():            func() handler { return new(toCoordinator) },
+		kmsg.Heartbeat.Int16():            func() handler { return new(toCoordinator) },
+		kmsg.LeaveGroup.Int16():           func() handler { return new(toCoordinator) },
+		kmsg.SyncGroup.Int16():            func() handler { return new(toCoordinator) },
+		kmsg.DescribeGroups.Int16():       func() handler { return new(toCoordinator) },
+		kmsg.ListGroups.Int16():           func() handler { return new(toCoordinator) },
+		kmsg.DeleteGroups.Int16():         func() handler { return new(toCoordinator) },
+		kmsg.OffsetDelete.Int16():         func() handler { return new(offsetDelete) },
 		kmsg.ApiVersions.Int16():          func() handler { return new(apiVersions) },
 		kmsg.CreateTopics.Int16():         func() handler { return new(toController) },
 		kmsg.DeleteTopics.Int16():         func() handler { return new(toController) },
@@ -125,6 +140,8 @@ type Session struct {
 	self     actor.Address
 	cfg      Config
 	listener wire.Listener
+	// host is where the client connects from.
+	host string
 	// image of the cluster, for clients; peers ask for what needs none.
 	image *metadata.Image
 	// early holds requests that came before the image that they need, and what came behind them.
@@ -146,12 +163,16 @@ func NewSession(cfg Config, self actor.Address, listener wire.Listener) *Session
 }
 
 // Start is the first message of a session.
-type Start struct{}
+type Start struct {
+	// Host is where the connection comes from, an address without a port; "" if that is not known.
+	Host string
+}
 
 // Step implements actor.Actor.
 func (s *Session) Step(now time.Time, message any, fx *actor.Effects) {
 	switch m := message.(type) {
 	case Start:
+		s.host = m.Host
 		if s.listener == wire.Clients {
 			fx.Send(Metadata, Subscribe{s.self})
 		}
@@ -221,6 +242,10 @@ func (s *Session) deliver(message any, fx *actor.Effects) {
 	case EpochAnswer:
 		if c := s.open(m.Call); c != nil {
 			c.handler.(ender).ended(c, m)
+		}
+	case CoordinatorReply:
+		if c := s.open(m.Call); c != nil {
+			c.handler.(coordinated).coordinated(s, c, m)
 		}
 	case ControllerReply:
 		if c := s.open(m.Call); c != nil {

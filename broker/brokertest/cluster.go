@@ -107,6 +107,7 @@ func (c *Cluster) config(n *node) broker.Config {
 		QuorumTick: 30 * time.Millisecond, ReplicaLagMax: time.Second,
 		DefaultReplication: int16(min(c.opts.brokers, 3)), MinISR: 1,
 	}
+	cfg.Groups = broker.Groups{InitialDelay: -1, MinSession: time.Millisecond, Partitions: 4}
 	if c.opts.brokers > 2 {
 		cfg.MinISR = 2
 	}

@@ -50,6 +50,10 @@ const (
 	LastReplica Name = "last-replica"
 	// StaleLeaderServes goes on leading when the metadata names another leader.
 	StaleLeaderServes Name = "stale-leader-serves"
+	// CommitLostOnFailover acknowledges an offset commit before it is appended, and appends it a second later.
+	CommitLostOnFailover Name = "commit-lost-on-failover"
+	// TwoOwners ends the rebalance of a group before the members of the last generation have joined or timed out.
+	TwoOwners Name = "two-owners"
 )
 
 // all maps every planted bug to its description.

@@ -139,11 +139,6 @@ func commitResponse(req *kmsg.OffsetCommitRequest, of func(i, j int) *kerr.Error
 	return resp
 }
 
-// CommitRefusal is the answer to a commit of which nothing was taken.
-func CommitRefusal(req *kmsg.OffsetCommitRequest, err *kerr.Error) *kmsg.OffsetCommitResponse {
-	return commitResponse(req, func(int, int) *kerr.Error { return err })
-}
-
 // Fetch gives what a group has committed: of the partitions that are asked for, -1 where there is nothing, or of
 // all that it has if no topics are given.
 func (m *Machine) Fetch(asked *kmsg.OffsetFetchRequestGroup) kmsg.OffsetFetchResponseGroup {

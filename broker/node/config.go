@@ -9,6 +9,7 @@ import (
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/broker/controller"
+	"github.com/logproof/logproof/broker/group"
 	"github.com/logproof/logproof/broker/log"
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/partition"
@@ -43,7 +44,9 @@ type Config struct {
 	Flush    partition.Flush
 	// FlushInterval is how often FlushInterval syncs.
 	FlushInterval time.Duration
-	Bugs          bug.Set
+	// Groups are the limits and times of consumer groups.
+	Groups group.Config
+	Bugs   bug.Set
 	// settings are those of topics that say nothing.
 	settings metadata.Settings
 }
@@ -84,6 +87,9 @@ type Timing struct {
 	Scrub time.Duration
 	// BackOff comes before a request that failed is tried again.
 	BackOff time.Duration
+	// ExpireOffsets is how often consumer groups are looked through for offsets that are kept no longer
+	// (offsets.retention.check.interval.ms).
+	ExpireOffsets time.Duration
 }
 
 // Defaults of Timing, where Kafka has them its own.
@@ -124,6 +130,7 @@ func (c Config) complete() (Config, error) {
 	if c.Wall == nil {
 		c.Wall = func(t time.Time) time.Time { return t }
 	}
+	c.Groups.Wall = c.Wall
 	if c.SnapshotEvery == 0 {
 		c.SnapshotEvery = quorum.DefaultSnapshotEvery
 	}

@@ -261,6 +261,7 @@ func (a *metadataActor) publish(fx *actor.Effects) {
 		a.begun = self != nil && self.Incarnation == a.cfg.Incarnation && !self.Fenced
 	}
 	if a.begun {
+		fx.Send(api.Coordinator, api.NewImage{Image: a.image})
 		for _, session := range a.sessions {
 			fx.Send(session, api.NewImage{Image: a.image})
 		}

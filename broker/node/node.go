@@ -5,6 +5,7 @@ import (
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
+	"github.com/logproof/logproof/broker/coordinator"
 	"github.com/logproof/logproof/broker/env"
 	"github.com/logproof/logproof/broker/wire"
 )
@@ -16,6 +17,7 @@ type Node struct {
 	metadata   *metadataActor
 	uplink     *uplink
 	shards     []*shard
+	groups     *coordinator.Coordinator
 }
 
 // Open recovers the metadata log and makes the actors. The logs of partitions are recovered when
@@ -43,6 +45,10 @@ func Open(fs env.FS, cfg Config) (*Node, error) {
 	for i := range cfg.Sessions.Shards {
 		n.shards = append(n.shards, newShard(fs, cfg, int64(i)))
 	}
+	n.groups = coordinator.New(coordinator.Config{
+		Self: cfg.Sessions.NodeID, Shards: cfg.Sessions.Shards, MaxBatch: cfg.Sessions.MaxBatch, BackOff: cfg.Timing.BackOff,
+		ExpireEvery: cfg.Timing.ExpireOffsets, Process: cfg.Incarnation, Groups: cfg.Groups, Bugs: cfg.Bugs,
+	})
 	return n, nil
 }
 
@@ -67,7 +73,7 @@ func (n *Node) Actors() map[actor.Address]actor.Actor {
 		actors[api.Controller] = n.controller
 	}
 	if n.metadata != nil {
-		actors[api.Metadata], actors[api.Uplink] = n.metadata, n.uplink
+		actors[api.Metadata], actors[api.Uplink], actors[api.Coordinator] = n.metadata, n.uplink, n.groups
 	}
 	for i, s := range n.shards {
 		actors[actor.Address{Role: actor.Shard, ID: int64(i)}] = s

@@ -20,7 +20,7 @@ func (s *shard) produce(m api.ProducePart, fx *actor.Effects) {
 	case r == nil:
 		fx.Send(m.Ticket.To, refusal(m.Ticket, s.missing(m.Replica), ""))
 		return
-	case r.leader == nil:
+	case r.leader == nil || m.Epoch >= 0 && m.Epoch != r.leader.Epoch:
 		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.NotLeaderForPartition, ""))
 		return
 	}

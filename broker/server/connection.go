@@ -46,7 +46,7 @@ func (c *connection) serve() {
 	c.metrics.connections[c.listener].Inc()
 	defer c.metrics.connections[c.listener].Dec()
 	c.rt.sessions.Store(c.self, c.inbox)
-	c.inbox.put(api.Start{})
+	c.inbox.put(api.Start{Host: hostOf(c.conn)})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -64,6 +64,15 @@ func (c *connection) serve() {
 	c.inbox.put(api.Closed{})
 	<-done
 	c.rt.sessions.Delete(c.self)
+}
+
+// hostOf is where a connection comes from, without the port.
+func hostOf(conn net.Conn) string {
+	host, _, err := net.SplitHostPort(conn.RemoteAddr().String())
+	if err != nil {
+		return conn.RemoteAddr().String()
+	}
+	return host
 }
 
 // close ends the connection from any goroutine.

@@ -100,6 +100,9 @@ func (rt *runtime) perform(self *inbox, fx *actor.Effects) {
 			self.put(actor.Scrubbed{Token: s.Token, Next: next, Err: err})
 		})
 	}
+	for _, l := range fx.Loads {
+		rt.work.Go(func() { self.put(l.Run()) })
+	}
 	fx.Reset()
 }
 

@@ -170,7 +170,7 @@ func (h *host) idle() bool {
 		return false
 	}
 	for _, address := range h.addresses() {
-		if b := h.boxes[address]; b != nil && b.due {
+		if b := h.boxes[address]; b != nil && b.due && address != api.Coordinator { // what it would do, nobody was promised
 			return false
 		}
 	}
@@ -221,7 +221,9 @@ func (h *host) resume() {
 	h.paused, h.stalled = false, nil
 	at := h.sim.now
 	for _, e := range stalled {
-		at++
-		h.sim.at(at, e.kind, h, e.run)
+		if e.draw == h.sim.rng {
+			at++
+		}
+		h.sim.drawn(at, e.kind, h, e.draw, e.run)
 	}
 }

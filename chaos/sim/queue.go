@@ -1,6 +1,9 @@
 package sim
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // kind of an event, part of the trace hash.
 type kind uint8
@@ -21,6 +24,8 @@ type event struct {
 	at time.Duration
 	// tie orders events of one moment. It is drawn, so that seeds try both orders.
 	tie uint64
+	// draw is where the tie came from.
+	draw *rand.Rand
 	// id numbers the events in the order in which they were made.
 	id uint64
 	// host is the node that the event belongs to, nil for none. It does not happen once that node has

@@ -14,7 +14,9 @@ type simulation struct {
 	cfg     Config
 	terrain terrain
 	rng     *rand.Rand
-	rec     Recorder
+	// groups draws what concerns coordinators of groups: a run that has none draws from rng as if there were none.
+	groups *rand.Rand
+	rec    Recorder
 
 	now    time.Duration
 	queue  queue
@@ -53,7 +55,7 @@ type simulation struct {
 var startTime = time.Unix(1_700_000_000, 0)
 
 func newSimulation(cfg Config, rec Recorder) *simulation {
-	s := &simulation{cfg: cfg, rec: rec, rng: rand.New(rand.NewPCG(uint64(cfg.Seed), 1)), hash: fnvOffset}
+	s := &simulation{cfg: cfg, rec: rec, rng: rand.New(rand.NewPCG(uint64(cfg.Seed), 1)), groups: rand.New(rand.NewPCG(uint64(cfg.Seed), 5)), hash: fnvOffset}
 	// What is drawn once has its own generator: the terrain of a seed does not depend on what the
 	// run draws.
 	draw := terrainOf(cfg.Seed)
@@ -90,12 +92,15 @@ func (s *simulation) hostAt(name string, port int32) *host {
 }
 
 // at makes an event; h may be nil.
-func (s *simulation) at(at time.Duration, k kind, h *host, run func()) {
+func (s *simulation) at(at time.Duration, k kind, h *host, run func()) { s.drawn(at, k, h, s.rng, run) }
+
+// drawn makes an event whose tie comes from a generator.
+func (s *simulation) drawn(at time.Duration, k kind, h *host, draw *rand.Rand, run func()) {
 	if at < s.now {
 		panic(fmt.Sprintf("sim: an event at %v was made at %v", at, s.now))
 	}
 	s.made++
-	e := event{at: at, tie: s.rng.Uint64(), id: s.made, kind: k, host: h, run: run}
+	e := event{at: at, tie: draw.Uint64(), draw: draw, id: s.made, kind: k, host: h, run: run}
 	if h != nil {
 		e.life = h.life
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/logproof/logproof/broker/actor"
@@ -35,8 +36,17 @@ func (h *host) deliver(to actor.Address, message any) {
 	b.inbox = append(b.inbox, message)
 	if !b.due {
 		b.due = true
-		h.after(time.Duration(500+h.sim.rng.IntN(20_000)), kindStep, func() { h.step(b) })
+		draw := h.drawFor(to)
+		h.sim.drawn(h.sim.now+time.Duration(500+draw.IntN(20_000)), kindStep, h, draw, func() { h.step(b) })
 	}
+}
+
+// drawFor is the generator of the events of an actor.
+func (h *host) drawFor(a actor.Address) *rand.Rand {
+	if a == api.Coordinator {
+		return h.sim.groups
+	}
+	return h.sim.rng
 }
 
 // after makes an event of this life of the node.
@@ -46,7 +56,9 @@ func (h *host) after(d time.Duration, k kind, run func()) { h.sim.at(h.sim.now+d
 func (h *host) step(b *box) {
 	messages := b.inbox
 	b.inbox, b.due = nil, false
-	h.stepped++
+	if b.address != api.Coordinator {
+		h.stepped++
+	}
 	now := startTime.Add(h.sim.now + h.offset)
 	h.skew = now.Sub(startTime) - h.sim.now
 	h.sim.checker.before(h, b, messages)
@@ -56,7 +68,7 @@ func (h *host) step(b *box) {
 	}
 	b.actor.Step(now, actor.Drained{}, fx)
 	h.sim.changed(uint64(b.address.Role), uint64(b.address.ID), uint64(len(messages)), uint64(len(fx.Sends)),
-		uint64(len(fx.Timers)), uint64(len(fx.Syncs)), uint64(len(fx.Calls)), uint64(len(fx.Responses)))
+		uint64(len(fx.Timers)), uint64(len(fx.Syncs)), uint64(len(fx.Calls)), uint64(len(fx.Responses)), uint64(len(fx.Loads)))
 	h.sim.checker.after(h, b, messages, fx)
 	if fx.Fatal != nil && h.diskFailed(fx.Fatal) {
 		fx.Reset()
@@ -82,7 +94,7 @@ func (h *host) perform(b *box, fx *actor.Effects) {
 		h.deliver(s.To, s.Message)
 	}
 	for _, t := range fx.Timers {
-		h.after(t.After, kindTimer, func() { h.deliver(b.address, t.Message) })
+		h.sim.drawn(h.sim.now+t.After, kindTimer, h, h.drawFor(b.address), func() { h.deliver(b.address, t.Message) })
 	}
 	for _, s := range fx.Syncs {
 		h.sync(b, s)
@@ -95,6 +107,9 @@ func (h *host) perform(b *box, fx *actor.Effects) {
 			next, err := s.Run()
 			h.deliver(b.address, actor.Scrubbed{Token: s.Token, Next: next, Err: err})
 		})
+	}
+	for _, l := range fx.Loads {
+		h.sim.drawn(h.sim.now+time.Duration(500+h.sim.groups.IntN(20_000)), kindServe, h, h.sim.groups, func() { h.deliver(b.address, l.Run()) })
 	}
 	for _, r := range fx.Responses {
 		h.respond(b.conn, r)

@@ -14,6 +14,7 @@ import (
 	"github.com/logproof/logproof/broker"
 	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/broker/env/disk"
+	"github.com/logproof/logproof/broker/group"
 	"github.com/logproof/logproof/broker/partition"
 	"github.com/spf13/cobra"
 )
@@ -25,6 +26,7 @@ type brokerFlags struct {
 	flush, disk, bugs, pprof string
 	set                      []string
 	verbose                  bool
+	groupDelay               time.Duration
 }
 
 func newBroker(stdout, stderr io.Writer) *cobra.Command {
@@ -76,6 +78,7 @@ list says is not found by the others.`,
 // addTo defines the flags.
 func (f *brokerFlags) addTo(cmd *cobra.Command) {
 	f.addPlace(cmd)
+	f.addGroups(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.cfg.DataDir, "data", "", "`directory` of everything that outlives the process (required)")
 	flags.StringVar(&f.flush, "flush", "commit", "when records are synced: none, interval, commit (before they are acknowledged)")
@@ -119,6 +122,18 @@ func (f *brokerFlags) addPlace(cmd *cobra.Command) {
 	flags.DurationVar(&f.cfg.ShutdownTimeout, "shutdown-timeout", 5*time.Second, "how long a broker that stops waits for others to take over what it leads")
 }
 
+// addGroups defines those of consumer groups.
+func (f *brokerFlags) addGroups(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.DurationVar(&f.groupDelay, "group-initial-delay", group.DefaultInitialDelay, "how long an empty consumer group waits for more members; 0 for not at all")
+	flags.DurationVar(&f.cfg.Groups.MinSession, "group-min-session", group.DefaultMinSession, "shortest session timeout that members of consumer groups may ask for")
+	flags.DurationVar(&f.cfg.Groups.MaxSession, "group-max-session", group.DefaultMaxSession, "longest session timeout that members of consumer groups may ask for")
+	flags.IntVar(&f.cfg.Groups.MaxSize, "group-max-size", 0, "members that a consumer group may have; 0 for any number")
+	flags.DurationVar(&f.cfg.Groups.Retention, "offsets-retention", group.DefaultRetention, "how long offsets are kept that nobody uses")
+	flags.Int32Var(&f.cfg.Groups.Partitions, "offsets-partitions", 50, "partitions of __consumer_offsets, which is made on demand")
+	flags.Int16Var(&f.cfg.Groups.Replication, "offsets-replication", 3, "replicas of __consumer_offsets, in a cluster of as many brokers")
+}
+
 func bugNames() string {
 	var list string
 	for i, n := range bug.Names() {
@@ -155,6 +170,9 @@ func (f *brokerFlags) parse(stderr io.Writer) (err error) {
 			f.cfg.Settings = map[string]string{}
 		}
 		f.cfg.Settings[name] = value
+	}
+	if f.cfg.Groups.InitialDelay = f.groupDelay; f.groupDelay == 0 {
+		f.cfg.Groups.InitialDelay = -1 // in the configuration 0 is the default
 	}
 	level := slog.LevelInfo
 	if f.verbose {

@@ -1,0 +1,171 @@
+package coordinator
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/api"
+	"github.com/logproof/logproof/broker/group"
+	"github.com/logproof/logproof/broker/metadata"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// request answers a client's request, now or when something has happened.
+func (c *Coordinator) request(now time.Time, m api.CoordinatorRequest) {
+	answer := func(resp kmsg.Response) {
+		c.out = append(c.out, actor.Send{To: m.From, Message: api.CoordinatorReply{Call: m.Call, Body: resp}})
+	}
+	client := group.Client{ID: m.ClientID, Host: m.Host}
+	switch r := m.Body.(type) {
+	case *kmsg.JoinGroupRequest:
+		if t := c.serving(r.Group, r, answer); t != nil {
+			t.machine.Join(now, r, client, answer)
+		}
+	case *kmsg.SyncGroupRequest:
+		if t := c.serving(r.Group, r, answer); t != nil {
+			t.machine.Sync(now, r, answer)
+		}
+	case *kmsg.HeartbeatRequest:
+		if t := c.serving(r.Group, r, answer); t != nil {
+			t.machine.Heartbeat(now, r, answer)
+		}
+	case *kmsg.LeaveGroupRequest:
+		if t := c.serving(r.Group, r, answer); t != nil {
+			t.machine.Leave(now, r, answer)
+		}
+	case *kmsg.OffsetCommitRequest:
+		if t := c.serving(r.Group, r, answer); t != nil {
+			t.machine.Commit(now, r, answer)
+		}
+	case *kmsg.OffsetDeleteRequest:
+		if t := c.serving(r.Group, r, answer); t != nil {
+			t.machine.DeleteOffsets(now, r, answer)
+		}
+	case *kmsg.OffsetFetchRequest:
+		answer(c.fetch(r))
+	case *kmsg.DescribeGroupsRequest:
+		answer(c.describe(r))
+	case *kmsg.ListGroupsRequest:
+		answer(c.list(r))
+	case *kmsg.DeleteGroupsRequest:
+		c.delete(now, r, answer)
+	default:
+		panic(fmt.Sprintf("coordinator: got a request %T", m.Body))
+	}
+}
+
+// term gives the term that serves a group, or Kafka's error of who cannot.
+func (c *Coordinator) term(id string) (*term, *kerr.Error) {
+	if c.image == nil {
+		return nil, kerr.CoordinatorNotAvailable
+	}
+	topic := c.image.Topic(metadata.ConsumerOffsets)
+	if topic == nil || len(topic.Partitions) == 0 {
+		return nil, kerr.CoordinatorNotAvailable
+	}
+	index := api.CoordinatorPartition(id, len(topic.Partitions))
+	t := c.terms[index]
+	switch {
+	case topic.Partitions[index].Leader == metadata.NoLeader:
+		return nil, kerr.CoordinatorNotAvailable
+	case t == nil:
+		return nil, kerr.NotCoordinator
+	case !t.loaded:
+		return nil, kerr.CoordinatorLoadInProgress
+	}
+	return t, nil
+}
+
+// serving is term for a request about one group, which is answered if nobody here serves it. While groups are loaded
+// members are kept quiet: old clients do not know the error, so a heartbeat is taken for good, and who wants its
+// assignment is told to join again, as Apache Kafka does.
+func (c *Coordinator) serving(id string, req kmsg.Request, answer group.Answer) *term {
+	t, err := c.term(id)
+	if err == nil {
+		return t
+	}
+	if err == kerr.CoordinatorLoadInProgress {
+		switch req.(type) {
+		case *kmsg.HeartbeatRequest:
+			answer(kmsg.NewPtrHeartbeatResponse())
+			return nil
+		case *kmsg.SyncGroupRequest:
+			err = kerr.RebalanceInProgress
+		}
+	}
+	answer(group.Refusal(req, err))
+	return nil
+}
+
+// fetch answers OffsetFetch in the form of version 8, a group at a time.
+func (c *Coordinator) fetch(r *kmsg.OffsetFetchRequest) kmsg.Response {
+	resp := kmsg.NewPtrOffsetFetchResponse()
+	for i := range r.Groups {
+		if t, err := c.term(r.Groups[i].Group); err == nil {
+			resp.Groups = append(resp.Groups, t.machine.Fetch(&r.Groups[i]))
+		} else {
+			out := kmsg.NewOffsetFetchResponseGroup()
+			out.Group, out.ErrorCode = r.Groups[i].Group, err.Code
+			resp.Groups = append(resp.Groups, out)
+		}
+	}
+	return resp
+}
+
+func (c *Coordinator) describe(r *kmsg.DescribeGroupsRequest) kmsg.Response {
+	resp := kmsg.NewPtrDescribeGroupsResponse()
+	for _, id := range r.Groups {
+		if t, err := c.term(id); err == nil {
+			resp.Groups = append(resp.Groups, t.machine.Describe(id, r.Version))
+		} else {
+			out := kmsg.NewDescribeGroupsResponseGroup()
+			out.Group, out.ErrorCode = id, err.Code
+			resp.Groups = append(resp.Groups, out)
+		}
+	}
+	return resp
+}
+
+// list gives the groups of all partitions led here. Those that are being loaded are missing, which the error says.
+func (c *Coordinator) list(r *kmsg.ListGroupsRequest) kmsg.Response {
+	resp := kmsg.NewPtrListGroupsResponse()
+	served := c.ordered()
+	if len(served) < len(c.terms) {
+		resp.ErrorCode = kerr.CoordinatorLoadInProgress.Code
+	}
+	for _, t := range served {
+		resp.Groups = append(resp.Groups, t.machine.List(r.StatesFilter, r.TypesFilter)...)
+	}
+	return resp
+}
+
+// delete answers once all groups of the request are gone, or could not be removed.
+func (c *Coordinator) delete(now time.Time, r *kmsg.DeleteGroupsRequest, answer group.Answer) {
+	resp := kmsg.NewPtrDeleteGroupsResponse()
+	resp.Groups = make([]kmsg.DeleteGroupsResponseGroup, len(r.Groups))
+	left := len(r.Groups) + 1
+	done := func() {
+		if left--; left == 0 {
+			answer(resp)
+		}
+	}
+	for i, id := range r.Groups {
+		out := &resp.Groups[i]
+		*out = kmsg.NewDeleteGroupsResponseGroup()
+		out.Group = id
+		finish := func(err *kerr.Error) {
+			if err != nil {
+				out.ErrorCode, out.ErrorMessage = err.Code, kmsg.StringPtr(err.Description)
+			}
+			done()
+		}
+		if t, err := c.term(id); err == nil {
+			t.machine.Delete(now, id, finish)
+		} else {
+			finish(err)
+		}
+	}
+	done()
+}
