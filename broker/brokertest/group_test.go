@@ -54,6 +54,7 @@ func TestGroup(t *testing.T) {
 			var mu sync.Mutex
 			seen := map[string]int{}
 			all, done := context.WithCancel(ctx)
+			defer done()
 			var reading sync.WaitGroup
 			for range members {
 				member := newClient(t, c, kgo.ConsumerGroup("group-"+name), kgo.ConsumeTopics(name), kgo.Balancers(balancer),
@@ -119,6 +120,7 @@ func TestCoordinatorFailover(t *testing.T) {
 	}
 	for round := range rounds {
 		stop, stopped := context.WithCancel(ctx)
+		defer stopped()
 		var committing sync.WaitGroup
 		for g := range groups {
 			committing.Go(func() {
@@ -154,14 +156,19 @@ func TestCoordinatorFailover(t *testing.T) {
 // acknowledgedBy is what each group has committed, according to its coordinator of the moment.
 func acknowledgedBy(t *testing.T, admin *kadm.Client, groups int) []int64 {
 	t.Helper()
+	ctx := within(t)
 	all := make([]int64, groups)
 	for g := range all {
-		offsets, err := admin.FetchOffsets(within(t), fmt.Sprint("group-", g))
-		if err != nil {
-			t.Fatal(err)
+		for {
+			offsets, err := admin.FetchOffsets(ctx, fmt.Sprint("group-", g))
+			if o, ok := offsets.Lookup("orders", 0); err == nil && ok && o.Err == nil {
+				all[g] = o.At
+				break
+			}
+			if ctx.Err() != nil {
+				t.Fatalf("nobody tells what group %d has committed: %v", g, err)
+			}
 		}
-		o, _ := offsets.Lookup("orders", 0)
-		all[g] = o.At
 	}
 	return all
 }
