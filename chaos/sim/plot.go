@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/logproof/logproof/broker/env/disk"
 	"github.com/logproof/logproof/chaos/timeline"
 )
 
@@ -200,13 +201,13 @@ func (n *nemesis) infanticide() {
 }
 
 // strangle kills the newborn process and starts another; both belong to the fault that ended the one
-// before.
+// before. If that is over and the disk fails now, a new process would be given one that does not.
 func (n *nemesis) strangle() {
 	h := n.sim.hosts[n.newborn]
 	n.newborn = nobody
 	life := h.life
 	n.sim.after(time.Duration(n.sim.rng.Int64N(int64(20*time.Millisecond))), kindFault, func() {
-		if h.life == life && n.busy[h.slot] && h.up {
+		if h.life == life && n.busy[h.slot] && h.up && h.disk.Rules() == (disk.Rules{}) {
 			h.cutPower()
 			h.boot(between(n.sim.rng, 10*time.Millisecond, 300*time.Millisecond))
 		}

@@ -224,6 +224,11 @@ func TestALogCutWhileTheDiskFails(t *testing.T) {
 	}
 }
 
+// A process that was started again, with a disk that works, had made a full disk unproved.
+func TestANewbornWithAFullDisk(t *testing.T) {
+	simulate(t, sim.Config{Seed: 2121}).clean(t)
+}
+
 func TestBadConfigurations(t *testing.T) {
 	for want, cfg := range map[string]sim.Config{
 		"must not be negative":        {Duration: -1},
