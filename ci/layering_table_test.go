@@ -17,6 +17,8 @@ var outside = map[string]string{
 	"x/sys":        "golang.org/x/sys",
 	"yaml":         "github.com/goccy/go-yaml",
 	"docker":       "github.com/testcontainers/testcontainers-go",
+	"docker api":   "github.com/moby/moby", // below it: testcontainers kills, pauses and disconnects nothing
+	"docker error": "github.com/containerd/errdefs",
 	"cobra":        "github.com/spf13/cobra",
 }
 
@@ -85,7 +87,7 @@ var table = []row{
 	{room: "chaos/sim/...", may: []string{"chaos/sim/...", "chaos/timeline", "broker/...", "kmsg", "loadgen/pace", "loadgen/payload", "verify/history"},
 		why: "the simulator steps brokers under pure load; it judges nothing"},
 	{room: "chaos/cluster", may: []string{"chaos/timeline", "verify/history"}, why: "interfaces over any cluster"},
-	{room: "chaos/cluster/container", may: append([]string{"docker"}, placement...), why: "a placement knows how to start a system, not what is judged"},
+	{room: "chaos/cluster/container", may: append([]string{"docker", "docker api", "docker error"}, placement...), why: "a placement knows how to start a system, not what is judged"},
 	{room: "chaos/cluster/...", may: placement, why: "a placement knows how to start a system, not what is judged"},
 	{room: "chaos/proxy", may: append([]string{"broker/wire/shape"}, placement...), why: "the link proxy knows addresses, not what is judged"},
 	{room: "chaos/canary", may: []string{"kmsg", "kerr"}, why: "a canary knows Kafka's requests and nothing of faults"},

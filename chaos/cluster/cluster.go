@@ -64,6 +64,17 @@ type Wiper interface {
 	Wipe(ctx context.Context, node int32) error
 }
 
+// Disconnecter can take the network of a node away.
+type Disconnecter interface {
+	// Disconnect takes it away: nothing that the node sends arrives anywhere, nobody reaches the node, and its
+	// process runs on.
+	Disconnect(ctx context.Context, node int32) error
+	// Connect gives it back: the node is reached where it was. One that has its network keeps it.
+	Connect(ctx context.Context, node int32) error
+	// Pid of the node's newest process, alive or dead; 0 before the first start.
+	Pid(node int32) int
+}
+
 // Replicated can tell whether the replicas of a node are in sync.
 type Replicated interface {
 	// WaitInSync returns when the node is in the ISR of every partition that it has a replica of, or with

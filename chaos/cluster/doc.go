@@ -3,6 +3,7 @@
 //	Cluster (addresses, readiness)
 //	  + Killer + Pauser         optional, found by type assertion; one fault needs one or two
 //	  + Terminator + Wiper      a node is stopped in order; its disk is lost
+//	  + Disconnecter            its network is taken away
 //	  + DiskController          its disk fills, fails, dawdles, rots, or loses its power
 //	  + ClockSetter             its clock is off
 //	  + Linker, LinkHolder      what flows between two ends is cut, delayed, changed: see Link and LinkRule

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"net"
 	"path/filepath"
 	"slices"
@@ -11,7 +12,9 @@ import (
 )
 
 func TestThisMachine(t *testing.T) {
-	r := Examine(This())
+	m := This()
+	m.Engine = func() (string, error) { return "one", nil }
+	r := Examine(m)
 	for _, f := range r.Findings {
 		if !f.OK || f.Detail == "" {
 			t.Errorf("%+v: the tests of this repository need it", f)
@@ -49,6 +52,8 @@ func TestWhatIsMissing(t *testing.T) {
 			[]timeline.Kind{timeline.Kill, timeline.Cut, timeline.Clock, timeline.TransferLeader}, nil},
 		descriptors: {func(m *Machine) { m.FewestDescriptors = 1 << 62 }, "ulimit -n",
 			[]timeline.Kind{timeline.Cut, timeline.ConnectionStorm}, []timeline.Kind{timeline.Kill, timeline.DiskFull}},
+		engine: {func(m *Machine) { m.Engine = func() (string, error) { return "", errors.New("start one") } }, "start one",
+			nil, []timeline.Kind{timeline.Kill, timeline.Cut, timeline.DiskFull}},
 		sockets: {func(m *Machine) { m.Temp = filepath.Join(t.TempDir(), "missing") }, "TMPDIR",
 			[]timeline.Kind{timeline.Cut, timeline.DiskFull, timeline.Clock}, []timeline.Kind{timeline.Kill, timeline.Pause}},
 	} {
@@ -57,13 +62,15 @@ func TestWhatIsMissing(t *testing.T) {
 			test.harm(&m)
 			r := Examine(m)
 			i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Name == name })
-			if r.Healthy() || r.Findings[i].OK || !strings.Contains(r.Findings[i].Detail, test.says) {
+			if r.Healthy() != (name == engine) || r.Findings[i].OK || !strings.Contains(r.Findings[i].Detail, test.says) {
 				t.Errorf("%+v; want it to say %q", r.Findings[i], test.says)
 			}
 			for _, a := range r.Abilities {
 				switch {
 				case a.Placement == timeline.Sim && strings.Contains(a.Why, name):
 					t.Errorf("the simulator lacks %s: %+v", name, a)
+				case a.Placement == timeline.Container && name == engine && (a.OK || a.Why != "no "+engine):
+					t.Errorf("without an engine: %+v", a)
 				case a.Placement == timeline.Process && slices.Contains(test.lost, a.Kind) && (a.OK || !strings.Contains(a.Why, name)):
 					t.Errorf("without %s: %+v", name, a)
 				case a.Placement == timeline.Process && slices.Contains(test.kept, a.Kind) && !a.OK:

@@ -20,6 +20,8 @@ type Machine struct {
 	FewestDescriptors uint64
 	// LowestPort and HighestPort are those that nodes are given.
 	LowestPort, HighestPort int
+	// Engine tells what container engine there is, or why none can be used; nil is that nobody looked.
+	Engine func() (detail string, err error)
 }
 
 // This machine.
@@ -121,4 +123,16 @@ func (m Machine) sockets() Finding {
 	}
 	conn.Close()
 	return Finding{sockets, true, "unix sockets work in " + m.Temp}
+}
+
+// engine: what runs containers. Who has none has all other placements.
+func (m Machine) engine() Finding {
+	if m.Engine == nil {
+		return Finding{engine, false, "nobody looked for one"}
+	}
+	detail, err := m.Engine()
+	if err != nil {
+		return Finding{engine, false, err.Error()}
+	}
+	return Finding{engine, true, detail}
 }

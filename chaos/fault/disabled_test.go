@@ -57,6 +57,8 @@ func (disabled) Transfer(context.Context, string, int32, int32) error { return n
 func (disabled) Rot(context.Context, int32, string, int32, uint64) (string, error) {
 	return "nowhere", nil
 }
+func (disabled) Disconnect(context.Context, int32) error    { return nil }
+func (disabled) Connect(context.Context, int32) error       { return nil }
 func (disabled) CrashClient(context.Context, int32) error   { return nil }
 func (disabled) RestartClient(context.Context, int32) error { return nil }
 func (disabled) HoldLinks(context.Context, []cluster.LinkRule) (func(context.Context) error, error) {

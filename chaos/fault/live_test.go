@@ -29,6 +29,47 @@ type cluster3 struct {
 	*process.Cluster
 	mu     sync.Mutex
 	client *kgo.Client // nil while it has crashed
+	// unplugged gives back the network of nodes that lost theirs.
+	unplugged map[int32]func(context.Context) error
+}
+
+// Disconnect cuts all links of a node, and lets nobody past them: processes share one network, of which this
+// one looks as if it had left.
+func (c *cluster3) Disconnect(ctx context.Context, node int32) error {
+	end := cluster.NodeEnd(node)
+	release, err := c.HoldLinks(ctx, []cluster.LinkRule{
+		{Link: cluster.Link{From: end, To: cluster.Everyone}, Mode: cluster.Cut},
+		{Link: cluster.Link{From: cluster.Everyone, To: end}, Mode: cluster.Cut},
+	})
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unplugged[node] = release
+	return nil
+}
+
+// Connect lets the links be.
+func (c *cluster3) Connect(ctx context.Context, node int32) error {
+	c.mu.Lock()
+	release := c.unplugged[node]
+	delete(c.unplugged, node)
+	c.mu.Unlock()
+	if release == nil {
+		return nil
+	}
+	return release(ctx)
+}
+
+// Direct is a port of nobody while the node has no network.
+func (c *cluster3) Direct(node int32) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unplugged[node] != nil {
+		return "127.0.0.1:1"
+	}
+	return c.Cluster.Direct(node)
 }
 
 // CrashClient ends the client.
@@ -100,7 +141,7 @@ func live(t *testing.T) *cluster3 {
 	if err := c.WaitSettled(ctx); err != nil {
 		t.Fatal(err)
 	}
-	l := &cluster3{Cluster: c}
+	l := &cluster3{Cluster: c, unplugged: map[int32]func(context.Context) error{}}
 	if err := l.RestartClient(ctx, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -158,6 +199,7 @@ func sample() []timeline.Fault {
 		{Kind: timeline.Kill, Target: "node(1)"},
 		{Kind: timeline.Pause, Target: "node(1)"},
 		{Kind: timeline.Restart, Target: "node(1)"},
+		{Kind: timeline.Disconnect, Target: "node(1)"},
 		{Kind: timeline.PowerLoss, Target: "node(1)"},
 		{Kind: timeline.DiskLoss, Target: "node(1)"},
 		{Kind: timeline.DiskFull, Target: "node(1)"},

@@ -28,6 +28,8 @@ var makers = map[timeline.Kind]maker{
 
 	timeline.TransferLeader: makeTransfer, timeline.CrashClient: makeCrash,
 	timeline.ConnectionStorm: makeStorm, timeline.Poison: makePoison,
+
+	timeline.Disconnect: makeDisconnect,
 }
 
 func makeKill(_ timeline.Fault, c cluster.Cluster, target timeline.End, _ []timeline.End) (Fault, error) {
@@ -63,6 +65,16 @@ func makeDiskLoss(_ timeline.Fault, c cluster.Cluster, target timeline.End, _ []
 	}
 	k := kill{mortal{cluster: c, starter: wiper, node: target.ID}, wiper}
 	return &diskLoss{kill: k, wiper: wiper, replicated: replicated}, nil
+}
+
+func makeDisconnect(_ timeline.Fault, c cluster.Cluster, target timeline.End, _ []timeline.End) (Fault, error) {
+	disconnecter, ok := c.(cluster.Disconnecter)
+	pinger, pings := c.(cluster.Pinger)
+	replicated, syncs := c.(cluster.Replicated)
+	if !ok || !pings || !syncs {
+		return nil, errLacks
+	}
+	return &disconnect{cluster: c, disconnecter: disconnecter, pinger: pinger, replicated: replicated, node: target.ID, witness: nobody}, nil
 }
 
 func makePowerLoss(_ timeline.Fault, c cluster.Cluster, target timeline.End, _ []timeline.End) (Fault, error) {

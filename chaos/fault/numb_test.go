@@ -50,6 +50,11 @@ func (n *numb) Resume(_ context.Context, node int32) error {
 	return nil
 }
 
+func (n *numb) Connect(_ context.Context, node int32) error {
+	n.later(func(ctx context.Context) error { return n.cluster3.Connect(ctx, node) })
+	return nil
+}
+
 func (n *numb) RestartClient(context.Context, int32) error {
 	n.later(func(ctx context.Context) error { return n.cluster3.RestartClient(ctx, 0) })
 	return nil

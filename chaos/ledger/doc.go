@@ -9,6 +9,9 @@
 // A group whose leader has ended is left alone for the same reason: nothing tells its members from
 // strangers. The reference broker has no children of its own.
 //
+// What a harness makes in a system that is no child of it, as containers in an engine, is noted by a label
+// before it is made, and removed by the label (see Outside and Healer).
+//
 // Children normally die with their harness (cluster/process asks the kernel for that); the ledger
 // is for those that could not. It needs /proc, that is Linux.
 package ledger

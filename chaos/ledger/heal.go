@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -23,7 +24,23 @@ type Healed struct {
 	RunDir  string
 	// Killed are the children that were still running; their groups are gone now.
 	Killed []Child
+	// Removed is what was left of it outside, by name.
+	Removed []string
+	// Left says what could not be looked for now, "" if nothing: the entry stays for a later call.
+	Left string
 }
+
+// Healer removes what a harness left outside.
+type Healer struct {
+	// Kind of Outside that it knows.
+	Kind string
+	// Heal removes all that has the label and returns what that was, by name. The error wraps ErrAway if the
+	// system does not answer at all.
+	Heal func(Outside) (removed []string, err error)
+}
+
+// ErrAway is wrapped by the error of a Healer whose system does not answer.
+var ErrAway = errors.New("it does not answer")
 
 // String is for people: "harness pid 4711 died: killed node 0 (pid 4712); its run is in runs/x".
 func (h Healed) String() string {
@@ -35,14 +52,20 @@ func (h Healed) String() string {
 		}
 		what = "killed " + strings.Join(names, ", ")
 	}
+	if len(h.Removed) > 0 {
+		what += ", removed " + strings.Join(h.Removed, ", ")
+	}
+	if h.Left != "" {
+		what += "; left for later: " + h.Left
+	}
 	return fmt.Sprintf("harness pid %d died before it cleaned up: %s; its run is in %s", h.Harness.Pid, what, h.RunDir)
 }
 
 // Heal looks through dir for entries whose harness is dead, kills the process groups that are still
-// those it started, waits until they are gone, and removes the entries. Entries of living harnesses
+// those it started, waits until they are gone, lets healers remove what was made outside, and removes the entries. Entries of living harnesses
 // and of other pid namespaces are not touched. It returns what it healed even with an error, which
 // joins every entry that could not be healed; those stay for the next call. A missing dir is empty.
-func Heal(dir string) ([]Healed, error) {
+func Heal(dir string, healers ...Healer) ([]Healed, error) {
 	files, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -64,7 +87,7 @@ func Heal(dir string) ([]Healed, error) {
 		case strings.HasSuffix(path, unfinished):
 			err = removeUnfinished(path)
 		case strings.HasSuffix(path, finished):
-			healed, err = healEntry(path, boot, namespace)
+			healed, err = healEntry(path, boot, namespace, healers)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("heal %s: %w", path, err))
@@ -90,7 +113,7 @@ func removeUnfinished(path string) error {
 }
 
 // healEntry heals one file; nil when there was nothing to heal.
-func healEntry(path, boot, namespace string) (*Healed, error) {
+func healEntry(path, boot, namespace string, healers []Healer) (*Healed, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil // its harness, or another one that heals, was faster
@@ -102,8 +125,8 @@ func healEntry(path, boot, namespace string) (*Healed, error) {
 	if err := json.Unmarshal(data, &e); err != nil {
 		return nil, fmt.Errorf("damaged entry: %w: see which processes it names, end them, and delete it", err)
 	}
-	if e.Version != version {
-		return nil, fmt.Errorf("entry of version %d, this program knows %d: use the one that wrote it", e.Version, version)
+	if e.Version < versionPlain || e.Version > versionOutside {
+		return nil, fmt.Errorf("entry of version %d, this program knows %d to %d: use the one that wrote it", e.Version, versionPlain, versionOutside)
 	}
 	sameBoot := e.Boot == boot
 	if sameBoot && (e.Namespace != namespace || e.Harness.Alive()) {
@@ -121,10 +144,33 @@ func healEntry(path, boot, namespace string) (*Healed, error) {
 			}
 		}
 	}
+	if err := healed.outside(e.Outside, healers); err != nil || healed.Left != "" {
+		return healed, err
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return healed, err
 	}
 	return healed, nil
+}
+
+// outside has everything removed that was made outside: that survives the harness, and a reboot too.
+func (h *Healed) outside(all []Outside, healers []Healer) error {
+	for _, o := range all {
+		i := slices.IndexFunc(healers, func(healer Healer) bool { return healer.Kind == o.Kind })
+		if i < 0 {
+			return fmt.Errorf("%s %s at %s: this command knows nothing of the kind: run a scenario, or remove it there", o.Kind, o.Label, o.Where)
+		}
+		removed, err := healers[i].Heal(o)
+		h.Removed = append(h.Removed, removed...)
+		if errors.Is(err, ErrAway) {
+			h.Left = fmt.Sprintf("what has the label %s in %s at %s: %v", o.Label, o.Kind, o.Where, err)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("remove what has the label %s in %s at %s: %w", o.Label, o.Kind, o.Where, err)
+		}
+	}
+	return nil
 }
 
 // end kills the group of a child that is still the same process, and waits until it is gone.

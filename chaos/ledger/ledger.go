@@ -12,8 +12,12 @@ import (
 	"github.com/logproof/logproof/chaos/procfs"
 )
 
-// version of the entry's format.
-const version = 1
+// Versions of the entry's format: plain names processes only, and programs that know no other must not heal
+// what names more.
+const (
+	versionPlain   = 1
+	versionOutside = 2
+)
 
 // Child is a process that a harness started.
 type Child struct {
@@ -24,6 +28,16 @@ type Child struct {
 	Group int `json:"group"`
 }
 
+// Outside is all that a harness made in a system that is no child of it: containers in an engine.
+type Outside struct {
+	// Kind of the system: which Healer knows it.
+	Kind string `json:"kind"`
+	// Where it is reached.
+	Where string `json:"where"`
+	// Label that everything of this harness has there, and nothing of anybody else.
+	Label string `json:"label"`
+}
+
 // entry is the file of one harness.
 type entry struct {
 	Version   int             `json:"version"`
@@ -32,6 +46,7 @@ type entry struct {
 	Harness   procfs.Identity `json:"harness"`
 	RunDir    string          `json:"run_dir"`
 	Children  []Child         `json:"children"`
+	Outside   []Outside       `json:"outside,omitempty"`
 }
 
 // Ledger is the entry of this process. Its methods may be called from several goroutines.
@@ -71,7 +86,7 @@ func Open(dir, runDir string) (*Ledger, error) {
 	}
 	f.Close()
 	l := &Ledger{path: f.Name()[:len(f.Name())-len(unfinished)]}
-	l.mu.entry = entry{Version: version, Boot: boot, Namespace: namespace, Harness: self, RunDir: runDir}
+	l.mu.entry = entry{Version: versionPlain, Boot: boot, Namespace: namespace, Harness: self, RunDir: runDir}
 	if err := l.mu.entry.write(l.path); err != nil {
 		os.Remove(f.Name())
 		return nil, fmt.Errorf("open the ledger: %w", err)
@@ -81,16 +96,30 @@ func Open(dir, runDir string) (*Ledger, error) {
 
 // Add notes a child; when it returns nil the note is on stable storage.
 func (l *Ledger) Add(c Child) error {
+	return l.note(c.Name, func(e *entry) {
+		e.Children = slices.DeleteFunc(slices.Clone(e.Children), func(old Child) bool { return old.Name == c.Name })
+		e.Children = append(e.Children, c)
+	})
+}
+
+// AddOutside notes a label before anything is made under it; when it returns nil the note is on stable storage.
+func (l *Ledger) AddOutside(o Outside) error {
+	return l.note(o.Label, func(e *entry) {
+		e.Version, e.Outside = versionOutside, append(slices.Clone(e.Outside), o)
+	})
+}
+
+// note changes the entry; what names the change in errors.
+func (l *Ledger) note(what string, change func(*entry)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.mu.closed {
-		return fmt.Errorf("note %s in the ledger: it is closed", c.Name)
+		return fmt.Errorf("note %s in the ledger: it is closed", what)
 	}
 	next := l.mu.entry
-	next.Children = slices.DeleteFunc(slices.Clone(next.Children), func(old Child) bool { return old.Name == c.Name })
-	next.Children = append(next.Children, c)
+	change(&next)
 	if err := next.write(l.path); err != nil {
-		return fmt.Errorf("note %s in the ledger: %w", c.Name, err)
+		return fmt.Errorf("note %s in the ledger: %w", what, err)
 	}
 	l.mu.entry = next
 	return nil

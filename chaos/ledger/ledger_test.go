@@ -170,7 +170,7 @@ func deadEntry(t *testing.T, dir string, change func(*entry)) string {
 		t.Fatal(err)
 	}
 	// The pid lives, its start does not match: a harness that died and whose pid came back.
-	e := entry{Version: version, Boot: boot, Namespace: namespace, Harness: procfs.Identity{Pid: self.Pid, Start: self.Start + 1}}
+	e := entry{Version: versionPlain, Boot: boot, Namespace: namespace, Harness: procfs.Identity{Pid: self.Pid, Start: self.Start + 1}}
 	change(&e)
 	path := filepath.Join(dir, "entry.json")
 	if err := e.write(path); err != nil {

@@ -1,6 +1,7 @@
 package manual
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,7 +30,11 @@ func TestEveryKindIsExplained(t *testing.T) {
 			t.Errorf("the example of %s: %v", info.Kind, err)
 			continue
 		}
-		made, err := plan.Make(s, 1, plan.Overrides{})
+		over := plan.Overrides{}
+		if !slices.Contains(info.Placements, timeline.Process) {
+			over.Placement = info.Placements[0]
+		}
+		made, err := plan.Make(s, 1, over)
 		if err != nil || len(made.Timeline) != 1 || made.Timeline[0].Kind != info.Kind {
 			t.Errorf("the example of %s is planned as %v, %v", info.Kind, made.Timeline, err)
 		}

@@ -4,6 +4,13 @@ import "github.com/logproof/logproof/chaos/timeline"
 
 // nodePages are those of what a node stands on, of clients, and of the cluster.
 var nodePages = map[timeline.Kind]Page{
+	timeline.Disconnect: {
+		Does:    "The container of the node is taken off its network: all that it sends and all that is sent to it is lost, its published ports are closed, and its process runs on.",
+		Effect:  "The process lives and answers on its control socket: it does not reach a peer, the peer does not reach it, and its published port answers nobody.",
+		Healed:  "The same process answers at the same port, it and the peer reach each other, and its replicas are in the ISR.",
+		See:     "As a cut of all its links; but clients are refused, as by a dead host's router, and a leader that is alone must not acknowledge anything.",
+		Example: `{fault: disconnect, target: "leader(orders,0)", after: 1s, hold: 2s}`,
+	},
 	timeline.PowerLoss: {
 		Does:    "The node's process ends at once, and of what it had not synced each page of 4 KiB is kept, lost or torn, as drawn. The nodes must be started with the disk rule lose-unsynced.",
 		Effect:  "The process is gone, and it noted nothing of an end.",

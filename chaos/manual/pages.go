@@ -34,15 +34,15 @@ const twoWays = "The same request, which changes nothing, is put to the node pas
 // pages of the kinds of processes, links and responses; see nodes.go for the others.
 var pages = map[timeline.Kind]Page{
 	timeline.Kill: {
-		Does:    "SIGKILL to the node's process group; what it had written stays in the page cache of the machine.",
+		Does:    "SIGKILL to the node's process group, by the engine to its container; what it had written stays in the page cache of the machine.",
 		Effect:  "/proc shows the process gone, and its port refuses connections.",
 		Healed:  "Another process listens on the node's port and answers.",
 		See:     "An outage of the partitions that it led: a session timeout until the controller notices, then an election.",
 		Example: `{fault: kill, target: "leader(orders,0)", after: 1s, hold: 2s}`,
 	},
 	timeline.Pause: {
-		Does:    "SIGSTOP to the node's process group: the kernel goes on accepting for it.",
-		Effect:  "/proc shows every thread stopped, and a request is taken and not answered.",
+		Does:    "SIGSTOP to the node's process group, the freezer for its container: the kernel goes on accepting for it.",
+		Effect:  "/proc shows every thread stopped, or its control group frozen, and a request is taken and not answered.",
 		Healed:  "The same process goes on and answers.",
 		See:     "As after a kill, and a leader that wakes up and believes it still leads: it must not acknowledge anything.",
 		Example: `{fault: pause, target: "leader(orders,0)", after: 1s, hold: 2s}`,

@@ -55,7 +55,7 @@ func optional(name Param, value, help string) ParamInfo {
 
 // link is a kind that strikes links.
 func link(kind Kind, down bool, help string, params ...ParamInfo) Info {
-	return Info{Kind: kind, Help: help, Capability: "Linker", Placements: []Placement{Process}, On: OnLinks, Peers: true, Down: down, Params: params}
+	return Info{Kind: kind, Help: help, Capability: "Linker", Placements: []Placement{Container, Process}, On: OnLinks, Peers: true, Down: down, Params: params}
 }
 
 // protocol is a kind that strikes responses on links.
@@ -65,7 +65,13 @@ func protocol(kind Kind, help string, params ...ParamInfo) Info {
 
 // node is a kind that strikes processes, disks or clocks of nodes.
 func node(kind Kind, capability string, down bool, help string, params ...ParamInfo) Info {
-	return Info{Kind: kind, Help: help, Capability: capability, Placements: []Placement{Process}, On: OnNodes, Down: down, Params: params}
+	return Info{Kind: kind, Help: help, Capability: capability, Placements: []Placement{Container, Process}, On: OnNodes, Down: down, Params: params}
+}
+
+// only says which placements can do a kind, where it is not all of the machine's own.
+func (i Info) only(placements ...Placement) Info {
+	i.Placements = placements
+	return i
 }
 
 // also adds placements to a kind.
@@ -96,6 +102,7 @@ var kinds = []Info{
 		required(DelayParam, "time added to each direction, such as 100ms"), optional(JitterParam, "0s", "at most how much more or less"), direction).also(Sim),
 	protocol(DelayResponse, "hold responses for a while after the node has done what was asked; heal: pass them at once",
 		api, topic, partition, required(DelayParam, "time that each is held"), count),
+	node(Disconnect, "Disconnecter", true, "take the node's network away, its process runs on; heal: give it back, its replicas catch up").only(Container),
 	node(DiskFull, "DiskController", true, "leave the node's disk no room for what it writes; heal: give the room back",
 		optional(SpaceParam, "0", "bytes that are left, such as 64KiB")),
 	node(DiskLoss, "Wiper", true, "end the node's process with SIGKILL and delete its files; heal: start it empty, its replicas come back").also(Sim),
@@ -135,7 +142,7 @@ func Lookup(k Kind) (Info, bool) {
 }
 
 // Placements lists every placement, sorted.
-func Placements() []Placement { return []Placement{Process, Sim} }
+func Placements() []Placement { return []Placement{Container, Process, Sim} }
 
 // Problem is one reason why a timeline cannot be executed.
 type Problem struct {

@@ -36,6 +36,9 @@ const (
 	StaleMetadata     Kind = "stale-metadata"
 	DuplicateResponse Kind = "duplicate-response"
 
+	// Disconnect takes the network of a node away; healing gives it back.
+	Disconnect Kind = "disconnect"
+
 	// DiskLoss kills a node's process and deletes all its files; healing starts it again, empty.
 	DiskLoss Kind = "disk-loss"
 	// PowerLoss ends a process whose disk loses or tears what was not synced.
@@ -61,6 +64,8 @@ type Placement string
 const (
 	// Process places every node in an operating-system process of its own on this machine.
 	Process Placement = "process"
+	// Container places every node in a container of its own on this machine, with a network that can be taken away.
+	Container Placement = "container"
 	// Sim steps every node in the simulator, in virtual time.
 	Sim Placement = "sim"
 )

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/logproof/logproof/chaos/cluster/container"
 	"github.com/logproof/logproof/chaos/doctor"
 	"github.com/logproof/logproof/chaos/manual"
 	"github.com/logproof/logproof/chaos/timeline"
@@ -195,10 +196,15 @@ func newChaosDoctor(stdout io.Writer) *cobra.Command {
 		Use:   "doctor",
 		Short: "Print which faults this machine can do, and why not the others",
 		Long: `Try what a run would need of this machine (/proc, signals, ports, descriptors, unix sockets), on
-processes and files of its own, and print which kinds of faults can be done on which placement.
-The exit code is 3 if something is missing that a kind needs.`,
+processes and files of its own, and print which kinds of faults can be done on which placement. A
+Docker engine is looked for too; without one only the placement container cannot be had.
+The exit code is 3 if something is missing that a kind needs on processes.`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return examine(stdout, doctor.This(), asJSON) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			m := doctor.This()
+			m.Engine = func() (string, error) { return container.Examine(cmd.Context()) }
+			return examine(stdout, m, asJSON)
+		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	return cmd
@@ -222,7 +228,10 @@ func examine(stdout io.Writer, m doctor.Machine, asJSON bool) error {
 func writeDiagnosis(stdout io.Writer, r doctor.Report) {
 	for _, f := range r.Findings {
 		state := "ok"
-		if !f.OK {
+		switch {
+		case !f.OK && f.Optional():
+			state = "none"
+		case !f.OK:
 			state = "MISSING"
 		}
 		fmt.Fprintf(stdout, "%-16s %-8s %s\n", f.Name, state, wrapped(f.Detail, 26))

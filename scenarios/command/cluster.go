@@ -14,6 +14,7 @@ import (
 	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/broker/env/disk"
 	"github.com/logproof/logproof/broker/partition"
+	"github.com/logproof/logproof/chaos/cluster/container"
 	"github.com/logproof/logproof/chaos/cluster/control"
 	"github.com/logproof/logproof/chaos/cluster/process"
 	"github.com/logproof/logproof/chaos/ledger"
@@ -212,7 +213,7 @@ func clusterLedger(dir string, progress *progress) (*ledger.Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	healed, err := ledger.Heal(place)
+	healed, err := ledger.Heal(place, container.Healer())
 	for _, h := range healed {
 		progress.Event("heal", h.String())
 	}

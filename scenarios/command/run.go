@@ -37,7 +37,7 @@ func (f *runFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.Int64Var(&f.seed, "seed", 1, "seed of everything that is drawn")
 	flags.StringVar(&f.bugs, "bug", "", "`names` of bugs to plant in the broker, comma-separated: "+bugNames())
-	flags.StringVar(&f.placement, "placement", "", "where the nodes run, in place of what the scenario says: process, or sim for virtual time")
+	flags.StringVar(&f.placement, "placement", "", "where the nodes run, in place of what the scenario says: process, container, or sim for virtual time")
 	flags.StringVar(&f.dir, "dir", "", "run `directory`, must not exist (default runs/<scenario>-<time>)")
 	flags.BoolVar(&f.json, "json", false, "print the result as JSON")
 }
@@ -170,7 +170,7 @@ func makePlan(name string, f runFlags) (plan.Plan, error) {
 		return plan.Plan{}, usage("%w", err)
 	}
 	losesPower := slices.ContainsFunc(p.Timeline, func(f timeline.Fault) bool { return f.Kind == timeline.PowerLoss })
-	if losesPower && p.Placement == timeline.Process && !rules.LoseUnsynced {
+	if losesPower && p.Placement != timeline.Sim && !rules.LoseUnsynced {
 		return plan.Plan{}, usage("%w", s.Errorf("disk", "%s takes away what a node had not synced, and its disk keeps everything: write disk: lose-unsynced", timeline.PowerLoss))
 	}
 	if p.Placement == timeline.Sim {

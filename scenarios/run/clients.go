@@ -15,7 +15,35 @@ type loaded struct {
 	load *loadgen.Generator
 }
 
-var _ cluster.ClientCrasher = loaded{}
+// networked is loaded where the networks of nodes can be taken away.
+type networked struct {
+	loaded
+	networks cluster.Disconnecter
+}
+
+var (
+	_ cluster.ClientCrasher = loaded{}
+	_ cluster.Disconnecter  = networked{}
+)
+
+// Disconnect takes the network of a node away.
+func (n networked) Disconnect(ctx context.Context, node int32) error {
+	return n.networks.Disconnect(ctx, node)
+}
+
+// Connect gives it back.
+func (n networked) Connect(ctx context.Context, node int32) error {
+	return n.networks.Connect(ctx, node)
+}
+
+// target is what the faults of this run act on.
+func (c *conductor) target() cluster.Cluster {
+	all := loaded{c.cluster, c.load}
+	if c.networks != nil {
+		return networked{all, c.networks}
+	}
+	return all
+}
 
 // Clients is how many the load has.
 func (l loaded) Clients() int { return len(l.ClientIDs()) }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/chaos"
+	"github.com/logproof/logproof/chaos/cluster"
+	"github.com/logproof/logproof/chaos/cluster/container"
 	"github.com/logproof/logproof/chaos/cluster/process"
 	"github.com/logproof/logproof/chaos/ledger"
 	"github.com/logproof/logproof/chaos/timeline"
@@ -54,6 +56,8 @@ type conductor struct {
 	clock    reading // at the beginning
 	recorder *history.Recorder
 	cluster  *process.Cluster
+	// networks takes the networks of nodes away, where the placement can; nil else.
+	networks cluster.Disconnecter
 	load     *loadgen.Generator
 	// incidents is what went wrong on the way, each as an assumption that does not hold.
 	incidents []verify.Assumption
@@ -69,7 +73,7 @@ func Run(ctx context.Context, cfg Config) (report.Run, error) {
 	if cfg.Plan.Placement == timeline.Sim {
 		return c.simulate()
 	}
-	healed, err := ledger.Heal(cfg.Ledger)
+	healed, err := ledger.Heal(cfg.Ledger, container.Healer())
 	for _, h := range healed {
 		cfg.Progress.Event("heal", h.String())
 	}
@@ -164,7 +168,7 @@ var errTotal = errors.New("the run reached its limit of total time")
 // start starts the nodes.
 func (c *conductor) start(ctx context.Context, book *ledger.Ledger) (err error) {
 	p := c.cfg.Plan
-	c.cfg.Progress.Event("cluster", fmt.Sprintf("%d × %s, each in a process of its own", len(p.Nodes), p.System))
+	c.cfg.Progress.Event("cluster", fmt.Sprintf("%d × %s, each in a %s of its own", len(p.Nodes), p.System, p.Placement))
 	nodes := map[int32]process.Broker{}
 	for _, n := range p.Nodes {
 		nodes[n.ID] = process.Broker{
@@ -175,7 +179,7 @@ func (c *conductor) start(ctx context.Context, book *ledger.Ledger) (err error) 
 			},
 		}
 	}
-	c.cluster, err = process.Start(ctx, process.Config{
+	err = c.place(ctx, process.Config{
 		Binary: c.cfg.Binary, Dir: c.cfg.Dir, Brokers: p.IDs(plan.Broker), Controllers: p.IDs(plan.Controller), Ledger: book,
 		Args:  func(self process.Endpoint, all []process.Endpoint) []string { return nodes[self.Node].Args(self, all) },
 		Links: true, Clients: loadgen.ClientNames(p.Load.Producers, p.Load.Readers),
@@ -186,6 +190,20 @@ func (c *conductor) start(ctx context.Context, book *ledger.Ledger) (err error) 
 	for _, id := range c.cluster.Nodes() {
 		c.cfg.Progress.Event("node", fmt.Sprintf("%d, pid %d, %s", id, c.cluster.Pid(id), c.cluster.Endpoint(id)))
 	}
+	return nil
+}
+
+// place starts the nodes where the plan wants them.
+func (c *conductor) place(ctx context.Context, cfg process.Config) (err error) {
+	if c.cfg.Plan.Placement != timeline.Container {
+		c.cluster, err = process.Start(ctx, cfg)
+		return err
+	}
+	placed, err := container.Start(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	c.cluster, c.networks = placed.Cluster, placed
 	return nil
 }
 
@@ -235,7 +253,7 @@ func (c *conductor) incident(name string, err error) {
 func (c *conductor) nemesis(gate chaos.Gate) (*chaos.Nemesis, error) {
 	p := c.cfg.Plan
 	return chaos.New(chaos.Config{
-		Cluster: loaded{c.cluster, c.load}, Timeline: p.Timeline, Guards: p.Guards, Seed: p.Seed, Recorder: c.recorder, Gate: gate,
+		Cluster: c.target(), Timeline: p.Timeline, Guards: p.Guards, Seed: p.Seed, Recorder: c.recorder, Gate: gate,
 		Watch:      conditions{c.load, c.cluster, p.Load.Readers, p.Floor.PerSecond, time.Now}.watch,
 		HealWithin: time.Duration(p.Limits.Converge),
 		Progress: func(e chaos.Event) {

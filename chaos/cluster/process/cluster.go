@@ -64,7 +64,7 @@ type Config struct {
 	PeersHost string
 	// Dialler tells which node has an IP address of its own, for links; nil where nodes share that of the machine.
 	Dialler func(netip.Addr) (node int32, ok bool)
-	// Ledger notes every process before anyone is told of it. Closing it is the caller's, after Stop.
+	// Ledger notes every process of this machine before anyone is told of it. Closing it is the caller's, after Stop.
 	Ledger *ledger.Ledger
 	// StopWithin is how long a node may take to end after SIGTERM before it is killed; 0 is 10 s.
 	StopWithin time.Duration
@@ -107,7 +107,7 @@ func (c Config) starter() Starter {
 	if c.Starter != nil {
 		return c.Starter
 	}
-	return &local{c.Binary, c.Env, newSpawner()}
+	return &local{c.Binary, c.Env, newSpawner(), c.Ledger}
 }
 
 // nodes are the ids of all nodes, ascending.
@@ -178,7 +178,7 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	}
 	for _, e := range endpoints {
 		c.nodes[e.Node] = &node{
-			endpoint: e, starter: c.starter, ledger: cfg.Ledger, moves: cfg.Links, moved: c.redirect,
+			endpoint: e, starter: c.starter, moves: cfg.Links, moved: c.redirect,
 			args: func(self Endpoint) []string { return cfg.Args(self, endpoints) },
 		}
 	}

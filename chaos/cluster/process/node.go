@@ -10,9 +10,6 @@ import (
 	"slices"
 	"sync"
 	"syscall"
-
-	"github.com/logproof/logproof/chaos/ledger"
-	"github.com/logproof/logproof/chaos/procfs"
 )
 
 // logName is the file in a node's directory that collects its standard output and error.
@@ -24,7 +21,6 @@ type node struct {
 	endpoint Endpoint
 	args     func(Endpoint) []string
 	starter  Starter
-	ledger   *ledger.Ledger
 	// moves says that its process may listen elsewhere when it is started again: others know only the
 	// ports of the link proxy, which is told by moved.
 	moves bool
@@ -94,12 +90,7 @@ func (n *node) start(ctx context.Context) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.mu.process = p
-	defer func() { go n.reap(p) }()
-	if err := n.note(p); err != nil {
-		p.asked = true
-		running.Signal(syscall.SIGKILL)
-		return fmt.Errorf("start node %d: %w", n.endpoint.Node, err)
-	}
+	go n.reap(p)
 	return nil
 }
 
@@ -188,19 +179,6 @@ func (n *node) awaitLast(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("its last process, pid %d, has not ended yet: %w", p.pid, ctx.Err())
 	}
-}
-
-// note writes the process into the ledger. One that has ended already is not worth a note, and
-// cannot have been reaped: the caller lets reap begin after it.
-func (n *node) note(p *process) error {
-	id, _, err := procfs.Identify(p.pid)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // no /proc: the ledger could not recognise it anyway
-	}
-	if err != nil {
-		return err
-	}
-	return n.ledger.Add(ledger.Child{Name: fmt.Sprintf("node %d", n.endpoint.Node), Identity: id, Group: p.pid})
 }
 
 // reap waits for the end of a process and keeps how it ended.

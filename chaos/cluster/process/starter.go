@@ -3,12 +3,16 @@ package process
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
+
+	"github.com/logproof/logproof/chaos/ledger"
+	"github.com/logproof/logproof/chaos/procfs"
 )
 
-// Starter starts the processes of nodes. Config.Starter puts another one in the place of this machine's own
+// Starter starts the processes of nodes, and notes in the ledger what outlives it. Config.Starter puts another one in the place of this machine's own
 // processes: what a container runs is a process too, with a pid, files and ports.
 type Starter interface {
 	// Start starts a node with these arguments on the endpoint that it has now. What it writes goes to log,
@@ -36,9 +40,10 @@ type local struct {
 	binary  string
 	env     []string
 	spawner *spawner
+	ledger  *ledger.Ledger
 }
 
-func (l *local) Start(_ context.Context, _ Endpoint, args []string, log *os.File) (Running, error) {
+func (l *local) Start(_ context.Context, self Endpoint, args []string, log *os.File) (Running, error) {
 	cmd := exec.Command(l.binary, args...)
 	cmd.Env = append(os.Environ(), l.env...)
 	cmd.Stdout, cmd.Stderr = log, log // the child has its own descriptor
@@ -46,7 +51,25 @@ func (l *local) Start(_ context.Context, _ Endpoint, args []string, log *os.File
 	if err := l.spawner.start(cmd); err != nil {
 		return nil, err
 	}
-	return child{cmd}, nil
+	c := child{cmd}
+	if err := l.note(self.Node, c.Pid()); err != nil {
+		c.Signal(syscall.SIGKILL)
+		cmd.Wait() // its error says that it was killed
+		return nil, err
+	}
+	return c, nil
+}
+
+// note writes the process into the ledger. One that has ended already is a zombie until it is waited for.
+func (l *local) note(node int32, pid int) error {
+	id, _, err := procfs.Identify(pid)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // no /proc: the ledger could not recognise it anyway
+	}
+	if err != nil {
+		return err
+	}
+	return l.ledger.Add(ledger.Child{Name: fmt.Sprintf("node %d", node), Identity: id, Group: pid})
 }
 
 func (l *local) Close() error {
