@@ -153,7 +153,7 @@ func (b *Broker) node(cfg Config) (n node.Config, err error) {
 		Rack:      cfg.Rack,
 		Timing: node.Timing{
 			QuorumTick: cfg.QuorumTick, Heartbeat: cfg.Heartbeat, ReplicaLagMax: cfg.ReplicaLagMax, Scrub: scrubEvery,
-			ExpireOffsets: cfg.Groups.RetentionCheck,
+			ExpireOffsets: cfg.Groups.RetentionCheck, RetentionCheck: cfg.RetentionCheck,
 		},
 		Log:      log.Config{SegmentBytes: cfg.SegmentBytes, Bugs: cfg.Bugs},
 		Settings: settings, Groups: cfg.Groups.machine(),

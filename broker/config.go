@@ -86,6 +86,8 @@ type Config struct {
 	// has for it: log.retention.ms, log.cleanup.policy and so on. Those of SegmentBytes, MaxMessageBytes and
 	// MinISR may stand here instead.
 	Settings map[string]string
+	// RetentionCheck is how often retention is looked at (log.retention.check.interval.ms); 5 min if 0, as in Kafka.
+	RetentionCheck time.Duration
 	// MaxConnections of clients at a time; one more is closed at once. 12000 if 0, or three
 	// quarters of the descriptors that the process may have, if that is less; Kafka has no limit.
 	MaxConnections int
@@ -137,6 +139,9 @@ func (c Config) Validate() error {
 	}
 	if err := c.Groups.withDefaults().validate(); err != nil {
 		errs = append(errs, err)
+	}
+	if c.RetentionCheck < 0 {
+		bad("retention looked at every %v: want more than 0, or 0 for every 5 min", c.RetentionCheck)
 	}
 	if _, err := c.topicSettings(); err != nil {
 		errs = append(errs, err)

@@ -75,7 +75,7 @@ func (h *fetch) build(s *Session, version int16, req *kmsg.FetchRequest) {
 				h.asked = append(h.asked, FetchPart{
 					Part: int32(len(h.parts)), Replica: replica, Offset: asked.Partitions[j].FetchOffset,
 					Epoch: asked.Partitions[j].CurrentLeaderEpoch, LastEpoch: asked.Partitions[j].LastFetchedEpoch,
-					MaxBytes: int(asked.Partitions[j].PartitionMaxBytes),
+					MaxBytes: int(asked.Partitions[j].PartitionMaxBytes), LogStart: -1,
 				})
 			}
 			h.ended = h.ended || p.ErrorCode != 0

@@ -70,7 +70,7 @@ func (f *fetchSession) forget(r Replica) {
 func (f *fetchSession) put(topic metadata.TopicID, p *kmsg.FetchRequestTopicPartition) {
 	part := &sessionPart{told: told{-1, -1}, FetchPart: FetchPart{
 		Replica: Replica{topic, p.Partition}, Offset: p.FetchOffset, Epoch: p.CurrentLeaderEpoch,
-		LastEpoch: p.LastFetchedEpoch, HighWatermark: p.HighWatermark, MaxBytes: int(p.PartitionMaxBytes),
+		LastEpoch: p.LastFetchedEpoch, HighWatermark: p.HighWatermark, LogStart: p.LogStartOffset, MaxBytes: int(p.PartitionMaxBytes),
 	}}
 	if known := f.places[part.Replica]; known != nil {
 		known.FetchPart = part.FetchPart

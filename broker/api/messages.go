@@ -89,9 +89,9 @@ type FetchPart struct {
 	// Epoch is the leader epoch that the reader believes in, LastEpoch that of the record before
 	// Offset in its log; -1 if it does not say.
 	Epoch, LastEpoch int32
-	// HighWatermark that a replica knows (KIP-1166).
-	HighWatermark int64
-	MaxBytes      int
+	// HighWatermark that a replica knows (KIP-1166), and LogStart where its log starts (KIP-107); -1 of a reader.
+	HighWatermark, LogStart int64
+	MaxBytes                int
 }
 
 // FetchData answers a FetchRead.

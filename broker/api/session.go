@@ -56,6 +56,7 @@ type (
 	}
 	lister     interface{ listed(*call, OffsetAnswer) }
 	ender      interface{ ended(*call, EpochAnswer) }
+	deleter    interface{ deleted(*call, DeleteAnswer) }
 	controlled interface {
 		replied(*Session, *call, ControllerReply)
 	}
@@ -93,6 +94,7 @@ var handlers = [...]map[int16]func() handler{
 		kmsg.ApiVersions.Int16():          func() handler { return new(apiVersions) },
 		kmsg.CreateTopics.Int16():         func() handler { return new(toController) },
 		kmsg.DeleteTopics.Int16():         func() handler { return new(toController) },
+		kmsg.DeleteRecords.Int16():        func() handler { return new(deleteRecords) },
 		kmsg.InitProducerID.Int16():       func() handler { return new(initProducerID) },
 		kmsg.OffsetForLeaderEpoch.Int16(): func() handler { return new(offsetForLeaderEpoch) },
 		kmsg.ElectLeaders.Int16():         func() handler { return new(toController) },
@@ -246,6 +248,10 @@ func (s *Session) deliver(message any, fx *actor.Effects) {
 	case CoordinatorReply:
 		if c := s.open(m.Call); c != nil {
 			c.handler.(coordinated).coordinated(s, c, m)
+		}
+	case DeleteAnswer:
+		if c := s.open(m.Call); c != nil {
+			c.handler.(deleter).deleted(c, m)
 		}
 	case ControllerReply:
 		if c := s.open(m.Call); c != nil {

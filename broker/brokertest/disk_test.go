@@ -227,12 +227,17 @@ func told(t *testing.T, dir, name string) bool {
 }
 
 // wantInSync waits until the ISR is full.
-func wantInSync(t *testing.T, cluster *brokertest.Cluster, client *kgo.Client, size int) {
+func wantInSync(t *testing.T, _ *brokertest.Cluster, client *kgo.Client, size int) {
+	t.Helper()
+	wantInSyncOf(t, client, "orders", size)
+}
+
+func wantInSyncOf(t *testing.T, client *kgo.Client, topic string, size int) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for {
-		topics, err := kadm.NewClient(client).ListTopics(t.Context(), "orders")
-		isr := topics["orders"].Partitions[0].ISR
+		topics, err := kadm.NewClient(client).ListTopics(t.Context(), topic)
+		isr := topics[topic].Partitions[0].ISR
 		if err == nil && len(isr) == size {
 			return
 		}

@@ -59,6 +59,20 @@ type TopicDeleted struct {
 	ID    string `json:"id"`
 }
 
+// SegmentsDeleted are segments that went from the front of a log, which starts at Start now.
+type SegmentsDeleted struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Segments  int    `json:"segments"`
+	Bytes     int64  `json:"bytes"`
+	// From is where the log started before.
+	From  int64 `json:"from"`
+	Start int64 `json:"start"`
+	// Reason is "time" or "size" by the topic's retention, or "log-start": a client asked for it, or the leader's
+	// log starts there.
+	Reason string `json:"reason"`
+}
+
 // DiskFailed is a call to the disk that failed, after which the node stops: NodeFailed follows.
 type DiskFailed struct {
 	// Op is the call: "write", "sync", "create".
@@ -98,6 +112,9 @@ func (TopicCreated) Name() string { return "topic-created" }
 func (TopicDeleted) Name() string { return "topic-deleted" }
 
 // Name implements Event.
+func (SegmentsDeleted) Name() string { return "segments-deleted" }
+
+// Name implements Event.
 func (DiskFailed) Name() string { return "disk-failed" }
 
 // Name implements Event.
@@ -105,6 +122,11 @@ func (DiskChanged) Name() string { return "disk-changed" }
 
 // Name implements Event.
 func (ClockChanged) Name() string { return "clock-changed" }
+
+// String implements Event.
+func (e SegmentsDeleted) String() string {
+	return fmt.Sprintf("%s-%d starts at offset %d, not %d: %d segments of %d bytes were deleted (%s)", e.Topic, e.Partition, e.Start, e.From, e.Segments, e.Bytes, e.Reason)
+}
 
 // String implements Event.
 func (e DiskFailed) String() string {

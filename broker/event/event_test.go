@@ -26,6 +26,8 @@ func TestLine(t *testing.T) {
 			"orders-0 opened at offset 0, it was closed cleanly"},
 		{TopicCreated{"orders", "ab", 6}, `"event":"topic-created","topic":"orders","id":"ab","partitions":6}`, "topic orders created with 6 partitions"},
 		{DiskFailed{"write", "orders-0/1.log", "ENOSPC"}, `"event":"disk-failed","op":"write","file":"orders-0/1.log","errno":"ENOSPC"}`, "the disk fails: write orders-0/1.log: ENOSPC"},
+		{SegmentsDeleted{"orders", 1, 2, 300, 7, 40, "size"}, `"event":"segments-deleted","topic":"orders","partition":1,"segments":2,"bytes":300,"from":7,"start":40,"reason":"size"}`,
+			"orders-1 starts at offset 40, not 7: 2 segments of 300 bytes were deleted (size)"},
 		{DiskFailed{"write", "meta", ""}, `"event":"disk-failed","op":"write","file":"meta"}`, "the disk fails: write meta: no errno"},
 		{SegmentDamaged{"orders", 1, "orders-1/7.log", 9, 7, 12, "why"}, `"event":"segment-damaged","topic":"orders","partition":1,"file":"orders-1/7.log","position":9,"from":7,"to":12,"reason":"why"}`,
 			"orders-1/7.log is damaged at byte 9: why; its offsets 7 to 11 are not served"},

@@ -47,10 +47,10 @@ func expired(segments []extent, r Retention, now, bound int64) (n int, reason st
 		byTime++
 	}
 	if byTime > 0 && byTime >= bySize {
-		return byTime, fmt.Sprintf("older than retention.ms %d", r.Millis)
+		return byTime, ReasonTime
 	}
 	if bySize > 0 {
-		return bySize, fmt.Sprintf("the log is larger than retention.bytes %d", r.Bytes)
+		return bySize, ReasonSize
 	}
 	return 0, ""
 }

@@ -75,7 +75,7 @@ func TestRetain(t *testing.T) {
 	}
 	keep := l.Size() / 2
 	d, err := l.Retain(Retention{-1, keep}, 0, l.EndOffset())
-	if err != nil || d.Segments == 0 || d.Start != l.StartOffset() || d.Start != l.segments[0].base || d.From != 0 || !strings.Contains(d.Reason, "retention.bytes") {
+	if err != nil || d.Segments == 0 || d.Start != l.StartOffset() || d.Start != l.segments[0].base || d.From != 0 || d.Reason != ReasonSize {
 		t.Fatalf("%+v, %v; the log starts at %d", d, err, l.StartOffset())
 	}
 	if l.Size() < keep || l.Size()-l.segments[0].size >= keep || d.Bytes+l.Size() != sum(want) {
@@ -232,7 +232,7 @@ func TestFollowerStartsWithItsLeader(t *testing.T) {
 	if l.EndOffset() >= start || l.sync.point.base == 0 {
 		t.Fatalf("the follower has %d records, the leader starts at %d", l.EndOffset(), start)
 	}
-	if err := l.StartAt(start); err != nil || l.StartOffset() != start || l.EndOffset() != start || l.LatestEpoch() != UndefinedEpoch || l.SyncedOffset() != start {
+	if d, err := l.StartAt(start); err != nil || d.Segments < 2 || l.StartOffset() != start || l.EndOffset() != start || l.LatestEpoch() != UndefinedEpoch || l.SyncedOffset() != start {
 		t.Fatalf("%v: %d to %d, epoch %d", err, l.StartOffset(), l.EndOffset(), l.LatestEpoch())
 	}
 	b := readAt(t, leader, start, leader.EndOffset(), 1000)
@@ -374,7 +374,7 @@ func (w *life) deletes(n int, total bool) (told, end int64, over bool) {
 		func() error { return w.appendSome(l, 10, &end) },
 		func() error { _, err := l.Retain(Retention{-1, 3000}, 0, l.EndOffset()); return err },
 		func() error { return l.TruncateTo(l.EndOffset() - 5) },
-		func() error { return l.StartAt(l.EndOffset() + 100) },
+		func() error { _, err := l.StartAt(l.EndOffset() + 100); return err },
 		func() error { return w.appendSome(l, 20, &end) },
 		func() error { _, err := l.Retain(Retention{0, -1}, 1<<50, l.EndOffset()); return err },
 		func() error { return w.appendSome(l, 5, &end) },

@@ -75,16 +75,23 @@ type Deleted struct {
 	Bytes    int64
 	// From is where the log started before, Start where it does now.
 	From, Start int64
-	// Reason in words: why.
+	// Reason is one of the following.
 	Reason string
 }
+
+// Reasons of a deletion: retention.ms, retention.bytes, or a log start that a client or the leader has raised.
+const (
+	ReasonTime  = "time"
+	ReasonSize  = "size"
+	ReasonStart = "log-start"
+)
 
 // RaiseStart makes the records below an offset unreadable, durably, and deletes the sealed segments that hold no
 // others (DeleteRecords, and what a follower learns from its leader: KIP-107). An offset at or below the start does
 // nothing, one beyond the end is ErrOffsetOutOfRange; that it is not beyond the high watermark is for the owner to
 // see to. Slices keep reading what they were made for.
 func (l *Log) RaiseStart(to int64) (Deleted, error) {
-	d := Deleted{From: l.start, Start: l.start, Reason: "records were deleted up to the log start offset"}
+	d := Deleted{From: l.start, Start: l.start, Reason: ReasonStart}
 	switch {
 	case l.failed != nil:
 		return d, l.failed
@@ -142,15 +149,16 @@ func (l *Log) dropFirst(d *Deleted) error {
 // leader's log start does it, and one whose leader's first batch begins before that start. The start is never
 // below the one before. No sync may be under way. If it fails half-way the log refuses every later call, and
 // must be opened again.
-func (l *Log) StartAt(offset int64) error {
+func (l *Log) StartAt(offset int64) (Deleted, error) {
+	d := Deleted{Segments: len(l.segments), Bytes: l.size, From: l.start, Start: offset, Reason: ReasonStart}
 	if l.failed != nil {
-		return l.failed
+		return Deleted{}, l.failed
 	}
 	if err := l.restart(offset, max(offset, l.start)); err != nil {
 		l.failed = fmt.Errorf("begin log %s at offset %d: %w", l.dir, offset, err)
-		return l.failed
+		return Deleted{}, l.failed
 	}
-	return nil
+	return d, nil
 }
 
 // restart leaves one empty segment, which begins at base. A crash on the way leaves segments below the start,

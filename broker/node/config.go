@@ -85,6 +85,9 @@ type Timing struct {
 	CallTimeout time.Duration
 	// Scrub is how often a shard looks at the next part of its sealed segments, 256 KiB each; never if 0.
 	Scrub time.Duration
+	// RetentionCheck is how often a shard looks at what its topics need not keep (log.retention.check.interval.ms);
+	// never if it is negative.
+	RetentionCheck time.Duration
 	// BackOff comes before a request that failed is tried again.
 	BackOff time.Duration
 	// ExpireOffsets is how often consumer groups are looked through for offsets that are kept no longer
@@ -100,6 +103,8 @@ const (
 	DefaultFetchWait     = 500 * time.Millisecond
 	DefaultCallTimeout   = 2 * time.Second
 	DefaultBackOff       = 50 * time.Millisecond
+	// DefaultRetentionCheck is Kafka's.
+	DefaultRetentionCheck = 5 * time.Minute
 )
 
 func (t Timing) complete() Timing {
@@ -109,6 +114,7 @@ func (t Timing) complete() Timing {
 	}{
 		{&t.QuorumTick, DefaultQuorumTick}, {&t.Heartbeat, DefaultHeartbeat}, {&t.ReplicaLagMax, DefaultReplicaLagMax},
 		{&t.FetchWait, DefaultFetchWait}, {&t.CallTimeout, DefaultCallTimeout}, {&t.BackOff, DefaultBackOff},
+		{&t.RetentionCheck, DefaultRetentionCheck},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value

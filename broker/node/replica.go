@@ -37,6 +37,11 @@ func (s *shard) assign(now time.Time, m assign, fx *actor.Effects) {
 		s.replicas[m.replica] = r
 		delete(s.away, m.replica)
 		s.armScrub(fx)
+		s.armRetain(fx)
+	}
+	if err := s.configure(r, m.settings); err != nil {
+		fx.Fatal = fmt.Errorf("%s: %w", replicaDir(r.topic, r.id.Partition), err)
+		return
 	}
 	if err := s.enter(now, r, m, fx); err != nil {
 		fx.Fatal = fmt.Errorf("%s: %w", replicaDir(r.topic, r.id.Partition), err)
@@ -50,7 +55,7 @@ func (s *shard) open(m assign, fx *actor.Effects) (*replica, error) {
 	if err := claim(s.fs, dir, m.replica.Topic); err != nil {
 		return nil, err
 	}
-	l, recovery, err := log.Open(s.fs, dir, s.cfg.Log)
+	l, recovery, err := log.Open(s.fs, dir, s.logConfig(m.settings))
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +65,7 @@ func (s *shard) open(m assign, fx *actor.Effects) (*replica, error) {
 	})
 	// All that recovery kept is on stable storage. How much of it is committed, the others know.
 	end := l.EndOffset()
-	return &replica{id: m.replica, topic: m.topic, log: l, position: partition.Log{End: end, Synced: end, HighWatermark: l.StartOffset()}}, nil
+	return &replica{id: m.replica, topic: m.topic, log: l, settings: m.settings, position: partition.Log{End: end, Synced: end, HighWatermark: l.StartOffset()}}, nil
 }
 
 // unassign deletes a replica. Whoever waits for it is told that it is gone, or leads elsewhere.
@@ -79,6 +84,7 @@ func (s *shard) unassign(m unassign, fx *actor.Effects) {
 				fx.Send(ack.Ticket.To, refusal(ack.Ticket, code, ""))
 			}
 		}
+		r.dropDeletions(code, fx)
 		s.detach(r)
 		s.wakeAll(r, fx)
 		err = r.log.Delete()

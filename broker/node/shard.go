@@ -12,6 +12,7 @@ import (
 	"github.com/logproof/logproof/broker/env"
 	"github.com/logproof/logproof/broker/event"
 	"github.com/logproof/logproof/broker/log"
+	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -34,7 +35,9 @@ type shard struct {
 	watches map[watchKey]*watch
 	// interval is set while the timer of FlushInterval runs, ticking while that of leaders does.
 	interval, ticking bool
-	scrubbing         scrubbing
+	// retaining is set while the timer of retention runs.
+	retaining bool
+	scrubbing scrubbing
 	// unopened replicas wait for the controller.
 	unopened map[api.Replica]unopened
 }
@@ -62,7 +65,10 @@ type replica struct {
 	// deleted is set when the replica is gone but a sync is still under way.
 	deleted bool
 	watches []*watch
-	planted planted
+	// settings of the topic that the log acts on, deletions the DeleteRecords that wait for followers.
+	settings  metadata.Settings
+	deletions []deletion
+	planted   planted
 }
 
 // flushTick syncs what FlushInterval left, leaderTick tells leaders the time.
@@ -94,6 +100,10 @@ func (s *shard) Step(now time.Time, message any, fx *actor.Effects) {
 		s.offset(m, fx)
 	case api.EpochQuery:
 		s.epoch(m, fx)
+	case api.DeleteQuery:
+		s.deleteRecords(m, fx)
+	case retainTick:
+		s.retain(now, fx)
 	case actor.Drained:
 		if s.cfg.Flush != partition.FlushInterval {
 			s.sync(fx)

@@ -85,16 +85,17 @@ func (s *shard) copyPart(now time.Time, m api.FetchRead, part api.FetchPart, lef
 	if m.Round == 1 {
 		news, refused := r.leader.Fetched(partition.Fetch{
 			Replica: m.Replica, BrokerEpoch: m.BrokerEpoch, LeaderEpoch: part.Epoch, LastEpoch: part.LastEpoch,
-			Offset: part.Offset, HighWatermark: part.HighWatermark,
+			Offset: part.Offset, HighWatermark: part.HighWatermark, LogStart: part.LogStart,
 		}, now)
 		if refused != nil {
 			result.Error = refused.Code
 			return result
 		}
 		s.moved(r, news, fx)
+		s.settleDeletions(r, fx)
 		result.HighWatermark = r.leader.HighWatermark()
 	}
-	result.News = r.leader.Behind(m.Replica)
+	result.News = r.leader.Behind(m.Replica) || part.LogStart >= 0 && part.LogStart < result.LogStart
 	if end := r.leader.LogEnd(); part.Offset < end && left > 0 {
 		s.plan(r, &result, part.Offset, end, min(part.MaxBytes, left))
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/partition"
 	"github.com/logproof/logproof/broker/replication"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -56,6 +57,7 @@ func (src *source) positions() (all []replication.Position) {
 			continue
 		}
 		f, ready := r.follower.Fetch(r.log)
+		f.LogStart = r.log.StartOffset()
 		if !ready || r.cut != nil {
 			return nil
 		}
@@ -102,6 +104,8 @@ func (s *shard) fetched(m actor.CallDone, fx *actor.Effects) {
 // take takes what the leader says of one partition; false is an error after which the replica rests.
 func (s *shard) take(r *replica, p *kmsg.FetchResponseTopicPartition, asked partition.Fetch, fx *actor.Effects) bool {
 	switch {
+	case p.ErrorCode == kerr.OffsetOutOfRange.Code && p.LogStartOffset > r.log.EndOffset():
+		return s.restart(r, p.LogStartOffset, fx)
 	case p.ErrorCode != 0:
 		return false
 	case p.DivergingEpoch.EndOffset >= 0:
@@ -114,6 +118,7 @@ func (s *shard) take(r *replica, p *kmsg.FetchResponseTopicPartition, asked part
 		}
 	}
 	r.follower.LeaderSaid(p.HighWatermark)
+	s.followStart(r, p.LogStartOffset, fx)
 	r.refilled(p.HighWatermark, fx)
 	return true
 }

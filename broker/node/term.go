@@ -19,6 +19,7 @@ func (s *shard) enter(now time.Time, r *replica, m assign, fx *actor.Effects) er
 	switch {
 	case r.leader != nil && r.leader.Epoch == m.state.LeaderEpoch:
 		s.moved(r, r.leader.MetadataChanged(m.state), fx)
+		s.settleDeletions(r, fx)
 	case r.leader != nil && !leads && s.cfg.Bugs.Has(bug.StaleLeaderServes):
 	case leads:
 		return s.lead(now, r, m, fx)
@@ -76,6 +77,7 @@ func (s *shard) resign(r *replica, fx *actor.Effects) {
 		for _, ack := range r.leader.Drain() {
 			fx.Send(ack.Ticket.To, refusal(ack.Ticket, kerr.NotLeaderForPartition, ""))
 		}
+		r.dropDeletions(kerr.NotLeaderForPartition, fx)
 		r.leader = nil
 		s.wakeAll(r, fx)
 	}

@@ -19,6 +19,8 @@ type Fetch struct {
 	Offset int64
 	// HighWatermark that it knows (KIP-1166).
 	HighWatermark int64
+	// LogStart is where its log starts (KIP-107).
+	LogStart int64
 }
 
 // Fetched takes note of a follower's fetch. The caller has compared the logs before, with Diverging: a
@@ -58,12 +60,12 @@ func (p *peer) fetched(f Fetch, leaderEnd int64, now time.Time) {
 	}
 	p.end, p.leaderEnd, p.fetchedAt = f.Offset, leaderEnd, now
 	p.leaderEpoch, p.brokerEpoch = f.LeaderEpoch, f.BrokerEpoch
-	p.highWatermark = f.HighWatermark
+	p.highWatermark, p.logStart = f.HighWatermark, f.LogStart
 }
 
 // forget what a follower's former process had: the present one may have lost it.
 func (p *peer) forget() {
-	*p = peer{id: p.id, end: -1, leaderEpoch: -1, brokerEpoch: -1, highWatermark: -1}
+	*p = peer{id: p.id, end: -1, leaderEpoch: -1, brokerEpoch: -1, highWatermark: -1, logStart: -1}
 }
 
 // The conditions of joining the ISR. Each stands alone: none follows from the others.

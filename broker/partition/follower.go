@@ -98,6 +98,12 @@ func (f *Follower) Diverged(d DivergingEpoch, cache Epochs) Truncation {
 	return Truncation{To: to, Unclean: to < f.log.HighWatermark}
 }
 
+// Restarted takes the place where the log begins again, empty and durable: the leader's log start, below which all
+// that was committed is deleted.
+func (f *Follower) Restarted(start int64) {
+	f.log = Log{End: start, Synced: start, HighWatermark: start}
+}
+
 // Truncated takes the end of the log after a cut. Batches go whole, so it may be lower than asked.
 func (f *Follower) Truncated(end int64) {
 	f.log.End = end

@@ -48,8 +48,8 @@ type peer struct {
 	leaderEnd int64
 	// caughtUpAt is the last moment at which it is known to have had all there was.
 	caughtUpAt time.Time
-	// highWatermark that it knows.
-	highWatermark int64
+	// highWatermark that it knows, and where its log starts; -1 before its first fetch.
+	highWatermark, logStart int64
 }
 
 // NewLeader starts a term. The members of the ISR count as caught up at its beginning. With no other
@@ -115,6 +115,17 @@ func (l *Leader) Tick(now time.Time) bool {
 		l.shrink()
 	}
 	return l.advance()
+}
+
+// LowWatermark is the smallest log start of all replicas whose brokers are alive, this node's being given: what lies
+// below it is gone from all of them. -1 while one of them has not fetched in this term (KIP-107).
+func (l *Leader) LowWatermark(logStart int64) int64 {
+	for i := range l.peers {
+		if p := &l.peers[i]; !l.state.broker(p.id).Fenced {
+			logStart = min(logStart, p.logStart)
+		}
+	}
+	return logStart
 }
 
 // Behind reports whether a follower's fetch should be answered at once, records or not: it does not

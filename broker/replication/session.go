@@ -76,7 +76,7 @@ func add(req *kmsg.FetchRequest, p *Position) {
 	asked := kmsg.NewFetchRequestTopicPartition()
 	asked.Partition, asked.PartitionMaxBytes = p.Partition, PartitionBytes
 	asked.CurrentLeaderEpoch, asked.FetchOffset, asked.LastFetchedEpoch = p.Fetch.LeaderEpoch, p.Fetch.Offset, p.Fetch.LastEpoch
-	asked.HighWatermark = p.Fetch.HighWatermark
+	asked.HighWatermark, asked.LogStartOffset = p.Fetch.HighWatermark, p.Fetch.LogStart
 	req.Topics[n-1].Partitions = append(req.Topics[n-1].Partitions, asked)
 }
 

@@ -47,6 +47,8 @@ func (s *events) emit(e event.Event) {
 	case event.SegmentDamaged:
 		level = slog.LevelError
 		s.metrics.damaged.Inc()
+	case event.SegmentsDeleted:
+		s.metrics.deleted.WithLabelValues(e.Reason).Add(float64(e.Segments))
 	case event.BrokerFenced, event.LogTruncated, event.SegmentQuarantined, event.DiskChanged, event.ClockChanged:
 		level = slog.LevelWarn
 	case event.LeaderElected:

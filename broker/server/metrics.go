@@ -38,6 +38,7 @@ type metrics struct {
 	corrupt       prometheus.Counter
 	diskFailures  *prometheus.CounterVec
 	damaged       prometheus.Counter
+	deleted       *prometheus.CounterVec
 	replication   replicationMetrics
 }
 
@@ -90,6 +91,7 @@ func newMetrics() *metrics {
 	m.corrupt = counter(catalog.BrokerCorruptBatches).WithLabelValues()
 	m.diskFailures = counter(catalog.BrokerDiskFailures)
 	m.damaged = counter(catalog.BrokerDamagedSegments).WithLabelValues()
+	m.deleted = counter(catalog.BrokerDeletedSegments)
 	m.replication = newReplicationMetrics(counter, gauge)
 	gauge(catalog.BrokerStartTime).WithLabelValues().SetToCurrentTime()
 	return m

@@ -16,6 +16,7 @@ var shapes = compiled(map[int16]string{
 	kmsg.ApiVersions.Int16():                "v3+:s v3+:s v5+:s v5+:4",
 	kmsg.CreateTopics.Int16():               "[ s 4 2 [ 4 *4 ] [ s s ] ] 4 1",
 	kmsg.DeleteTopics.Int16():               "v0-5:*s v6+:[ s 16 ] 4",
+	kmsg.DeleteRecords.Int16():              "[ s [ 4 8 ] ] 4",
 	kmsg.InitProducerID.Int16():             "s 4 v3+:8 v3+:2",
 	kmsg.OffsetForLeaderEpoch.Int16():       "v3+:4 [ s [ 4 4 4 ] ]",
 	kmsg.OffsetCommit.Int16():               "s 4 s v7+:s v2-4:8 [ v0-9:s v10+:16 [ 4 8 v6+:4 s ] ]",

@@ -49,6 +49,7 @@ var served = [...]map[int16]Versions{
 		kmsg.ApiVersions.Int16():          {Min: 0, Max: 5, Accepted: 0},
 		kmsg.CreateTopics.Int16():         {Min: 2, Max: 7, Accepted: 2},
 		kmsg.DeleteTopics.Int16():         {Min: 1, Max: 6, Accepted: 1},
+		kmsg.DeleteRecords.Int16():        {Min: 0, Max: 2, Accepted: 0},
 		kmsg.InitProducerID.Int16():       {Min: 0, Max: 5, Accepted: 0},
 		kmsg.OffsetForLeaderEpoch.Int16(): {Min: 2, Max: 4, Accepted: 2},
 		kmsg.ElectLeaders.Int16():         {Min: 0, Max: 2, Accepted: 0},

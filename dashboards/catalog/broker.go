@@ -95,6 +95,10 @@ var (
 		Name: "logproof_broker_damaged_segments_total", Type: Counter, Unit: Number,
 		Help: "Log segments that were found not to be as they were written.",
 	}
+	BrokerDeletedSegments = Metric{
+		Name: "logproof_broker_deleted_segments_total", Type: Counter, Unit: Number, Labels: []string{"reason"},
+		Help: "Log segments that were deleted, by reason: time and size are the topic's retention, log-start a deletion of records.",
+	}
 	BrokerStartTime = Metric{
 		Name: "logproof_broker_start_time_seconds", Type: Gauge, Unit: Seconds,
 		Help: "When the broker started, in seconds since 1970 UTC.",
@@ -108,6 +112,6 @@ func Broker() []Metric {
 		BrokerConnections, BrokerConnectionsOpened, BrokerConnectionsClosed, BrokerPeerRequests, BrokerPeerRequestDuration, BrokerRecordsIn, BrokerBytesIn, BrokerBytesOut,
 		BrokerPartitionLogStart, BrokerPartitionHighWatermark, BrokerPartitionLogEnd, BrokerPartitionSize,
 		BrokerTopics, BrokerFsyncDuration, BrokerRecoveryDuration, BrokerRecoveryTruncated,
-		BrokerCorruptBatches, BrokerDiskFailures, BrokerDamagedSegments, BrokerStartTime,
+		BrokerCorruptBatches, BrokerDiskFailures, BrokerDamagedSegments, BrokerDeletedSegments, BrokerStartTime,
 	)
 }
