@@ -14,6 +14,7 @@ require (
 	github.com/testcontainers/testcontainers-go v0.45.0 // nodes in containers: images, networks, containers
 	github.com/twmb/franz-go v1.22.2 // the client under the load, and Kafka's error codes
 	github.com/twmb/franz-go/pkg/kadm v1.19.0 // topics of a run, and the commands that administer a cluster
+	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c // a cluster in memory, for tests of clients and as a second opinion of the protocol
 	github.com/twmb/franz-go/pkg/kmsg v1.15.0 // the wire types of the protocol
 	go.etcd.io/raft/v3 v3.7.0 // the consensus of the metadata quorum
 	golang.org/x/sys v0.49.0 // fdatasync and the lock of a data directory

@@ -15,6 +15,8 @@ type Accounting struct {
 	Acked, Failed, Unknown uint64
 	// Readers, and last the scan if there was one.
 	Readers []ReaderAccount
+	// Groups of consumers.
+	Groups []GroupAccount
 }
 
 // ReaderAccount says what one reader got of the load; barriers are apart.
@@ -30,7 +32,8 @@ type ReaderAccount struct {
 }
 
 // Identity checks intended = sent + dropped, sent = acked + failed + unknown, and for each reader
-// received = unique + duplicate. An error means that the generator lost count, so that none of its
+// received = unique + duplicate, and for each group polled = processed + barriers + abandoned and
+// processed = unique + reprocessed. An error means that the generator lost count, so that none of its
 // numbers can be trusted; it says nothing about the cluster.
 func (a Accounting) Identity() error {
 	var errs []error
@@ -43,6 +46,14 @@ func (a Accounting) Identity() error {
 	for _, r := range a.Readers {
 		if r.Received != r.Unique+r.Duplicate {
 			errs = append(errs, fmt.Errorf("%s: received %d is not unique %d + duplicate %d", r.Process, r.Received, r.Unique, r.Duplicate))
+		}
+	}
+	for _, g := range a.Groups {
+		if g.Polled != g.Processed+g.Barriers+g.Abandoned {
+			errs = append(errs, fmt.Errorf("group %s: polled %d is not processed %d + barriers %d + abandoned %d", g.Name, g.Polled, g.Processed, g.Barriers, g.Abandoned))
+		}
+		if g.Processed != g.Unique+g.Reprocessed {
+			errs = append(errs, fmt.Errorf("group %s: processed %d is not unique %d + reprocessed %d", g.Name, g.Processed, g.Unique, g.Reprocessed))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -58,6 +69,10 @@ func (a Accounting) String() string {
 	fmt.Fprintf(&b, "sent %d = acked %d + failed %d + unknown %d\n", a.Sent, a.Acked, a.Failed, a.Unknown)
 	for _, r := range a.Readers {
 		fmt.Fprintf(&b, "%s: received %d = unique %d + duplicate %d\n", r.Process, r.Received, r.Unique, r.Duplicate)
+	}
+	for _, g := range a.Groups {
+		fmt.Fprintf(&b, "group %s: polled %d = processed %d + barriers %d + abandoned %d\n", g.Name, g.Polled, g.Processed, g.Barriers, g.Abandoned)
+		fmt.Fprintf(&b, "group %s: processed %d = unique %d + reprocessed %d; skipped %d; %d crashes\n", g.Name, g.Processed, g.Unique, g.Reprocessed, g.Skipped, g.Crashes)
 	}
 	return b.String()
 }

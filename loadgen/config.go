@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,8 @@ type Config struct {
 	// Readers is the number of live readers; each reads all partitions.
 	Readers int
 	Reader  client.ReaderSpec
+	// Groups of consumers; each consumes all partitions.
+	Groups []Group
 	// Client options of every client.
 	Client client.Options
 	// Recorder of the run's history; its clock is the clock of everything here.
@@ -46,16 +49,21 @@ type Config struct {
 	MaxInFlightRecords int
 }
 
-// ClientNames are the names of a load's clients in the order of their numbers, producers first: their processes
+// ClientNames are the names of a load's clients in the order of their numbers, producers first, members of groups last: their processes
 // in the history, and the client ids of their requests. One that was crashed and started again has a dot and
 // how often behind its name.
-func ClientNames(producers, readers int) []string {
+func ClientNames(producers, readers int, groups ...Group) []string {
 	var names []string
 	for i := range producers {
 		names = append(names, fmt.Sprintf("producer-%d", i))
 	}
 	for i := range readers {
 		names = append(names, fmt.Sprintf("reader-%d", i))
+	}
+	for _, g := range groups {
+		for i := range g.Members {
+			names = append(names, memberName(g.Name, i))
+		}
 	}
 	return names
 }
@@ -86,6 +94,11 @@ func (c Config) Validate() error {
 	wrong(c.MaxBehind < 0, "max behind is %v: it must not be negative; 0 never drops a record", c.MaxBehind)
 	wrong(c.MaxInFlightRecords < 0, "max in flight is %d records: it must not be negative; 0 is %d", c.MaxInFlightRecords, DefaultMaxInFlight)
 	wrong(c.MaxInFlightRecords > 0 && c.MaxInFlightRecords < c.Producers, "max in flight is %d records for %d producers: each needs at least one", c.MaxInFlightRecords, c.Producers)
+	for i, g := range c.Groups {
+		errs = append(errs, g.Validate())
+		wrong(g.Members < 1 || g.Members > maxClients, "group %s has %d members: there must be 1 to %d", g.Name, g.Members, maxClients)
+		wrong(slices.ContainsFunc(c.Groups[:i], func(o Group) bool { return o.Name == g.Name }), "group %s is there twice", g.Name)
+	}
 	errs = append(errs, c.validateTopics()...)
 	errs = append(errs, c.Rate.Validate(), c.Producer.Validate(c.RecordSize), c.Reader.Validate(), c.Client.Validate())
 	if err := errors.Join(errs...); err != nil {
@@ -149,6 +162,9 @@ func (c Config) String() string {
 	}
 	fmt.Fprintf(&b, "producers %v\n", c.Producer)
 	fmt.Fprintf(&b, "readers   %d, %v\n", c.Readers, c.Reader)
+	for _, g := range c.Groups {
+		fmt.Fprintf(&b, "group     %s, %d members, %v\n", g.Name, g.Members, g.GroupSpec)
+	}
 	fmt.Fprintf(&b, "clients   %v\n", c.Client)
 	return b.String()
 }

@@ -109,8 +109,9 @@ func incarnationName(name string, crashes int) string {
 }
 
 // Crash ends a client where it stands, by its number among ClientNames, while the load runs: what a producer
-// has in flight is left to itself, and a reader stops. Revive starts another in its place: a producer goes on
-// with the schedule, a reader begins again at the start.
+// has in flight is left to itself, a reader stops, and a member of a group falls silent without leaving it.
+// Revive starts another in its place: a producer goes on with the schedule, a reader begins again at the
+// start, and a member joins its group.
 func (g *Generator) Crash(number int) error {
 	return g.onClient("crash", number, (*incarnations).crash, func(r *reading) error {
 		if r.crashed {
@@ -121,7 +122,7 @@ func (g *Generator) Crash(number int) error {
 		<-r.done
 		r.reader.Close()
 		return nil
-	})
+	}, (*group).crash)
 }
 
 // Revive starts a client that Crash ended.
@@ -141,17 +142,26 @@ func (g *Generator) Revive(number int) error {
 		g.mu.Unlock()
 		next.start(reading)
 		return nil
+	}, func(one *group, number int) error {
+		g.mu.Lock()
+		ctx := g.mu.reading
+		g.mu.Unlock()
+		return one.revive(ctx, number)
 	})
 }
 
-// onClient does something to the producer or the reader with a number.
-func (g *Generator) onClient(what string, number int, producer func(*incarnations) error, reader func(*reading) error) error {
+// onClient does something to the producer, the reader or the member with a number.
+func (g *Generator) onClient(what string, number int, producer func(*incarnations) error, reader func(*reading) error, member func(*group, int) error) error {
 	g.crashing.Lock()
 	defer g.crashing.Unlock()
 	g.mu.Lock()
 	running, current := g.mu.step == stepLoading, g.mu.current
 	g.mu.Unlock()
-	clients := len(g.load) + len(current)
+	first := len(g.load) + len(current)
+	clients := first
+	for _, one := range g.cfg.Groups {
+		clients += one.Members
+	}
 	var err error
 	switch {
 	case !running:
@@ -160,8 +170,15 @@ func (g *Generator) onClient(what string, number int, producer func(*incarnation
 		err = fmt.Errorf("the load has %d clients", clients)
 	case number < len(g.load):
 		err = producer(g.load[number].producer)
-	default:
+	case number < first:
 		err = reader(current[number-len(g.load)])
+	default:
+		one, at := 0, number-first
+		for at >= g.cfg.Groups[one].Members {
+			at -= g.cfg.Groups[one].Members
+			one++
+		}
+		err = member(g.allGroups()[one], at)
 	}
 	if err != nil {
 		return fmt.Errorf("%s client %d: %w", what, number, err)

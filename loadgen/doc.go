@@ -13,9 +13,9 @@
 //
 // One run goes through these steps, each of which ends by itself or by its context:
 //
-//	New ─ Setup ─ Start ─ (faults happen) ─ StopLoad ─ Barrier ─ Scan ─ StopReaders ─ Result ─ Close
+//	New ─ Setup ─ Start ─ (faults happen) ─ StopLoad ─ Barrier ─ Scan ─ StopReaders ─ StopGroups ─ Result ─ Close
 //
 // Every record is accounted for: intended = sent + dropped; sent = acked + failed + unknown; for each
-// reader received = unique + duplicate. The two sides of an equation are counted in different places,
+// reader received = unique + duplicate; for each group polled = processed + barriers + abandoned. The two sides of an equation are counted in different places,
 // and Result.Identity compares them.
 package loadgen

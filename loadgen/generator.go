@@ -22,6 +22,7 @@ type Generator struct {
 	targets []client.Target
 
 	load      []*producing
+	groups    []*group
 	stop      chan struct{} // closed to end the schedules
 	sending   sync.WaitGroup
 	crashing  sync.Mutex         // held while a client crashes or comes back
@@ -113,7 +114,7 @@ func (g *Generator) enter(what string, from, to step) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.mu.step != from {
-		return fmt.Errorf("load generator: cannot %s now: the steps are Setup, Start, StopLoad, Barrier, Scan, StopReaders", what)
+		return fmt.Errorf("load generator: cannot %s now: the steps are Setup, Start, StopLoad, Barrier, Scan, StopReaders, StopGroups", what)
 	}
 	g.mu.step = to
 	return nil
@@ -135,6 +136,10 @@ func (g *Generator) Start(ctx context.Context) error {
 	g.mu.Unlock()
 	for _, r := range g.allReaders() {
 		r.start(ctx)
+	}
+	if err := g.startGroups(ctx); err != nil {
+		g.Close()
+		return err
 	}
 	start := g.cfg.Recorder.Now()
 	g.mu.Lock()
@@ -195,6 +200,47 @@ func (g *Generator) allReaders() []*reading {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.mu.readers)
+}
+
+// startGroups opens the groups' members and lets them consume.
+func (g *Generator) startGroups(ctx context.Context) error {
+	for _, cfg := range g.cfg.Groups {
+		one := newGroup(cfg, g.shared, g.cfg.Reader, g.targets)
+		g.mu.Lock()
+		g.groups = append(g.groups, one)
+		g.mu.Unlock()
+		for i := range cfg.Members {
+			if err := one.start(ctx, i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// allGroups are the groups of consumers that were started.
+func (g *Generator) allGroups() []*group {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.groups)
+}
+
+// StopGroups lets the members of the groups process every partition up to its barrier, leave, and asks each
+// group for the positions that it keeps. When ctx ends they leave where they are, and the error says what was
+// not processed.
+func (g *Generator) StopGroups(ctx context.Context) error {
+	if err := g.enter("stop the groups", stepLoaded, stepLoaded); err != nil {
+		return err
+	}
+	var errs []error
+	for _, one := range g.allGroups() {
+		errs = append(errs, one.drain(ctx, g.marks))
+		errs = append(errs, one.end(ctx))
+	}
+	if len(g.groups) > 0 {
+		errs = append(errs, g.unmarked("groups"))
+	}
+	return errors.Join(errs...)
 }
 
 // StopLoad ends the schedules and waits until every record that was sent is acknowledged or failed.
@@ -307,6 +353,9 @@ func (g *Generator) Close() {
 				<-r.done
 			}
 			r.reader.Close()
+		}
+		for _, one := range g.allGroups() {
+			one.close()
 		}
 		for _, p := range g.load {
 			_ = p.producer.Close() // a promise that is missing shows in Identity

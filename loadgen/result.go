@@ -20,8 +20,8 @@ type Snapshot struct {
 	Acked, Failed, Unknown  uint64
 	// InFlight records were sent and are not answered.
 	InFlight int64
-	// Received by all live readers, duplicates included.
-	Received uint64
+	// Received by all live readers, duplicates included, and processed by the members of all groups.
+	Received, Processed uint64
 	// AckedLastSecond counts acknowledgements in the ten whole tenths of a second before now.
 	AckedLastSecond uint64
 	// Response time from the intended time to the acknowledgement, of all records so far.
@@ -58,6 +58,9 @@ func (g *Generator) Snapshot() Snapshot {
 		r.received.mu.Lock()
 		s.Received += r.received.records
 		r.received.mu.Unlock()
+	}
+	for _, one := range g.allGroups() {
+		s.Processed += one.account().Processed
 	}
 	return s
 }
@@ -99,6 +102,9 @@ func (g *Generator) Result() Result {
 		r.Accounting.Readers = append(r.Accounting.Readers, reader.received.account())
 		latency := reader.received.latency()
 		r.EndToEnd.merge(&latency)
+	}
+	for _, one := range g.allGroups() {
+		r.Accounting.Groups = append(r.Accounting.Groups, one.account())
 	}
 	if scan != nil {
 		r.Accounting.Readers = append(r.Accounting.Readers, scan.account())

@@ -55,3 +55,11 @@ func (s *sequences) size() uint64 {
 	}
 	return n
 }
+
+// holes is how many sequences below the last one are not in the set.
+func (s *sequences) holes() uint64 {
+	if len(s.spans) == 0 {
+		return 0
+	}
+	return uint64(s.spans[len(s.spans)-1].end) - s.size()
+}

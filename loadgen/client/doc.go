@@ -7,6 +7,10 @@
 //	                        │              └─> one Fetch or Scan operation with watermarks per answered fetch
 //	                        └─> promises, polls
 //
+// A Member consumes what its group assigns to it. What it asks its coordinator and is told is read from the
+// wire as well: each commit is a Commit, each answer with positions a Resume, and each assignment becomes an
+// Own when its partitions are given up. A member that crashes is severed: not a byte of it gets out any more.
+//
 // What was promised becomes operations of the history, what really went over the wire attempts.
 // The tap exists because a client retries inside: the error that it reports last may hide an earlier
 // request that the broker did append. A failed promise is therefore Fail only when the tap saw no

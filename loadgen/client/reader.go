@@ -168,22 +168,14 @@ func (r *Reader) observe(invoked history.Time, fetches kgo.Fetches) {
 func (r *Reader) record(p history.Partition, at *place, rec *kgo.Record, returned history.Time) (reason string) {
 	at.position = rec.Offset + 1
 	at.failures = 0
-	h, err := payload.Decode(rec.Value)
-	switch {
-	case err != nil:
-		return err.Error()
-	case h.Run != r.cfg.Shared.Run:
-		return fmt.Sprintf("record of run %x in run %x", h.Run, r.cfg.Shared.Run)
-	case h.Topic != at.topic || h.Partition != p.Index:
-		return fmt.Sprintf("written to topic number %d partition %d, read from topic number %d partition %d", h.Topic, h.Partition, at.topic, p.Index)
+	h, reason := identify(r.cfg.Shared.Run, at.topic, p, rec)
+	if reason != "" {
+		return reason
 	}
-	hash := history.HashRecord(rec.Key, rec.Value)
 	if h.Barrier {
 		at.barrier = max(at.barrier, h.Sequence+1)
-		r.runs.Add(p, rec.Offset, history.BarrierProducer, 0, hash)
-	} else {
-		r.runs.Add(p, rec.Offset, h.Producer, h.Sequence, hash)
 	}
+	addTo(&r.runs, p, h, rec)
 	if r.cfg.Received != nil {
 		r.cfg.Received(Received{Partition: p, Header: h, At: returned})
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -91,16 +92,70 @@ type Process struct {
 	lost atomic.Uint64
 	// answers records the fetches of a reader; nil for others.
 	answers *answers
+	// membership records what a member of a group asks and is told; nil for others.
+	membership *membership
+
+	// severed processes write nothing any more, and open no connection.
+	severed atomic.Bool
+	connsMu sync.Mutex
+	conns   map[*tapConn]bool
+}
+
+// errSevered is what a client that crashed is told by its own connections.
+var errSevered = errors.New("the client has crashed")
+
+// Member returns the part of the tap that belongs to a member of a group.
+func (t *Tap) Member(name string, s GroupSpec) *Process {
+	p := t.Reader(name, history.Fetch)
+	p.membership = newMembership(t.recorder, t, name, s.withDefaults())
+	return p
+}
+
+// Sever cuts every connection of the process and lets no byte out any more: to the brokers that is a client
+// that crashed.
+func (p *Process) Sever() {
+	p.severed.Store(true)
+	p.connsMu.Lock()
+	conns := p.conns
+	p.conns = nil
+	p.connsMu.Unlock()
+	for c := range conns {
+		_ = c.Close() // it is gone either way
+	}
+}
+
+// remember takes a new connection; one of a severed process is closed at once.
+func (p *Process) remember(c *tapConn) {
+	p.connsMu.Lock()
+	if p.conns == nil {
+		p.conns = map[*tapConn]bool{}
+	}
+	p.conns[c] = true
+	p.connsMu.Unlock()
+	if p.severed.Load() {
+		p.Sever()
+	}
+}
+
+func (p *Process) forget(c *tapConn) {
+	p.connsMu.Lock()
+	defer p.connsMu.Unlock()
+	delete(p.conns, c)
 }
 
 // Dial returns a dialer whose connections are tapped.
 func (p *Process) Dial(dial DialFunc) DialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if p.severed.Load() {
+			return nil, errSevered
+		}
 		conn, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		return newTapConn(conn, p, p.tap.connections.Add(1)), nil
+		c := newTapConn(conn, p, p.tap.connections.Add(1))
+		p.remember(c)
+		return c, nil
 	}
 }
 

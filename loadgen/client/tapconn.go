@@ -14,6 +14,7 @@ type exchange struct {
 	key, version int16
 	attempts     []history.Attempt // of a Produce request
 	asking       *asking           // a Fetch request
+	question     *question         // a request of a member of a group
 }
 
 // tapConn passes a connection through and reads along. One goroutine writes and one reads at a time,
@@ -51,6 +52,9 @@ func newTapConn(conn net.Conn, process *Process, number int64) *tapConn {
 // attempt counts as written even if the connection then fails, because how much of it went out is
 // not known.
 func (c *tapConn) Write(p []byte) (int, error) {
+	if c.process.severed.Load() {
+		return 0, errSevered
+	}
 	if !c.blindOut {
 		if err := c.requests.feed(p); err != nil {
 			c.blindOut = true
@@ -84,7 +88,11 @@ func (c *tapConn) Close() error {
 	c.mu.Unlock()
 	for _, x := range open {
 		c.process.tap.record(x.attempts)
+		if x.question != nil {
+			c.process.membership.unanswered(x.question)
+		}
 	}
+	c.process.forget(c)
 	return err
 }
 
@@ -97,6 +105,9 @@ func (c *tapConn) beginRequest(head []byte) interest {
 	if c.key == keyProduce || c.key == keyFetch && c.process.answers != nil {
 		return collect
 	}
+	if c.process.membership != nil && c.process.membership.reads(c.key) {
+		return collect
+	}
 	return ignore
 }
 
@@ -106,6 +117,9 @@ func (c *tapConn) endRequest(frame []byte) error {
 	}
 	if c.key == keyFetch {
 		return c.endFetchRequest(frame)
+	}
+	if c.key != keyProduce {
+		return c.endMemberRequest(frame)
 	}
 	attempts, acks, err := readProduce(c.version, frame, c.process.tap)
 	if err != nil {
@@ -160,6 +174,9 @@ func (c *tapConn) endResponse(frame []byte) error {
 	}
 	if frame == nil || !c.settle(int32(binary.BigEndian.Uint32(frame)), x) {
 		return nil
+	}
+	if x.question != nil {
+		return c.process.membership.answered(x.question, frame, c.process.tap.recorder.Now())
 	}
 	if x.key != keyProduce {
 		return namesIn(x.key, x.version, frame, c.process.tap.learn)

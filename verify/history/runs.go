@@ -36,6 +36,14 @@ func (b *RunBuilder) Runs() []Run {
 	return runs
 }
 
+// Forget breaks the chain of a partition: what comes next was not read on from what came before, as when a
+// member of a group was away from it.
+func (b *RunBuilder) Forget(p Partition) {
+	if c := b.chains[p]; c != nil {
+		*c = chain{}
+	}
+}
+
 // chain of a partition, made when first asked for.
 func (b *RunBuilder) chain(p Partition) *chain {
 	if b.last != nil && b.lastKey == p {

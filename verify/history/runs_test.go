@@ -170,3 +170,20 @@ func BenchmarkRunBuilder(b *testing.B) {
 		}
 	}
 }
+
+// A reader that was away from a partition has no chain until the next block begins.
+func TestForgottenChainsBeginAnewWithTheNextBlock(t *testing.T) {
+	var b RunBuilder
+	b.Forget(orders) // nothing to forget
+	b.Add(orders, 0, 0, 0, 1)
+	if run := b.Runs()[0]; run.Chain == 0 {
+		t.Fatal("the first record of a block has no chain")
+	}
+	b.Forget(orders)
+	b.Add(orders, 5, 0, 5, 1)
+	b.Add(orders, ChainBlock, 0, ChainBlock, 1)
+	runs := b.Runs()
+	if len(runs) != 2 || runs[0].Chain != 0 || runs[1].Chain == 0 {
+		t.Errorf("runs %+v: want none with a chain before the next block", runs)
+	}
+}
