@@ -1,4 +1,4 @@
-.PHONY: build test race lint demo smoke flakes scenarios sim campaign determinism orders failover known-bugs bench kafka check help
+.PHONY: build test race lint demo smoke flakes scenarios sim campaign determinism orders failover known-bugs bench referees kafka check help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,9 +21,8 @@ demo: ## three brokers, a leader killed under load, judged: ten seconds
 smoke: build ## two scenarios and twenty seeds, one verdict: half a minute
 	./logproof run --profile smoke
 
-N ?= 20
 flakes: build ## smoke N (20) times while busy loops take twice the processors; then the tally of it
-	.ci/flakes $(N)
+	.ci/flakes $(or $(N),20)
 
 scenarios: ## kill N-1 of N in every order, lose a disk, restart all, kill all: two minutes
 	.ci/run scenarios
@@ -31,10 +30,8 @@ scenarios: ## kill N-1 of N in every order, lose a disk, restart all, kill all: 
 sim: ## forty seeds of a simulated minute, the planted bugs, and determinism
 	go test -count=1 -v ./chaos/sim
 
-SEEDS ?= 0..4999
 campaign: build ## SEEDS (0..4999) of a simulated minute each, in two processes: over half an hour
-	@first=$(firstword $(subst .., ,$(SEEDS))) last=$(lastword $(subst .., ,$(SEEDS))); half=$$(((first + last) / 2)); \
-	./logproof sim --seeds $$first..$$half & ./logproof sim --seeds $$((half + 1))..$$last; second=$$?; wait $$! && exit $$second
+	@seeds=$(or $(SEEDS),0..4999); first=$${seeds%%..*} last=$${seeds##*..}; half=$$(((first + last) / 2)); ./logproof sim --seeds $$first..$$half & ./logproof sim --seeds $$((half + 1))..$$last; second=$$?; wait $$! && exit $$second
 
 determinism: build ## one seed 200 times, on 1 and 2 processors, with and without the race detector: one trace hash
 	CGO_ENABLED=1 go build -race -o logproof-race .
@@ -52,6 +49,9 @@ known-bugs: ## plant each known bug: each must be caught, and the clean broker m
 
 bench: ## our broker beside kfake, same client, same run: about five minutes
 	cd ci/peers && go run .
+
+referees: kafka ## kgo's own tests, kcat and Apache Kafka's tools against three brokers, unmodified; the README's table: half an hour
+	cd ci/referees && go run . --chaos --readme ../../README.md
 
 kafka: ## Apache Kafka 4.3.1 by Maven into the folder kafka, for tests that need it: 55 MB
 	.ci/kafka

@@ -67,12 +67,14 @@ type clusterFlags struct {
 	flush, disk, bugs          string
 	replication, minISR        int
 	timing                     process.Timing
+	// more are flags that every broker gets as they are.
+	more []string
 }
 
 func newClusterUp(dir *string, stdout, stderr io.Writer) *cobra.Command {
 	var f clusterFlags
 	cmd := &cobra.Command{
-		Use:   "up",
+		Use:   "up [-- <flags of every broker>]",
 		Short: "Start a cluster in the foreground; Ctrl-C stops it",
 		Long: `Start reference brokers, each in a process of its own, and print where clients, peers and Prometheus
 find them. Up to three brokers are controllers too; with --controllers, nodes of their own are (their
@@ -84,13 +86,22 @@ cleanly. With --dir the data stays, and the next "cluster up" in that directory 
   # a dead broker is noticed in 600 ms and not in 9 s:
   logproof cluster up -n 3 --session-timeout 600ms
 
+  # flags of "logproof broker" that go to every broker:
+  logproof cluster up -n 3 -- --group-initial-delay 0s --set log.retention.ms=3600000
+
   # brokers that forget what they had not synced when they are killed:
   logproof cluster up --flush interval --disk lose-unsynced`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args: func(cmd *cobra.Command, args []string) error {
+			if cmd.ArgsLenAtDash() == 0 {
+				return nil
+			}
+			return cobra.NoArgs(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(); err != nil {
 				return err
 			}
+			f.more = args
 			return clusterUp(cmd.Context(), f, *dir, stdout, newProgress(stderr))
 		},
 	}
@@ -234,10 +245,11 @@ func startCluster(ctx context.Context, f clusterFlags, dir string, book *ledger.
 			b := process.Broker{
 				Flush: f.flush, Bugs: f.bugs, Timing: f.timing, Replication: f.replicas(), MinISR: f.minISR,
 			}
-			if self.Broker {
-				b.Disk = f.disk
+			if !self.Broker {
+				return b.Args(self, all)
 			}
-			return b.Args(self, all)
+			b.Disk = f.disk
+			return append(b.Args(self, all), f.more...)
 		},
 	}
 	for id := range f.brokers {

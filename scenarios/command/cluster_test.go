@@ -23,11 +23,13 @@ import (
 // upped is logproof cluster up in a process of its own, with nodes that serve.
 type upped struct {
 	*exec.Cmd
-	dir    string
-	pid    int      // of node 0
-	nodes  []string // ids, as announced
-	stdout *bufio.Scanner
-	stderr strings.Builder
+	dir   string
+	pid   int      // of node 0
+	nodes []string // ids, as announced
+	// servers are the addresses of the brokers, comma-separated.
+	servers string
+	stdout  *bufio.Scanner
+	stderr  strings.Builder
 }
 
 // shortDir is a directory whose name is short enough for a unix socket.
@@ -63,7 +65,7 @@ func up(t *testing.T, args ...string) *upped {
 	})
 	u.stdout = bufio.NewScanner(out)
 	u.pid, _ = strconv.Atoi(u.await(t, `node 0 serves Kafka clients on \S+(?:, peers on \S+)?, metrics on http://\S+/metrics, pid (\d+)`))
-	u.await(t, `(bootstrap servers): `)
+	u.servers = u.await(t, `bootstrap servers: (.*)`)
 	u.dir = u.await(t, `files: (.*)`)
 	u.await(t, `(break it): `)
 	return u
@@ -222,6 +224,16 @@ func TestKilledClusterLeavesNoNode(t *testing.T) {
 	want(t, ExitInconclusive, "no cluster runs in", "cluster", "resume", "0", "--dir", dir)
 	next := up(t, "--dir", dir)
 	next.interrupt(t)
+}
+
+// What follows -- goes to every broker, which says what is wrong with it.
+func TestClusterPassesFlags(t *testing.T) {
+	t.Parallel()
+	dir := shortDir(t)
+	want(t, ExitInconclusive, "unknown flag: --no-such-flag", "cluster", "up", "--dir", dir, "--", "--no-such-flag")
+	u := up(t, "--dir", dir, "--", "--no-auto-create")
+	want(t, ExitUsage, "UNKNOWN_TOPIC_OR_PARTITION", "produce", "x", "--create", "-b", u.servers, "-f", lines(t, "x\n"))
+	u.interrupt(t)
 }
 
 func TestClusterUsage(t *testing.T) {
