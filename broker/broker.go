@@ -141,6 +141,7 @@ func (b *Broker) node(cfg Config) (n node.Config, err error) {
 			NodeID: cfg.NodeID, Shards: cfg.Shards, AutoCreate: !cfg.NoAutoCreate,
 			MaxBatch: cfg.MaxMessageBytes, MaxFetch: 55 << 20, MaxWait: 5 * time.Minute,
 			OffsetsPartitions: cfg.Groups.Partitions, OffsetsReplication: cfg.Groups.Replication,
+			LogDir: cfg.logDir(), Fixed: cfg.fixed(),
 		},
 		Controller: controller.Config{
 			DefaultPartitions: cfg.DefaultPartitions, DefaultReplication: cfg.DefaultReplication,

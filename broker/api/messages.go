@@ -167,6 +167,55 @@ type EpochAnswer struct {
 	EndOffset   int64
 }
 
+// ProducerQuery asks a shard which idempotent producers a partition remembers; the Ticket says who asks.
+type ProducerQuery struct {
+	Ticket  partition.Ticket
+	Replica Replica
+}
+
+// ProducerAnswer answers a ProducerQuery; by producer id.
+type ProducerAnswer struct {
+	Call      uint64
+	Part      int32
+	Error     int16
+	Producers []Producer
+}
+
+// Producer is an idempotent producer as a log remembers it.
+type Producer struct {
+	ID    int64
+	Epoch int16
+	// LastSequence and LastTimestamp, in milliseconds since 1970, are of its last batch; -1 for none.
+	LastSequence  int32
+	LastTimestamp int64
+}
+
+// SizeQuery asks a shard how large its replicas are; Room also how much the directory of all of them has.
+type SizeQuery struct {
+	To   actor.Address
+	Call uint64
+	Room bool
+}
+
+// SizeAnswer answers a SizeQuery; by topic and partition.
+type SizeAnswer struct {
+	Call     uint64
+	Replicas []ReplicaSize
+	// Room says that the rest is about the directory: its bytes, -1 where they are not known, and Failed if they
+	// could not be found out.
+	Room          bool
+	Total, Usable int64
+	Failed        bool
+}
+
+// ReplicaSize is how large a replica is, in bytes, and how many records it is behind.
+type ReplicaSize struct {
+	Topic     string
+	Partition int32
+	Bytes     int64
+	Lag       int64
+}
+
 // ControllerRequest asks the controller for a decision, or to take or tell what only controllers know.
 // ControllerReply answers it; a decision once it is committed. The Uplink takes it too: it carries the
 // request to the active controller, and answers once this node has applied what was decided.
@@ -207,6 +256,8 @@ type Config struct {
 	Static map[string]string
 	// Fixed are the other settings that the broker was started with, to be shown.
 	Fixed []metadata.Value
+	// LogDir is where the logs are, to be shown.
+	LogDir string
 	// AutoCreate lets Metadata requests create topics, where the client allows it.
 	AutoCreate bool
 	// MaxBatch is the largest record batch that is accepted, in bytes: message.max.bytes.

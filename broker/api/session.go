@@ -57,6 +57,8 @@ type (
 	lister     interface{ listed(*call, OffsetAnswer) }
 	ender      interface{ ended(*call, EpochAnswer) }
 	deleter    interface{ deleted(*call, DeleteAnswer) }
+	rememberer interface{ remembered(*call, ProducerAnswer) }
+	measurer   interface{ measured(*call, SizeAnswer) }
 	controlled interface {
 		replied(*Session, *call, ControllerReply)
 	}
@@ -108,6 +110,8 @@ var handlers = [...]map[int16]func() handler{
 		kmsg.CreatePartitions.Int16():        func() handler { return new(createPartitions) },
 		kmsg.IncrementalAlterConfigs.Int16(): func() handler { return new(incrementalAlterConfigs) },
 		kmsg.DescribeQuorum.Int16():          func() handler { return new(describeQuorum) },
+		kmsg.DescribeLogDirs.Int16():         func() handler { return new(describeLogDirs) },
+		kmsg.DescribeProducers.Int16():       func() handler { return new(describeProducers) },
 		kmsg.DescribeCluster.Int16():         func() handler { return new(describeCluster) },
 		kmsg.ListConfigResources.Int16():     func() handler { return new(listConfigResources) },
 	},
@@ -252,6 +256,14 @@ func (s *Session) deliver(message any, fx *actor.Effects) {
 	case DeleteAnswer:
 		if c := s.open(m.Call); c != nil {
 			c.handler.(deleter).deleted(c, m)
+		}
+	case ProducerAnswer:
+		if c := s.open(m.Call); c != nil {
+			c.handler.(rememberer).remembered(c, m)
+		}
+	case SizeAnswer:
+		if c := s.open(m.Call); c != nil {
+			c.handler.(measurer).measured(c, m)
 		}
 	case ControllerReply:
 		if c := s.open(m.Call); c != nil {

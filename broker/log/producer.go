@@ -39,9 +39,11 @@ type producer struct {
 	id    int64
 	epoch int16
 	// batches of this epoch, oldest first; count of them are used.
-	batches      [batchesKept]sentBatch
-	count        int
-	older, newer *producer
+	batches [batchesKept]sentBatch
+	count   int
+	// lastTimestamp is the largest of the last batch.
+	lastTimestamp int64
+	older, newer  *producer
 }
 
 // lastSequence in this epoch, -1 if there is none.
@@ -82,6 +84,7 @@ func (ps *producers) note(v batch.View) {
 	if epoch := v.ProducerEpoch(); epoch != p.epoch {
 		p.epoch, p.count = epoch, 0
 	}
+	p.lastTimestamp = v.MaxTimestamp()
 	if !v.IsControl() {
 		p.push(sentBatch{v.BaseSequence(), v.LastSequence(), v.BaseOffset(), v.LastOffset()})
 	}

@@ -104,6 +104,10 @@ func (s *shard) Step(now time.Time, message any, fx *actor.Effects) {
 		s.deleteRecords(m, fx)
 	case retainTick:
 		s.retain(now, fx)
+	case api.ProducerQuery:
+		s.producers(m, fx)
+	case api.SizeQuery:
+		s.sizes(m, fx)
 	case actor.Drained:
 		if s.cfg.Flush != partition.FlushInterval {
 			s.sync(fx)

@@ -38,6 +38,8 @@ var shapes = compiled(map[int16]string{
 	kmsg.AlterConfigs.Int16():               "[ 1 s [ s s ] ] 1",
 	kmsg.CreatePartitions.Int16():           "[ s 4 [ *4 ] ] 4 1",
 	kmsg.IncrementalAlterConfigs.Int16():    "[ 1 s [ s 1 s ] ] 1",
+	kmsg.DescribeLogDirs.Int16():            "[ s *4 ]",
+	kmsg.DescribeProducers.Int16():          "[ s *4 ]",
 	kmsg.DescribeCluster.Int16():            "1 v1+:1 v2+:1",
 	kmsg.ListConfigResources.Int16():        "v1+:*1",
 	kmsg.DescribeQuorum.Int16():             "[ s [ 4 ] ]",

@@ -63,6 +63,8 @@ var served = [...]map[int16]Versions{
 		kmsg.CreatePartitions.Int16():        {Min: 0, Max: 3, Accepted: 0},
 		kmsg.IncrementalAlterConfigs.Int16(): {Min: 0, Max: 1, Accepted: 0},
 		kmsg.DescribeQuorum.Int16():          {Min: 0, Max: 2, Accepted: 0},
+		kmsg.DescribeLogDirs.Int16():         {Min: 1, Max: 5, Accepted: 1},
+		kmsg.DescribeProducers.Int16():       {Min: 0, Max: 0, Accepted: 0},
 		kmsg.DescribeCluster.Int16():         {Min: 0, Max: 2, Accepted: 0},
 		kmsg.ListConfigResources.Int16():     {Min: 0, Max: 1, Accepted: 0},
 	},
