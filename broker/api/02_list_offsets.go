@@ -5,6 +5,7 @@ import (
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/partition"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -18,11 +19,23 @@ const (
 	EarliestPending     = -6 // none (v11, KIP-1023)
 )
 
+// sinceVersion is the first version of the request with a special timestamp.
+var sinceVersion = map[int64]int16{
+	LatestOffset: 1, EarliestOffset: 1, MaxTimestampOffset: 7, EarliestLocalOffset: 8, LatestTieredOffset: 9, EarliestPending: 11,
+}
+
+// place is a partition by name.
+type place struct {
+	topic     string
+	partition int32
+}
+
 // ListOffsets (key 2): offsets of partitions by timestamp.
 //
 // Behaviour
 //   - a timestamp of 0 or more gives the first record that is at least as young, or -1 and -1
-//   - special timestamps as listed above; the latest offset is the high watermark under both
+//   - special timestamps as listed above; one that the version of the request does not have yet, or that nobody
+//     has, is UNSUPPORTED_VERSION for its partition; a partition that stands twice is INVALID_REQUEST, twice; the latest offset is the high watermark under both
 //     isolation levels, since there are no transactions
 //   - with an offset comes the leader epoch of its record, with the latest offset the current epoch; with
 //     no offset comes none
@@ -41,6 +54,12 @@ func (h *listOffsets) start(s *Session, c *call, _ time.Time, fx *actor.Effects)
 	req := c.request.Body.(*kmsg.ListOffsetsRequest)
 	h.resp = req.ResponseKind().(*kmsg.ListOffsetsResponse)
 	h.resp.Topics = make([]kmsg.ListOffsetsResponseTopic, len(req.Topics))
+	times := map[place]int{}
+	for i := range req.Topics {
+		for j := range req.Topics[i].Partitions {
+			times[place{req.Topics[i].Topic, req.Topics[i].Partitions[j].Partition}]++
+		}
+	}
 	for i := range req.Topics {
 		asked := &req.Topics[i]
 		topic := s.image.Topic(asked.Topic)
@@ -50,14 +69,19 @@ func (h *listOffsets) start(s *Session, c *call, _ time.Time, fx *actor.Effects)
 		for j := range asked.Partitions {
 			p := kmsg.NewListOffsetsResponseTopicPartition()
 			p.Partition, p.Offset, p.Timestamp, p.LeaderEpoch = asked.Partitions[j].Partition, -1, -1, -1
-			if err := s.misplaced(topic, p.Partition); err != nil {
+			timestamp := asked.Partitions[j].Timestamp
+			if since, ok := sinceVersion[timestamp]; times[place{asked.Topic, p.Partition}] > 1 {
+				p.ErrorCode = kerr.InvalidRequest.Code
+			} else if timestamp < 0 && (!ok || c.request.Version < since) {
+				p.ErrorCode = kerr.UnsupportedVersion.Code
+			} else if err := s.misplaced(topic, p.Partition); err != nil {
 				p.ErrorCode = err.Code
 			} else {
 				h.waiting++
 				replica := Replica{topic.ID, p.Partition}
 				fx.Send(ShardOf(replica, s.cfg.Shards), OffsetQuery{
 					Ticket:  partition.Ticket{To: s.self, Call: c.id, Part: int32(len(h.parts))},
-					Replica: replica, Timestamp: asked.Partitions[j].Timestamp, Epoch: asked.Partitions[j].CurrentLeaderEpoch,
+					Replica: replica, Timestamp: timestamp, Epoch: asked.Partitions[j].CurrentLeaderEpoch,
 				})
 			}
 			out.Partitions[j] = p
