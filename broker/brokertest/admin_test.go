@@ -42,8 +42,8 @@ func ask[R kmsg.Response](t *testing.T, client *kgo.Client, id int32, req kmsg.R
 	})
 }
 
-// set changes a setting of the topic.
-func set(t *testing.T, client *kgo.Client, id int32, op kmsg.IncrementalAlterConfigOp, name, value string) {
+// setAt changes a setting of the topic.
+func setAt(t *testing.T, client *kgo.Client, id int32, op kmsg.IncrementalAlterConfigOp, name, value string) {
 	t.Helper()
 	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
 	r := kmsg.NewIncrementalAlterConfigsRequestResource()
@@ -57,8 +57,8 @@ func set(t *testing.T, client *kgo.Client, id int32, op kmsg.IncrementalAlterCon
 	}
 }
 
-// setting is what a broker says of a setting of the topic.
-func setting(t *testing.T, client *kgo.Client, id int32, name string) (value string, source kmsg.ConfigSource) {
+// settingAt is what a broker says of a setting of the topic.
+func settingAt(t *testing.T, client *kgo.Client, id int32, name string) (value string, source kmsg.ConfigSource) {
 	t.Helper()
 	req := kmsg.NewPtrDescribeConfigsRequest()
 	r := kmsg.NewDescribeConfigsRequestResource()
@@ -78,8 +78,8 @@ func TestSettingsTakeEffectLive(t *testing.T) {
 	produce(t, client, 0, 1)
 	first := c.Leader("orders", 0)
 	other := (first + 1) % 3
-	set(t, client, other, kmsg.IncrementalAlterConfigOpSet, "min.insync.replicas", "3")
-	if got, source := setting(t, client, other, "min.insync.replicas"); got != "3" || source != kmsg.ConfigSourceDynamicTopicConfig {
+	setAt(t, client, other, kmsg.IncrementalAlterConfigOpSet, "min.insync.replicas", "3")
+	if got, source := settingAt(t, client, other, "min.insync.replicas"); got != "3" || source != kmsg.ConfigSourceDynamicTopicConfig {
 		t.Errorf("asked at once: %s from %s", got, source)
 	}
 	refused := func(when string) {
@@ -97,17 +97,17 @@ func TestSettingsTakeEffectLive(t *testing.T) {
 	}
 	c.Kill(first)
 	refused("after the leader is killed")
-	set(t, client, other, kmsg.IncrementalAlterConfigOpSet, "min.insync.replicas", "2")
+	setAt(t, client, other, kmsg.IncrementalAlterConfigOpSet, "min.insync.replicas", "2")
 	produce(t, client, 1, 1)
 	c.Kill((first+1)%3, (first+2)%3)
 	c.Restart(0, 1, 2)
 	for id := range int32(3) {
-		if got, _ := setting(t, client, id, "min.insync.replicas"); got != "2" {
+		if got, _ := settingAt(t, client, id, "min.insync.replicas"); got != "2" {
 			t.Errorf("after the cluster has restarted broker %d says %s", id, got)
 		}
 	}
-	set(t, client, first, kmsg.IncrementalAlterConfigOpDelete, "min.insync.replicas", "")
-	if got, source := setting(t, client, first, "min.insync.replicas"); got != "2" || source != kmsg.ConfigSourceStaticBrokerConfig {
+	setAt(t, client, first, kmsg.IncrementalAlterConfigOpDelete, "min.insync.replicas", "")
+	if got, source := settingAt(t, client, first, "min.insync.replicas"); got != "2" || source != kmsg.ConfigSourceStaticBrokerConfig {
 		t.Errorf("deleted: %s from %s", got, source)
 	}
 }
@@ -117,8 +117,8 @@ func TestChangesAreDescribed(t *testing.T) {
 	_, client, admin := administered(t, 1, 3, brokertest.Configure(func(cfg *broker.Config) {
 		cfg.Settings = map[string]string{"log.roll.ms": "70000"}
 	}))
-	set(t, client, 2, kmsg.IncrementalAlterConfigOpAppend, "cleanup.policy", "compact")
-	set(t, client, 2, kmsg.IncrementalAlterConfigOpSet, "retention.ms", "5000")
+	setAt(t, client, 2, kmsg.IncrementalAlterConfigOpAppend, "cleanup.policy", "compact")
+	setAt(t, client, 2, kmsg.IncrementalAlterConfigOpSet, "retention.ms", "5000")
 	alter := func(change func(context.Context, []kadm.AlterConfig, ...string) (kadm.AlterConfigsResponses, error), value string) kadm.AlterConfigsResponses {
 		resp, err := change(testContext(t), []kadm.AlterConfig{{Name: "retention.ms", Value: &value}}, "orders", "gone")
 		if err != nil {
@@ -134,7 +134,7 @@ func TestChangesAreDescribed(t *testing.T) {
 		t.Errorf("validated only: %+v", resp)
 	}
 	for name, want := range map[string]string{"retention.ms": "5000", "cleanup.policy": "delete,compact", "segment.ms": "70000"} {
-		if got, source := setting(t, client, 2, name); got != want || (source == kmsg.ConfigSourceStaticBrokerConfig) != (name == "segment.ms") {
+		if got, source := settingAt(t, client, 2, name); got != want || (source == kmsg.ConfigSourceStaticBrokerConfig) != (name == "segment.ms") {
 			t.Errorf("%s is %s from %s, want %s", name, got, source, want)
 		}
 	}
