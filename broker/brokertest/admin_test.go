@@ -29,8 +29,8 @@ func administered(t *testing.T, partitions int32, replicas int16, opts ...broker
 	return c, client, admin
 }
 
-// ask sends a request to one broker: what it has decided shows in its next answer, in that of another soon after.
-func ask[R kmsg.Response](t *testing.T, client *kgo.Client, id int32, req kmsg.Request) R {
+// askAt sends a request to one broker: what it has decided shows in its next answer, in that of another soon after.
+func askAt[R kmsg.Response](t *testing.T, client *kgo.Client, id int32, req kmsg.Request) R {
 	t.Helper()
 	return answered(t, func() (R, error) {
 		resp, err := client.Broker(int(id)).RetriableRequest(testContext(t), req)
@@ -52,7 +52,7 @@ func setAt(t *testing.T, client *kgo.Client, id int32, op kmsg.IncrementalAlterC
 	one.Name, one.Op, one.Value = name, op, &value
 	r.Configs = append(r.Configs, one)
 	req.Resources = append(req.Resources, r)
-	if resp := ask[*kmsg.IncrementalAlterConfigsResponse](t, client, id, req); resp.Resources[0].ErrorCode != 0 {
+	if resp := askAt[*kmsg.IncrementalAlterConfigsResponse](t, client, id, req); resp.Resources[0].ErrorCode != 0 {
 		t.Fatalf("%s=%s: %+v", name, value, resp.Resources[0])
 	}
 }
@@ -64,7 +64,7 @@ func settingAt(t *testing.T, client *kgo.Client, id int32, name string) (value s
 	r := kmsg.NewDescribeConfigsRequestResource()
 	r.ResourceType, r.ResourceName, r.ConfigNames = kmsg.ConfigResourceTypeTopic, "orders", []string{name}
 	req.Resources = append(req.Resources, r)
-	resp := ask[*kmsg.DescribeConfigsResponse](t, client, id, req)
+	resp := askAt[*kmsg.DescribeConfigsResponse](t, client, id, req)
 	if resp.Resources[0].ErrorCode != 0 || len(resp.Resources[0].Configs) != 1 {
 		t.Fatalf("%+v", resp.Resources[0])
 	}
@@ -145,7 +145,7 @@ func TestChangesAreDescribed(t *testing.T) {
 		r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeBroker, to
 		r.Configs = append(r.Configs, kmsg.AlterConfigsRequestResourceConfig{Name: "log.roll.ms", Value: kmsg.StringPtr([]string{"80000", "90000"}[id])})
 		req.Resources = append(req.Resources, r)
-		if resp := ask[*kmsg.AlterConfigsResponse](t, client, int32(id), req); resp.Resources[0].ErrorCode != 0 {
+		if resp := askAt[*kmsg.AlterConfigsResponse](t, client, int32(id), req); resp.Resources[0].ErrorCode != 0 {
 			t.Fatalf("%+v", resp.Resources[0])
 		}
 	}
