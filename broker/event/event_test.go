@@ -40,6 +40,15 @@ func TestLine(t *testing.T) {
 		{DiskChanged{"space=1MiB"}, `"event":"disk-changed","rules":"space=1MiB"}`, "the disk misbehaves: space=1MiB"},
 		{DiskChanged{}, `"event":"disk-changed","rules":""}`, "the disk is sound"},
 		{ClockChanged{"-3s"}, `"event":"clock-changed","offset":"-3s"}`, "the clock is off by -3s"},
+		{GroupRebalanced{"g", 3, 2, "range", "a member left", 40}, `"event":"group-rebalanced","group":"g","generation":3,"members":2,"protocol":"range","reason":"a member left","milliseconds":40}`,
+			"group g has 2 members in generation 3, by range, after 40 ms (a member left)"},
+		{GroupRebalanced{Group: "g", Generation: 4, Reason: "a member left"}, `"event":"group-rebalanced","group":"g","generation":4,"members":0,"reason":"a member left","milliseconds":0}`,
+			"group g is empty in generation 4 (a member left)"},
+		{GroupMemberExpired{"g", "m", "its session is over"}, `"event":"group-member-expired","group":"g","member":"m","reason":"its session is over"}`, "group g goes on without m: its session is over"},
+		{CoordinatorLoaded{3, 7, 2, 9, 30, 0, 5}, `"event":"coordinator-loaded","partition":3,"leader_epoch":7,"groups":2,"offsets":9,"records":30,"milliseconds":5}`,
+			"coordinates 2 groups with 9 offsets of __consumer_offsets-3 in epoch 7, after 5 ms"},
+		{CoordinatorLoaded{3, 7, 2, 9, 30, 1, 5}, `"event":"coordinator-loaded","partition":3,"leader_epoch":7,"groups":2,"offsets":9,"records":30,"unreadable":1,"milliseconds":5}`,
+			"coordinates 2 groups with 9 offsets of __consumer_offsets-3 in epoch 7, after 5 ms; 1 of 30 records could not be understood"},
 		{TopicDeleted{"orders", "ab"}, `"event":"topic-deleted","topic":"orders","id":"ab"}`, "topic orders deleted"},
 	} {
 		got, err := Line(at, 0, 2, c.event)

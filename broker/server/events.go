@@ -55,10 +55,18 @@ func (s *events) emit(e event.Event) {
 		if e.Leader < 0 || e.Unclean {
 			level = slog.LevelWarn
 		}
+	case event.CoordinatorLoaded:
+		if e.Groups == 0 { // one for each partition
+			level = slog.LevelDebug
+		}
+		if e.Unreadable > 0 {
+			level = slog.LevelError
+		}
 	case event.BecameLeader, event.BecameFollower: // one for each partition
 		level = slog.LevelDebug
 	}
 	s.metrics.replication.count(s.node, e)
+	s.metrics.groups.count(e)
 	s.log.Log(context.Background(), level, e.String(), "event", e.Name())
 	s.write(e)
 }

@@ -40,6 +40,7 @@ type metrics struct {
 	damaged       prometheus.Counter
 	deleted       *prometheus.CounterVec
 	replication   replicationMetrics
+	groups        groupMetrics
 }
 
 // listenerNames are the labels of the listeners.
@@ -93,6 +94,7 @@ func newMetrics() *metrics {
 	m.damaged = counter(catalog.BrokerDamagedSegments).WithLabelValues()
 	m.deleted = counter(catalog.BrokerDeletedSegments)
 	m.replication = newReplicationMetrics(counter, gauge)
+	m.groups = newGroupMetrics(counter, histogram)
 	gauge(catalog.BrokerStartTime).WithLabelValues().SetToCurrentTime()
 	return m
 }
@@ -128,12 +130,10 @@ func (m *metrics) responded(r *wire.Request, body actor.ResponseBody, took time.
 		code = m.produced(r, resp)
 	case *kmsg.FetchResponse:
 		code = m.fetched(r, resp)
+	case *kmsg.OffsetCommitResponse:
+		code = m.groups.committed(resp)
 	}
-	name := "none"
-	if err := kerr.TypedErrorForCode(code); err != nil {
-		name = err.Message
-	}
-	m.requests.WithLabelValues(wire.Name(r.Key), name).Inc()
+	m.requests.WithLabelValues(wire.Name(r.Key), errorName(code)).Inc()
 }
 
 // produced counts what was appended, and gives the first error of a partition.

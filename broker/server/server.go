@@ -99,6 +99,9 @@ func Start(cfg Config) (*Server, error) {
 		s.runtime.send(m.To, m.Message)
 	}
 	s.metrics.registry.MustRegister(newPartitions(s.watermarks))
+	if _, broker := s.runtime.lasting[api.Coordinator]; broker {
+		s.metrics.registry.MustRegister(newGroups(s.groupStates))
+	}
 	if cfg.Metrics != nil {
 		s.http = s.metrics.serve(cfg.Metrics, cfg.Clock)
 	}
