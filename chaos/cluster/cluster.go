@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/logproof/logproof/chaos/timeline"
@@ -151,6 +152,32 @@ type Transferrer interface {
 	Locator
 	// Transfer makes a replica that is in sync the leader of a partition.
 	Transfer(ctx context.Context, topic string, partition, to int32) error
+}
+
+// Reassigner can give a partition other replicas.
+type Reassigner interface {
+	Locator
+	// Brokers of the cluster.
+	Brokers() []int32
+	// Reassign begins to give a partition other replicas, the preferred leader first; it does not wait until they
+	// are in sync.
+	Reassign(ctx context.Context, topic string, partition int32, replicas []int32) error
+	// Assignment tells which replicas a partition has, and which of them come and go.
+	Assignment(ctx context.Context, topic string, partition int32) (Assignment, error)
+}
+
+// Assignment of replicas to a partition: those that shall be, and after them those that only still are.
+type Assignment struct{ Replicas, Adding, Removing []int32 }
+
+// UnderWay says that replicas come or go.
+func (a Assignment) UnderWay() bool { return len(a.Adding)+len(a.Removing) > 0 }
+
+// String is the replicas, and what comes and goes if something does.
+func (a Assignment) String() string {
+	if !a.UnderWay() {
+		return fmt.Sprint(a.Replicas)
+	}
+	return fmt.Sprintf("%v, of which %v come and %v go", a.Replicas, a.Adding, a.Removing)
 }
 
 // AnyNode leaves it open which node is meant.

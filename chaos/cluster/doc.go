@@ -8,6 +8,7 @@
 //	  + ClockSetter             its clock is off
 //	  + Linker, LinkHolder      what flows between two ends is cut, delayed, changed: see Link and LinkRule
 //	  + Transferrer             leaders change places
+//	  + Reassigner              replicas change places
 //	  + ClientCrasher           clients of the load die
 //	  + Direct + Pinger         for proofs: a node is asked past its links, and asks over one of them
 //	  + Metered + TopicMaker    for proofs: what a node shows, and something that changes

@@ -54,6 +54,9 @@ func (disabled) SetDisk(context.Context, int32, string) error         { return n
 func (disabled) PowerLoss(context.Context, int32, uint64) error       { return nil }
 func (disabled) SetClock(context.Context, int32, time.Duration) error { return nil }
 func (disabled) Transfer(context.Context, string, int32, int32) error { return nil }
+func (disabled) Reassign(context.Context, string, int32, []int32) error {
+	return nil
+}
 func (disabled) Rot(context.Context, int32, string, int32, uint64) (string, error) {
 	return "nowhere", nil
 }

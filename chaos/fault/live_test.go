@@ -209,6 +209,7 @@ func sample() []timeline.Fault {
 		{Kind: timeline.CrashClient, Target: "client(0)"},
 		{Kind: timeline.Clock, Target: "node(1)", Params: timeline.Params{Offset: -3 * time.Second}},
 		{Kind: timeline.TransferLeader, Target: "leader(orders,0)"},
+		{Kind: timeline.Reassign, Target: "leader(orders,0)"},
 		{Kind: timeline.ConnectionStorm, Target: "node(1)", Params: timeline.Params{Count: 100}},
 		{Kind: timeline.Poison, Target: "leader(orders,0)", Params: orders},
 	}

@@ -26,7 +26,7 @@ var makers = map[timeline.Kind]maker{
 	timeline.PowerLoss: makePowerLoss, timeline.DiskFull: makeDiskFull, timeline.SyncError: makeSyncError,
 	timeline.SlowDisk: makeSlowDisk, timeline.BitRot: makeBitRot, timeline.Clock: makeClock,
 
-	timeline.TransferLeader: makeTransfer, timeline.CrashClient: makeCrash,
+	timeline.TransferLeader: makeTransfer, timeline.Reassign: makeReassign, timeline.CrashClient: makeCrash,
 	timeline.ConnectionStorm: makeStorm, timeline.Poison: makePoison,
 
 	timeline.Disconnect: makeDisconnect,
@@ -141,14 +141,33 @@ func makeTransfer(f timeline.Fault, c cluster.Cluster, target timeline.End, _ []
 	if !ok {
 		return nil, errLacks
 	}
-	s, err := f.Target.Selector()
+	s, err := leaderOf(f.Target)
 	if err != nil {
 		return nil, err
 	}
-	if s.Role != timeline.Leader {
-		return nil, fmt.Errorf("target %s: name the partition whose leader gives its place up, as in leader(orders,0)", f.Target)
-	}
 	return &transferLeader{transferrer: transferrer, topic: s.Topic, partition: s.Partition, from: target.ID}, nil
+}
+
+// makeReassign prepares the fault for the partition whose leader the fault's target names.
+func makeReassign(f timeline.Fault, c cluster.Cluster, target timeline.End, _ []timeline.End) (Fault, error) {
+	reassigner, ok := c.(cluster.Reassigner)
+	if !ok {
+		return nil, errLacks
+	}
+	s, err := leaderOf(f.Target)
+	if err != nil {
+		return nil, err
+	}
+	return &reassign{reassigner: reassigner, topic: s.Topic, partition: s.Partition, from: target.ID}, nil
+}
+
+// leaderOf reads a target that is the leader of a partition.
+func leaderOf(target timeline.Target) (timeline.Selector, error) {
+	s, err := target.Selector()
+	if err == nil && s.Role != timeline.Leader {
+		err = fmt.Errorf("target %s: name the partition whose leader gives its place up, as in leader(orders,0)", target)
+	}
+	return s, err
 }
 
 func makeCrash(_ timeline.Fault, c cluster.Cluster, target timeline.End, _ []timeline.End) (Fault, error) {

@@ -89,6 +89,14 @@ func (n *numb) Transfer(ctx context.Context, topic string, partition, to int32) 
 	return nil
 }
 
+func (n *numb) Reassign(ctx context.Context, topic string, partition int32, replicas []int32) error {
+	if n.first("reassign") {
+		return n.cluster3.Reassign(ctx, topic, partition, replicas)
+	}
+	n.later(func(ctx context.Context) error { return n.cluster3.Reassign(ctx, topic, partition, replicas) })
+	return nil
+}
+
 func (n *numb) HoldLinks(ctx context.Context, rules []cluster.LinkRule) (func(context.Context) error, error) {
 	release, err := n.cluster3.HoldLinks(ctx, rules)
 	if err == nil {

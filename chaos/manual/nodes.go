@@ -67,6 +67,13 @@ var nodePages = map[timeline.Kind]Page{
 		See:     "A few milliseconds in which clients look for the leader.",
 		Example: `{fault: transfer-leader, target: "leader(orders,0)", after: 1s, hold: 1s}`,
 	},
+	timeline.Reassign: {
+		Does:    "The leader's replica of the partition goes to a broker that has none of the partition, or away where all have one, and with it the leadership.",
+		Effect:  "The brokers list other replicas, or the controller tells which come and go.",
+		Healed:  "The replicas are those of before, in their order, and none comes or goes.",
+		See:     "Copying as fast as the disks and links allow, and a change of leader when it is done; nothing is refused.",
+		Example: `{fault: reassign, target: "leader(orders,0)", after: 1s, hold: 2s}`,
+	},
 	timeline.CrashClient: {
 		Does:    "A client of the load ends with what it has in flight, and another comes in its place: producers first, then readers, from 0.",
 		Effect:  "The links have no open connection of the client, where they had some.",

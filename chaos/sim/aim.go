@@ -68,6 +68,11 @@ func (e *executor) aim(index int) (*strike, error) {
 				return nil, err
 			}
 		}
+		if planned.Kind == timeline.Reassign {
+			if err := f.elsewhere(planned.Target); err != nil {
+				return nil, err
+			}
+		}
 		f.aim()
 		f.slowdown, f.rule = &slowdown{f.params.Delay, f.params.Jitter}, f.newRule()
 		if f.effect.process {

@@ -70,7 +70,9 @@ type firing struct {
 	// partition whose replica rots, or whose lead goes from the end to another node, and who is to have it now.
 	partition int
 	to, goal  int32
-	took      []time.Duration
+	// before and during are the replicas of a partition that is reassigned, shall those that it is to have now.
+	before, during, shall []int32
+	took                  []time.Duration
 	// seen is a counter of the target at the last stage: a proof waits for it to move.
 	seen uint64
 	// life of the host in which a sync was tried.

@@ -171,7 +171,7 @@ func TestTimelineOfEveryFault(t *testing.T) {
 			f.Params.Offset = -3 * time.Second
 		case timeline.RewriteError:
 			f.Params.Error = "NOT_LEADER_OR_FOLLOWER"
-		case timeline.TransferLeader:
+		case timeline.TransferLeader, timeline.Reassign:
 			f.Target = "leader(orders,0)"
 		case timeline.CrashClient:
 			f.Target = "client(0)"

@@ -19,6 +19,12 @@ func operatorFaults() map[timeline.Kind]*effect {
 			heal:   func(f *firing) { f.give(f.end.id) },
 			healed: func(f *firing) string { return f.leads(f.end.id) },
 		},
+		timeline.Reassign: {
+			inject: func(f *firing) { f.move(f.during) },
+			prove:  func(f *firing) string { return f.moves() },
+			heal:   func(f *firing) { f.move(f.before) },
+			healed: func(f *firing) string { return f.moved() },
+		},
 	}
 }
 

@@ -114,6 +114,7 @@ var kinds = []Info{
 	node(Poison, "Cluster", false, "send the leader batches that no client would: broken checksums, lengths and compression; heal: nothing is left of them",
 		required(TopicParam, "topic that they are sent to"), optional(PartitionParam, "0", "partition of the topic"), optional(CountParam, "20", "batches")),
 	node(PowerLoss, "DiskController", true, "end the node's process, and lose or tear what it had not synced; heal: start it again on what is left").also(Sim),
+	node(Reassign, "Reassigner", false, "give the leader's replica of the partition to another broker, or do without it where all have one; heal: give it back").on(OnLeader).also(Sim),
 	link(Refuse, true, "end connections and accept no new ones; heal: accept them").also(Sim),
 	link(Reset, true, "reset connections as soon as something passes over them; heal: let them be").also(Sim),
 	node(Restart, "Terminator", true, "stop the node's process cleanly with SIGTERM; heal: start it again, its replicas catch up").also(Sim),

@@ -53,6 +53,7 @@ const (
 
 	// Faults of the cluster as its clients and operators make them.
 	TransferLeader  Kind = "transfer-leader"
+	Reassign        Kind = "reassign"
 	CrashClient     Kind = "crash-client"
 	ConnectionStorm Kind = "connection-storm"
 	Poison          Kind = "poison"

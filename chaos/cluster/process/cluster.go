@@ -153,6 +153,7 @@ var (
 	_ cluster.ClientNamer    = (*Cluster)(nil)
 	_ cluster.TopicMaker     = (*Cluster)(nil)
 	_ cluster.Transferrer    = (*Cluster)(nil)
+	_ cluster.Reassigner     = (*Cluster)(nil)
 )
 
 // Start starts a process for every node. It does not wait until they serve: see WaitReady. When it
