@@ -17,6 +17,8 @@ import (
 //     (v4) allow it; the client sees it in its next request, as with Apache Kafka
 //   - the controller that is named is this broker: it carries to the active controller what only that
 //     one decides, and clients may not be able to reach that one (as in KRaft)
+//   - a topic that there is not has UNKNOWN_TOPIC_OR_PARTITION; a name that none can have INVALID_TOPIC_EXCEPTION,
+//     whether it was to be created or not
 //   - a partition without a leader has LEADER_NOT_AVAILABLE; replicas of fenced brokers are offline
 //   - who asks for authorised operations is told all that there are: there are no ACLs
 //
@@ -100,6 +102,8 @@ func (h *clusterMetadata) one(s *Session, asked *kmsg.MetadataRequestTopic, fail
 		topic = s.image.Topic(*asked.Topic)
 		if code, ok := failed[*asked.Topic]; ok {
 			missing = code
+		} else if metadata.NameProblem(*asked.Topic) != "" {
+			missing = kerr.InvalidTopicException.Code
 		}
 	} else {
 		topic = s.image.TopicByID(asked.TopicID)

@@ -292,7 +292,11 @@ func (s *Session) flush(fx *actor.Effects) {
 	}
 }
 
-// arm asks for a tick at the earliest deadline, if none comes by then.
+// longestTick bounds how long a tick may be on its way: it outlives its connection, and a client may ask for a
+// deadline that is weeks away.
+const longestTick = time.Minute
+
+// arm asks for a tick at the earliest deadline, or a while before it, if none comes by then.
 func (s *Session) arm(now time.Time, fx *actor.Effects) {
 	var earliest time.Time
 	if len(s.early) > 0 && s.image != nil {
@@ -305,6 +309,9 @@ func (s *Session) arm(now time.Time, fx *actor.Effects) {
 	}
 	if earliest.IsZero() || !s.armed.IsZero() && !s.armed.After(earliest) {
 		return
+	}
+	if latest := now.Add(longestTick); earliest.After(latest) {
+		earliest = latest
 	}
 	s.armed = earliest
 	fx.After(max(earliest.Sub(now), 0), tick{})

@@ -89,23 +89,10 @@ func (m *Machine) createTopic(asked *kmsg.CreateTopicsRequestTopic, times int) (
 	return records, nil
 }
 
-// checkName applies Kafka's rule for topic names: 1 to 249 of ASCII letters, digits, '.', '_', '-';
-// not "." or "..", since names become directories.
+// checkName refuses what cannot be a topic's name.
 func checkName(name string) *failure {
-	switch {
-	case name == "" || name == "." || name == "..":
-		return fail(kerr.InvalidTopicException, "topic name %q is not allowed", name)
-	case len(name) > 249:
-		return fail(kerr.InvalidTopicException, "topic name has %d characters, at most 249 are allowed", len(name))
-	}
-	for _, c := range name {
-		ok := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("._-", c)
-		if !ok {
-			return fail(kerr.InvalidTopicException, "topic name %q: %q is not one of letters, digits, '.', '_', '-'", name, c)
-		}
-	}
-	if name == "__cluster_metadata" {
-		return fail(kerr.InvalidTopicException, "topic name %q is the cluster's own", name)
+	if problem := metadata.NameProblem(name); problem != "" {
+		return fail(kerr.InvalidTopicException, "%s", problem)
 	}
 	return nil
 }
