@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/logproof/logproof/chaos/cluster"
+	"github.com/logproof/logproof/chaos/cluster/container"
 	"github.com/logproof/logproof/chaos/cluster/process"
 	"github.com/logproof/logproof/chaos/fault"
 	"github.com/logproof/logproof/chaos/ledger"
@@ -24,6 +25,9 @@ func init() {
 	fault.PlayBroker = func(args []string) int { return command.Main(args, os.Stdout, os.Stderr) }
 }
 
+// containersEnv names a static logproof program: with it the live clusters of these tests are in containers.
+const containersEnv = "LOGPROOF_TEST_CONTAINERS"
+
 // cluster3 is a cluster with a client of the load.
 type cluster3 struct {
 	*process.Cluster
@@ -31,11 +35,16 @@ type cluster3 struct {
 	client *kgo.Client // nil while it has crashed
 	// unplugged gives back the network of nodes that lost theirs.
 	unplugged map[int32]func(context.Context) error
+	// networks of nodes, where each has one of its own; nil on processes.
+	networks cluster.Disconnecter
 }
 
 // Disconnect cuts all links of a node, and lets nobody past them: processes share one network, of which this
 // one looks as if it had left.
 func (c *cluster3) Disconnect(ctx context.Context, node int32) error {
+	if c.networks != nil {
+		return c.networks.Disconnect(ctx, node)
+	}
 	end := cluster.NodeEnd(node)
 	release, err := c.HoldLinks(ctx, []cluster.LinkRule{
 		{Link: cluster.Link{From: end, To: cluster.Everyone}, Mode: cluster.Cut},
@@ -52,6 +61,9 @@ func (c *cluster3) Disconnect(ctx context.Context, node int32) error {
 
 // Connect lets the links be.
 func (c *cluster3) Connect(ctx context.Context, node int32) error {
+	if c.networks != nil {
+		return c.networks.Connect(ctx, node)
+	}
 	c.mu.Lock()
 	release := c.unplugged[node]
 	delete(c.unplugged, node)
@@ -117,13 +129,24 @@ func live(t *testing.T) *cluster3 {
 	nodes := process.Broker{Flush: "commit", Disk: "lose-unsynced", SegmentBytes: 64 << 10, Timing: process.Timing{
 		SessionTimeout: time.Second, Heartbeat: 200 * time.Millisecond, ReplicaLagMax: time.Second, QuorumTick: 30 * time.Millisecond,
 	}}
-	c, err := process.Start(t.Context(), process.Config{
+	l, c := &cluster3{unplugged: map[int32]func(context.Context) error{}}, (*process.Cluster)(nil)
+	cfg := process.Config{
 		Binary: "/proc/self/exe", Env: []string{"LOGPROOF_TEST_ROLE=broker"}, Dir: dir, Ledger: book, Links: true,
 		Brokers: []int32{0, 1, 2}, Controllers: []int32{100}, Args: nodes.Args, Clients: []string{"load"},
-	})
+	}
+	if program := os.Getenv(containersEnv); program != "" {
+		cfg.Binary, cfg.Env = program, nil
+		var placed *container.Cluster
+		if placed, err = container.Start(t.Context(), cfg); err == nil {
+			l.networks, c = placed, placed.Cluster
+		}
+	} else {
+		c, err = process.Start(t.Context(), cfg)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	l.Cluster = c
 	t.Cleanup(func() {
 		if err := c.Stop(context.Background()); err != nil {
 			t.Error(err)
@@ -141,7 +164,6 @@ func live(t *testing.T) *cluster3 {
 	if err := c.WaitSettled(ctx); err != nil {
 		t.Fatal(err)
 	}
-	l := &cluster3{Cluster: c, unplugged: map[int32]func(context.Context) error{}}
 	if err := l.RestartClient(ctx, 0); err != nil {
 		t.Fatal(err)
 	}
