@@ -64,19 +64,21 @@ func (e *engine) remove(ctx context.Context, label string) (removed []string, er
 			return err
 		})
 	}
-	// All of them: what a build that was cut short left has no name.
-	images, err := e.client.ImageList(ctx, client.ImageListOptions{All: true, Filters: filter})
-	all.fail(err)
-	for _, i := range images.Items {
-		all.run("image "+first(i.RepoTags, i.ID), func() error {
-			_, err := e.client.ImageRemove(ctx, i.ID, client.ImageRemoveOptions{Force: true, PruneChildren: true})
-			if errdefs.IsConflict(err) {
-				return nil // it has a child, which goes with it
-			}
-			return err
-		})
+	// First those with a name, and the steps of their build with them; then what a build that was cut short left.
+	for _, every := range []bool{false, true} {
+		images, err := e.client.ImageList(ctx, client.ImageListOptions{All: every, Filters: filter})
+		all.fail(err)
+		for _, i := range images.Items {
+			all.run("image "+first(i.RepoTags, i.ID), func() error {
+				_, err := e.client.ImageRemove(ctx, i.ID, client.ImageRemoveOptions{Force: true, PruneChildren: true})
+				if every && errdefs.IsConflict(err) {
+					return nil // another is made of it, and takes it with it
+				}
+				return err
+			})
+		}
+		all.wait()
 	}
-	all.wait()
 	return all.done, errors.Join(all.errs...)
 }
 
