@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,6 +111,51 @@ func TestCreateTopicsErrors(t *testing.T) {
 	}
 	if resp := create(m, assigned(0, 0)); resp.Topics[0].ErrorCode != 0 {
 		t.Errorf("a good assignment: %+v", resp.Topics[0])
+	}
+}
+
+// A topic is made while brokers are away: they get replicas where there are too few others, last in the list, and
+// are not in the ISR.
+func TestCreateTopicsWhileBrokersAreAway(t *testing.T) {
+	list := []metadata.Broker{{ID: 0, Fenced: true}, {ID: 1}, {ID: 2}, {ID: 3, Fenced: true}}
+	m := New(Config{Seed: 1, DefaultPartitions: 3, DefaultReplication: 1, MaxPartitions: 100}, metadata.NewImage("test", list))
+	if resp := create(m, createRequest("a", 4, 3)); resp.Topics[0].ErrorCode != 0 {
+		t.Fatalf("three replicas on two brokers that are here and two that are away: %+v", resp.Topics[0])
+	}
+	lasts := map[int32]int{}
+	for i, p := range m.Image().Topic("a").Partitions {
+		lasts[p.Replicas[2]]++
+		if len(p.ISR) != 2 || slices.Contains(p.ISR, p.Replicas[2]) || p.Leader != p.Replicas[0] {
+			t.Errorf("partition %d: %+v", i, p)
+		}
+	}
+	if lasts[0] != 2 || lasts[3] != 2 {
+		t.Errorf("the last replicas are on %v, want each broker that is away twice", lasts)
+	}
+	if resp := create(m, createRequest("b", 4, 2)); resp.Topics[0].ErrorCode != 0 {
+		t.Fatalf("%+v", resp.Topics[0])
+	}
+	for i, p := range m.Image().Topic("b").Partitions {
+		if len(p.ISR) != 2 {
+			t.Errorf("partition %d has a replica on a broker that is away, and there are enough others: %+v", i, p)
+		}
+	}
+	more := kmsg.NewPtrCreatePartitionsRequest()
+	topic := kmsg.NewCreatePartitionsRequestTopic()
+	topic.Topic, topic.Count = "a", 5
+	more.Topics = append(more.Topics, topic)
+	if _, resp := m.CreatePartitions(more); resp.Topics[0].ErrorCode != 0 {
+		t.Errorf("one more partition: %+v", resp.Topics[0])
+	}
+	if resp := create(m, createRequest("c", 1, 5)); resp.Topics[0].ErrorCode != kerr.InvalidReplicationFactor.Code {
+		t.Errorf("five replicas on four brokers: %+v", resp.Topics[0])
+	}
+	for i := range list {
+		list[i].Fenced = true
+	}
+	m = New(Config{Seed: 1, MaxPartitions: 100}, metadata.NewImage("test", list))
+	if resp := create(m, createRequest("a", 1, 1)); resp.Topics[0].ErrorCode != kerr.InvalidReplicationFactor.Code {
+		t.Errorf("no broker is here: %+v", resp.Topics[0])
 	}
 }
 

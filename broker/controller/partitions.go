@@ -70,11 +70,7 @@ func (m *Machine) createPartitions(asked *kmsg.CreatePartitionsRequestTopic, tim
 // assignMore places the replicas of new partitions: as the client says, or spread over the brokers.
 func (m *Machine) assignMore(asked *kmsg.CreatePartitionsRequestTopic, more, replication int) ([][]int32, *failure) {
 	if asked.Assignment == nil {
-		brokers := m.placeable()
-		if replication > len(brokers) {
-			return nil, fail(kerr.InvalidReplicationFactor, "the topic has %d replicas, and the cluster %d brokers that are not fenced", replication, len(brokers))
-		}
-		return m.place(brokers, more, replication), nil
+		return m.spread(more, replication)
 	}
 	if len(asked.Assignment) != more {
 		return nil, fail(kerr.InvalidReplicaAssignment, "%d partitions come to topic %q, and the assignment has %d", more, asked.Topic, len(asked.Assignment))

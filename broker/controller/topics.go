@@ -151,24 +151,38 @@ func (m *Machine) assign(asked *kmsg.CreateTopicsRequestTopic) ([][]int32, *fail
 	if replication == -1 {
 		replication = m.cfg.DefaultReplication
 	}
-	brokers := m.placeable()
-	switch {
-	case partitions < 1 || partitions > m.cfg.MaxPartitions:
+	if partitions < 1 || partitions > m.cfg.MaxPartitions {
 		return nil, fail(kerr.InvalidPartitions, "%d partitions: want 1 to %d", partitions, m.cfg.MaxPartitions)
-	case replication < 1 || int(replication) > len(brokers):
-		return nil, fail(kerr.InvalidReplicationFactor, "replication factor %d: the cluster has %d brokers that are not fenced", replication, len(brokers))
 	}
-	return m.place(brokers, int(partitions), int(replication)), nil
+	return m.spread(int(partitions), int(replication))
 }
 
-// placeable are the brokers that get replicas of new topics.
-func (m *Machine) placeable() (list []metadata.Broker) {
-	for _, b := range m.image.Brokers {
+// spread places replicas on the brokers that are active. Where these are too few, those that are registered and
+// away get the rest, last in the list and out of the ISR until they come back: a topic can be made while a broker
+// is down, as in Kafka.
+func (m *Machine) spread(partitions, replication int) ([][]int32, *failure) {
+	var active, away []metadata.Broker
+	for _, b := range m.image.Registered() {
 		if b.Active() {
-			list = append(list, b)
+			active = append(active, b)
+		} else {
+			away = append(away, b)
 		}
 	}
-	return list
+	switch {
+	case replication < 1 || replication > len(active)+len(away):
+		return nil, fail(kerr.InvalidReplicationFactor, "replication factor %d: the cluster has %d brokers", replication, len(active)+len(away))
+	case len(active) == 0:
+		return nil, fail(kerr.InvalidReplicationFactor, "all %d brokers are fenced or shutting down", len(away))
+	}
+	here := min(replication, len(active))
+	assignment := m.place(active, partitions, here)
+	for p := range assignment {
+		for i := range replication - here {
+			assignment[p] = append(assignment[p], away[(p+i)%len(away)].ID)
+		}
+	}
+	return assignment, nil
 }
 
 func (m *Machine) assignManually(asked *kmsg.CreateTopicsRequestTopic) ([][]int32, *failure) {

@@ -55,7 +55,7 @@ var hunts = map[bug.Name]Hunt{
 	bug.IsrExpandEarlyEpochStart:   {Seed: 6, Span: time.Minute, Invariant: "committed"},
 	bug.IsrExpandEarlyOtherEpoch:   {Seed: 51, Span: 30 * time.Second, Invariant: "join", Plot: "confuse"},
 	bug.IsrExpandEarlyFenced:       {Span: 20 * time.Second, Invariant: "join"},
-	bug.IsrExpandEarlyShuttingDown: {Seed: 12, Span: 20 * time.Second, Invariant: "join"},
+	bug.IsrExpandEarlyShuttingDown: {Seed: 14, Span: 20 * time.Second, Invariant: "join"},
 	bug.IsrABA:                     {Span: 20 * time.Second, Invariant: "isr"},
 	bug.RebornReplica:              {Span: 20 * time.Second, Invariant: "committed", Cluster: allInSync, Plot: "reborn"},
 	bug.VoteUnsynced:               {Seed: 66, Span: time.Minute, Invariant: "quorum", Plot: "forgetful"},
