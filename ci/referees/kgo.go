@@ -48,30 +48,29 @@ func kgoVersion(ctx context.Context, _ options) (string, error) {
 
 func runKgo(ctx context.Context, f *field) ([]result, error) { return f.kgo(ctx) }
 
-// kgo compiles the tests of the module and runs them in their own folder, where some look for files.
+// kgo compiles the tests of the module and runs those that reach a cluster in their own folder, where some look
+// for files.
 func (f *field) kgo(ctx context.Context) ([]result, error) {
 	binary := filepath.Join(f.dir, "kgo.test")
 	if said, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, kgoPackage).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("the tests of %s: %w: %s", kgoPackage, errMissing, lastLine(string(said)))
 	}
-	home, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", kgoPackage).Output()
+	home, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", kgoPackage).CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w: %s", kgoPackage, err, lastLine(string(home)))
+	}
+	folder := strings.TrimSpace(string(home))
+	tests, skipped, err := f.choose(folder)
 	if err != nil {
 		return nil, err
 	}
-	skips := make([]string, 0, len(kgoSkips))
-	for name := range kgoSkips {
-		skips = append(skips, name)
-	}
-	records, which := f.records, "^Test"
+	records := f.records
 	if f.quick {
-		records, which = min(records, kgoQuickRecords), "^("+strings.Join(kgoQuick, "|")+")$"
+		records = min(records, kgoQuickRecords)
 	}
-	if f.tests != "" {
-		which = f.tests
-	}
-	cmd := exec.CommandContext(ctx, "go", "tool", "test2json", "-t", binary, "-test.v=test2json", "-test.run", which, "-test.skip", "^("+strings.Join(skips, "|")+")$",
+	cmd := exec.CommandContext(ctx, "go", "tool", "test2json", "-t", binary, "-test.v=test2json", "-test.run", "^("+strings.Join(tests, "|")+")$",
 		"-test.timeout", kgoWithin.String())
-	cmd.Dir = strings.TrimSpace(string(home))
+	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "KGO_SEEDS="+f.cluster.servers, "KGO_TEST_RF="+strconv.Itoa(clusterNodes),
 		"KGO_TEST_RECORDS="+strconv.Itoa(records), "KGO_LOG_LEVEL=none")
 	cmd.Stderr = f.log
@@ -86,12 +85,55 @@ func (f *field) kgo(ctx context.Context) ([]result, error) {
 	if err := errors.Join(err, ignoreExit(cmd.Wait())); err != nil {
 		return nil, err
 	}
-	for _, name := range slices.Sorted(slices.Values(skips)) {
-		if re, err := regexp.Compile(which); err == nil && re.MatchString(name) {
-			results = append(results, result{name: name, outcome: skip, reason: kgoSkips[name]})
+	for i, r := range results {
+		if r.outcome == skip {
+			results[i].reason = explain(r.reason)
 		}
 	}
+	results = append(results, skipped...)
 	return results, f.cluster.alive()
+}
+
+// choose gives the tests to run, and results for those that are skipped by name.
+func (f *field) choose(folder string) (tests []string, skipped []result, err error) {
+	wanted, err := regexp.Compile(f.tests)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: --tests: %w", errUsage, err)
+	}
+	all, err := clusterTests(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range all {
+		switch {
+		case !wanted.MatchString(name) || f.quick && !slices.Contains(kgoQuick, name):
+		case kgoSkips[name] != "":
+			skipped = append(skipped, result{name: name, outcome: skip, reason: kgoSkips[name]})
+		default:
+			tests = append(tests, name)
+		}
+	}
+	if len(tests) == 0 {
+		return nil, nil, fmt.Errorf("%w: no test of kgo matches --tests %s", errUsage, f.tests)
+	}
+	return tests, skipped, nil
+}
+
+// kgoReasons say in the words of this project why a test skipped itself, by a part of what it said.
+var kgoReasons = map[string]string{
+	"share groups":               "share groups (KIP-932) are not served",
+	"KIP-848":                    "the next protocol of groups (KIP-848) is not served",
+	"SCRAM":                      "SASL is not served",
+	"broker still takes produce": "Produce is advertised from version 0, as by Apache Kafka (KAFKA-18659)",
+}
+
+func explain(said string) string {
+	for part, reason := range kgoReasons {
+		if strings.Contains(said, part) {
+			return reason
+		}
+	}
+	return said
 }
 
 // ignoreExit drops the error of a process that ended with an exit code of its own: the tests tell more.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -115,6 +117,32 @@ func TestStoredCodecs(t *testing.T) {
 		if _, err := storedCodecs(bad); err == nil {
 			t.Errorf("%d bytes: no error", len(bad))
 		}
+	}
+}
+
+// Tests that reach a cluster by functions of functions are found, others are not.
+func TestClusterTests(t *testing.T) {
+	dir := t.TempDir()
+	const text = `package kgo
+func getSeedBrokers() {}
+func client() { getSeedBrokers() }
+func TestDirect(t *T) { getSeedBrokers() }
+func TestThrough(t *T) { func() { client() }() }
+func TestAlone(t *T) { other() }
+func other() {}
+`
+	if err := os.WriteFile(filepath.Join(dir, "a_test.go"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got, err := clusterTests(dir)
+	if err != nil || !slices.Equal(got, []string{"TestDirect", "TestThrough"}) {
+		t.Errorf("tests are %v, %v", got, err)
+	}
+	if _, err := clusterTests(t.TempDir()); err == nil {
+		t.Error("a folder without such tests: no error")
+	}
+	if got := explain("broker does not support KIP-848 (key 68)"); !strings.Contains(got, "is not served") {
+		t.Errorf("explained as %q", got)
 	}
 }
 
