@@ -7,8 +7,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// JoinGroup (key 11), Heartbeat (key 12), LeaveGroup (key 13), SyncGroup (key 14), DescribeGroups (key 15), ListGroups
-// (key 16) and DeleteGroups (key 42): the coordinator on this broker answers (broker/coordinator, broker/group), if it
+// JoinGroup (key 11), Heartbeat (key 12), LeaveGroup (key 13), SyncGroup (key 14), ListGroups (key 16) and
+// DeleteGroups (key 42): the coordinator on this broker answers (broker/coordinator, broker/group), if it
 // has the group: NOT_COORDINATOR if another broker has it, COORDINATOR_LOAD_IN_PROGRESS while it is being loaded,
 // COORDINATOR_NOT_AVAILABLE while nobody can.
 //
@@ -22,10 +22,9 @@ import (
 // Behaviour of SyncGroup
 //   - it is answered once the leader's assignment is committed to __consumer_offsets
 //
-// Behaviour of LeaveGroup, DescribeGroups, ListGroups, DeleteGroups
+// Behaviour of LeaveGroup, ListGroups, DeleteGroups
 //   - each member or group has its own error: UNKNOWN_MEMBER_ID, GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP
 //   - ListGroups gives what this broker coordinates
-//   - authorised operations are not computed: there are no ACLs
 //
 // Versions of JoinGroup
 //   - 1 rebalance timeout, 4 MEMBER_ID_REQUIRED, 5 static members, 6 flexible, 7 protocol type, 8 reason (KIP-800),
@@ -39,9 +38,6 @@ import (
 //
 // Versions of SyncGroup
 //   - 3 static members, 4 flexible, 5 protocol type and name, which must be the group's
-//
-// Versions of DescribeGroups
-//   - 3 authorised operations, 4 static members, 5 flexible, 6 GROUP_ID_NOT_FOUND and its message (KIP-1043)
 //
 // Versions of ListGroups
 //   - 3 flexible, 4 states (KIP-518), 5 types (KIP-848)

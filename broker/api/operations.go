@@ -19,5 +19,6 @@ const (
 // says without an authorizer. Who does not ask is told the least number, which stands for no answer.
 const (
 	topicOperations   = mayRead | mayWrite | mayCreate | mayDelete | mayAlter | mayDescribe | mayDescribeConfigs | mayAlterConfigs
+	groupOperations   = mayRead | mayDelete | mayDescribe | mayDescribeConfigs | mayAlterConfigs
 	clusterOperations = mayCreate | mayAlter | mayDescribe | mayActForCluster | mayDescribeConfigs | mayAlterConfigs | mayWriteIdempotently
 )

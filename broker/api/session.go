@@ -89,7 +89,7 @@ var handlers = [...]map[int16]func() handler{
 		kmsg.Heartbeat.Int16():            func() handler { return new(toCoordinator) },
 		kmsg.LeaveGroup.Int16():           func() handler { return new(toCoordinator) },
 		kmsg.SyncGroup.Int16():            func() handler { return new(toCoordinator) },
-		kmsg.DescribeGroups.Int16():       func() handler { return new(toCoordinator) },
+		kmsg.DescribeGroups.Int16():       func() handler { return new(describeGroups) },
 		kmsg.ListGroups.Int16():           func() handler { return new(toCoordinator) },
 		kmsg.DeleteGroups.Int16():         func() handler { return new(toCoordinator) },
 		kmsg.OffsetDelete.Int16():         func() handler { return new(offsetDelete) },

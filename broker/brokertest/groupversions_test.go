@@ -150,12 +150,13 @@ func groupProtocol(t *testing.T, conn net.Conn) {
 	}, kerr.UnknownMemberID)
 	each(t, kmsg.DescribeGroups, func(v int16) (int16, bool) {
 		req := kmsg.NewPtrDescribeGroupsRequest()
-		req.Groups = []string{"nobody", "g"}
+		req.Groups, req.IncludeAuthorizedOperations = []string{"nobody", "g"}, true
 		resp := ask[*kmsg.DescribeGroupsResponse](t, conn, req, v)
 		absent := resp.Groups[0].ErrorCode == 0
 		if v >= 6 {
 			absent = resp.Groups[0].ErrorCode == kerr.GroupIDNotFound.Code && resp.Groups[0].ErrorMessage != nil
 		}
+		absent = absent && (v < 3 || resp.Groups[1].AuthorizedOperations == 3400)
 		return resp.Groups[1].ErrorCode, absent && resp.Groups[0].State == "Dead" && resp.Groups[1].State == "Empty"
 	})
 	each(t, kmsg.DeleteGroups, func(v int16) (int16, bool) {
