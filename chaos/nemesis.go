@@ -112,10 +112,10 @@ func (n *Nemesis) check(i int) error {
 	if planned.Until.Holds() && n.cfg.Watch == nil {
 		return errors.New("it has a condition, and nobody watches the load")
 	}
-	if (s.Topic != "" || s.Role == timeline.Controller || planned.Until.Elsewhere != "") && n.locator == nil {
+	if (s.Asked() || planned.Until.Elsewhere != "") && n.locator == nil {
 		return errors.New("this cluster cannot tell who that is: it lacks the capability Locator")
 	}
-	if s.Topic != "" || s.Role == timeline.Controller {
+	if s.Asked() {
 		// Which node it will be decides nothing about whether the fault can be made.
 		if nodes := n.cfg.Cluster.Nodes(); len(nodes) > 0 {
 			_, err = n.prepare(planned, n.cfg.Cluster, timeline.NodeEnd(nodes[0]), nil)

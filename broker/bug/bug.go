@@ -52,6 +52,9 @@ const (
 	StaleLeaderServes Name = "stale-leader-serves"
 	// CommitLostOnFailover acknowledges an offset commit before it is appended, and appends it a second later.
 	CommitLostOnFailover Name = "commit-lost-on-failover"
+	// CommitAhead is a bug of members of consumer groups and not of brokers: they commit what they polled before
+	// they have processed it.
+	CommitAhead Name = "commit-ahead"
 	// TwoOwners ends the rebalance of a group before the members of the last generation have joined or timed out.
 	TwoOwners Name = "two-owners"
 )

@@ -36,6 +36,8 @@ type Members struct {
 	Nodes, Brokers, Voters []int32
 	// Clients of the load, producers first; 0 where that is not known.
 	Clients int
+	// Groups of consumers by their names.
+	Groups []string
 }
 
 // Ends names what the target of a fault means now, as Locate does, and clients too.

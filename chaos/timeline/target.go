@@ -17,6 +17,7 @@ import (
 //	follower(orders,0)    one replica of it that is not the leader, drawn from the seed
 //	followers(orders,0)   all of them at once
 //	controller            the active controller
+//	coordinator(workers)  the broker that coordinates a consumer group
 //	minority, majority    as many brokers as are less, or more, than half of them, drawn from the seed
 //	quorum                as many voters as leave no majority, drawn from the seed
 //	client(0), clients    one client of the load by its number, or all: for links, and to crash them
@@ -42,6 +43,8 @@ const (
 	Followers Role = "followers"
 	// Controller is the active controller of the cluster.
 	Controller Role = "controller"
+	// Coordinator of a consumer group.
+	Coordinator Role = "coordinator"
 	// All is the role of every node.
 	All Role = "all"
 	// Minority and Majority are roles of brokers, Quorum is one of voters: as many as leave no majority.
@@ -66,7 +69,7 @@ func RoleTarget(role Role, topic string, partition int32) Target {
 
 // targetForms is what an error offers.
 const targetForms = `write node(0) for a node by its id, any for a broker drawn from the seed, all for every node at once, leader(orders,0), ` +
-	`follower(orders,0) or followers(orders,0) for the replicas of a partition (in quotes between braces), controller, ` +
+	`follower(orders,0) or followers(orders,0) for the replicas of a partition (in quotes between braces), controller, coordinator(workers) for the one of a consumer group, ` +
 	`minority or majority of the brokers, quorum for as many voters as leave no majority, or client(0) or clients of the load`
 
 // Selector is a Target that was read. Invariant: exactly one of Any, Role and Node counts; Topic and
@@ -78,6 +81,8 @@ type Selector struct {
 	Role      Role
 	Topic     string
 	Partition int32
+	// Group is set for Coordinator only.
+	Group string
 	// Node id, where Any is false and Role is ""; the number of the client where Role is Client.
 	Node int32
 }
@@ -103,6 +108,9 @@ func (t Target) Selector() (Selector, error) {
 		}
 		return Selector{}, fmt.Errorf("target %q has no topic and partition: write %s(orders,0), between braces in quotes", string(t), role)
 	}
+	if ok && closed && Role(form) == Coordinator && inner != "" && !strings.ContainsAny(inner, "(),") {
+		return Selector{Role: Coordinator, Group: inner}, nil
+	}
 	if !ok || !closed || form != "node" && form != string(Client) {
 		return Selector{}, fmt.Errorf("unknown target %q: %s", string(t), targetForms)
 	}
@@ -124,6 +132,8 @@ func (s Selector) Target() Target {
 		return Any
 	case slices.Contains(words, s.Role):
 		return Target(s.Role)
+	case s.Role == Coordinator:
+		return Target(fmt.Sprintf("%s(%s)", Coordinator, s.Group))
 	case s.Role == Client:
 		return Target(fmt.Sprintf("%s(%d)", Client, s.Node))
 	case s.Role != "":
@@ -142,6 +152,15 @@ type Locator interface {
 	// Controller that is active.
 	Controller(ctx context.Context) (node int32, err error)
 }
+
+// GroupLocator tells who coordinates a consumer group now: a capability that a Locator may have.
+type GroupLocator interface {
+	// Coordinator of a group; it is an error if nobody does.
+	Coordinator(ctx context.Context, group string) (node int32, err error)
+}
+
+// Asked reports whether the running cluster is asked who the target is.
+func (s Selector) Asked() bool { return s.Topic != "" || s.Role == Controller || s.Role == Coordinator }
 
 // Resolve names the node that a target means which needs no look at the cluster: node(0) and any. draw
 // returns a number in [0,n) and is called only by forms that choose, so that one seed makes the same
@@ -238,6 +257,14 @@ func (s Selector) size(m Members) int {
 func (s Selector) ask(ctx context.Context, where Locator) ([]int32, error) {
 	if s.Role == Controller {
 		node, err := where.Controller(ctx)
+		return []int32{node}, err
+	}
+	if s.Role == Coordinator {
+		groups, can := where.(GroupLocator)
+		if !can {
+			return nil, fmt.Errorf("this cluster cannot tell who that is: it lacks the capability GroupLocator")
+		}
+		node, err := groups.Coordinator(ctx, s.Group)
 		return []int32{node}, err
 	}
 	leader, err := where.Leader(ctx, s.Topic, s.Partition)

@@ -12,15 +12,16 @@ import (
 
 func TestTargetsPrintAsTheyParse(t *testing.T) {
 	for text, want := range map[Target]Selector{
-		"any":              {Any: true},
-		"node(0)":          {Node: 0},
-		"node(12)":         {Node: 12},
-		"node(2147483647)": {Node: 2147483647},
-		"controller":       {Role: Controller},
-		"all":              {Role: All},
-		"leader(orders,0)": {Role: Leader, Topic: "orders"},
-		"follower(a.b,7)":  {Role: Follower, Topic: "a.b", Partition: 7},
-		"followers(x-1,2)": {Role: Followers, Topic: "x-1", Partition: 2},
+		"any":                  {Any: true},
+		"node(0)":              {Node: 0},
+		"node(12)":             {Node: 12},
+		"node(2147483647)":     {Node: 2147483647},
+		"controller":           {Role: Controller},
+		"all":                  {Role: All},
+		"leader(orders,0)":     {Role: Leader, Topic: "orders"},
+		"coordinator(workers)": {Role: Coordinator, Group: "workers"},
+		"follower(a.b,7)":      {Role: Follower, Topic: "a.b", Partition: 7},
+		"followers(x-1,2)":     {Role: Followers, Topic: "x-1", Partition: 2},
 	} {
 		got, err := text.Selector()
 		if err != nil || got != want {
@@ -70,6 +71,16 @@ func (p placed) Leader(_ context.Context, topic string, partition int32) (int32,
 func (p placed) Replicas(context.Context, string, int32) ([]int32, error) { return p.replicas, p.err }
 func (p placed) Controller(context.Context) (int32, error)                { return p.controller, p.err }
 
+// grouped can tell coordinators too.
+type grouped struct{ placed }
+
+func (g grouped) Coordinator(_ context.Context, group string) (int32, error) {
+	if group != "workers" {
+		return 0, errors.New("nobody coordinates it")
+	}
+	return 5, nil
+}
+
 func TestLocate(t *testing.T) {
 	where := placed{leader: 2, replicas: []int32{5, 2, 1}, controller: 0}
 	for _, c := range []struct {
@@ -90,6 +101,10 @@ func TestLocate(t *testing.T) {
 		{"controller", placed{controller: 9}, nil, "node 9, which this cluster did not start"},
 		{"controller", placed{err: errors.New("nobody answers")}, nil, "nobody answers"},
 		{"controller", nil, nil, "Locator"},
+		{"coordinator(workers)", grouped{where}, []int32{5}, ""},
+		{"coordinator(clerks)", grouped{where}, nil, "nobody coordinates it"},
+		{"coordinator(workers)", where, nil, "GroupLocator"},
+		{"coordinator()", grouped{where}, nil, "unknown target"},
 		{"leader", where, nil, "unknown target"},
 		{"node(7)", where, nil, "no such node"},
 	} {

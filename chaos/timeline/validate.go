@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -77,6 +78,10 @@ func (s Selector) exists(m Members) error {
 	case Minority, Majority, Quorum:
 		_, err := s.some(m, func(int) int { return 0 })
 		return err
+	case Coordinator:
+		if !slices.Contains(m.Groups, s.Group) {
+			return fmt.Errorf("target %s: there is no group %q, the groups are %s", s.Target(), s.Group, cmp.Or(strings.Join(m.Groups, ", "), "none"))
+		}
 	case Client:
 		if m.Clients > 0 && int(s.Node) >= m.Clients {
 			return fmt.Errorf("target %s: the load has the clients 0 to %d, producers first", s.Target(), m.Clients-1)

@@ -40,6 +40,9 @@ type membership struct {
 	generation int32
 	until      history.Time
 	held       map[history.Partition]holding
+	// known is, by address, the generation of which a broker has answered something else than a heartbeat: a
+	// coordinator that is loading its groups answers every heartbeat with no error, whoever asks.
+	known map[string]int32
 }
 
 // holding is one partition of an assignment.
@@ -52,7 +55,7 @@ type holding struct {
 func newMembership(recorder Recorder, names topicNames, process string, s GroupSpec) *membership {
 	return &membership{
 		recorder: recorder, names: names, process: process, group: s.Name, confirmed: min(s.SessionTimeout, s.RebalanceTimeout),
-		generation: int32(history.Unset), held: map[history.Partition]holding{},
+		generation: int32(history.Unset), held: map[history.Partition]holding{}, known: map[string]int32{},
 	}
 }
 
@@ -61,10 +64,11 @@ func (m *membership) reads(key int16) bool {
 	return key == keyOffsetCommit || key == keyOffsetFetch || key == keyHeartbeat || key == keySyncGroup
 }
 
-// question is a request of a member, and when it was handed to the connection.
+// question is a request of a member, when it was handed to the connection, and the broker's address.
 type question struct {
 	request kmsg.Request
 	written history.Time
+	address string
 }
 
 // readQuestion parses a request whose key a membership reads.
@@ -78,7 +82,7 @@ func readQuestion(key, version int16, frame []byte, written history.Time) (*ques
 	if err != nil {
 		return nil, fmt.Errorf("%s request v%d: %w", kmsg.NameForKey(key), version, err)
 	}
-	return &question{req, written}, nil
+	return &question{request: req, written: written}, nil
 }
 
 // answered takes the answer to a question.
@@ -97,12 +101,12 @@ func (m *membership) answered(q *question, frame []byte, now history.Time) error
 	case *kmsg.OffsetFetchResponse:
 		m.resumed(q, r, now)
 	case *kmsg.HeartbeatResponse:
-		if r.ErrorCode == 0 {
-			m.confirm(q.written)
-		}
+		m.heard(q, q.request.(*kmsg.HeartbeatRequest).Generation, r.ErrorCode, false)
 	case *kmsg.SyncGroupResponse:
+		req := q.request.(*kmsg.SyncGroupRequest)
+		m.heard(q, req.Generation, r.ErrorCode, true)
 		if r.ErrorCode == 0 {
-			return m.assigned(q.request.(*kmsg.SyncGroupRequest), r, q.written, now)
+			return m.assigned(req, r, now)
 		}
 	}
 	return nil
@@ -117,16 +121,33 @@ func (m *membership) unanswered(q *question) {
 	}
 }
 
-// confirm notes that the coordinator took the member for one of the group when it had the request.
-func (m *membership) confirm(written history.Time) {
+// heard notes that a broker took the member for one of the generation when it had the question, as an answer
+// without an error says; of heartbeats only if it has answered something else of the generation before.
+func (m *membership) heard(q *question, generation int32, code int16, firm bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.until = max(m.until, written+history.Time(m.confirmed))
+	known, ok := m.known[q.address]
+	switch {
+	case code != 0:
+		delete(m.known, q.address)
+	case firm:
+		m.known[q.address] = generation
+		m.until = max(m.until, q.written+history.Time(m.confirmed))
+	case ok && known == generation:
+		m.until = max(m.until, q.written+history.Time(m.confirmed))
+	}
+}
+
+// parted notes that a connection to a broker has ended: whoever answers there next may be loading.
+func (m *membership) parted(address string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.known, address)
 }
 
 // assigned takes the assignment of a generation. What the member goes on holding is confirmed by it; what is
 // no longer its own it holds until it gives it up.
-func (m *membership) assigned(req *kmsg.SyncGroupRequest, resp *kmsg.SyncGroupResponse, written, now history.Time) error {
+func (m *membership) assigned(req *kmsg.SyncGroupRequest, resp *kmsg.SyncGroupResponse, now history.Time) error {
 	var assignment kmsg.ConsumerMemberAssignment
 	if len(resp.MemberAssignment) > 0 {
 		if err := assignment.ReadFrom(resp.MemberAssignment); err != nil {
@@ -146,7 +167,6 @@ func (m *membership) assigned(req *kmsg.SyncGroupRequest, resp *kmsg.SyncGroupRe
 		}
 	}
 	m.end(now, history.OK, func(p history.Partition) bool { return next[p] })
-	m.until = max(m.until, written+history.Time(m.confirmed))
 	for p := range next {
 		m.held[p] = holding{m.member, m.instance, m.generation, now}
 	}
@@ -238,6 +258,13 @@ func (m *membership) committed(q *question, resp *kmsg.OffsetCommitResponse, now
 		}
 	}
 	all := m.commit(q, q.request.(*kmsg.OffsetCommitRequest), now)
+	firm := int16(-1) // one partition without an error is enough
+	for _, code := range codes {
+		if code == 0 {
+			firm = 0
+		}
+	}
+	m.heard(q, all.Group.Generation, firm, true)
 	byCode := map[int16][]history.Position{}
 	var order []int16
 	for _, at := range all.Group.Positions {
@@ -309,6 +336,7 @@ func (c *tapConn) endMemberRequest(frame []byte) error {
 	if err != nil {
 		return err
 	}
+	q.address = c.address
 	if !c.expect(int32(binary.BigEndian.Uint32(frame[4:])), &exchange{key: c.key, version: c.version, question: q}) {
 		c.process.membership.unanswered(q)
 	}

@@ -113,12 +113,15 @@ func TestAssignmentsEndWhenTheyAreGivenUp(t *testing.T) {
 	w, c, m, process := tappedMember()
 	syncAnswer(t, w, c, 1, 4, 0, 1)
 	heartbeat := kmsg.NewPtrHeartbeatRequest()
-	heartbeat.Version, heartbeat.Group = 4, "workers"
+	heartbeat.Version, heartbeat.Group, heartbeat.Generation = 4, "workers", 4
 	beat := m.now + 1
 	ask(t, w, c, 2, heartbeat, heartbeat.ResponseKind())
 	refused := heartbeat.ResponseKind().(*kmsg.HeartbeatResponse)
 	refused.ErrorCode = kerr.RebalanceInProgress.Code
 	ask(t, w, c, 3, heartbeat, refused)
+	if until := process.membership.until; until != beat+history.Time(time.Second) {
+		t.Errorf("bound until %d, want a second after the heartbeat at %d that was answered", until, beat)
+	}
 	syncAnswer(t, w, c, 4, 5, 1)
 	process.membership.giveUp(map[string][]int32{"orders": {0}}, history.OK)
 	syncAnswer(t, w, c, 5, 6)
@@ -136,8 +139,39 @@ func TestAssignmentsEndWhenTheyAreGivenUp(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("assignments ended as %v, want %v", got, want)
 	}
-	if until := m.of(history.Own)[0].Group.Until; until != beat+history.Time(time.Second) {
-		t.Errorf("bound until %d, want a second after the heartbeat at %d that was answered", until, beat)
+}
+
+// A coordinator that is loading takes anybody's heartbeat: only one that has answered something else of the
+// generation is believed, and only while the connection to it lasts.
+func TestOnlyKnownCoordinatorsBind(t *testing.T) {
+	w, c, m, process := tappedMember()
+	beat := func(correlation, generation int32) history.Time {
+		heartbeat := kmsg.NewPtrHeartbeatRequest()
+		heartbeat.Version, heartbeat.Group, heartbeat.Generation = 4, "workers", generation
+		at := m.now + 1
+		ask(t, w, c, correlation, heartbeat, heartbeat.ResponseKind())
+		return at
+	}
+	until := func() history.Time {
+		process.membership.mu.Lock()
+		defer process.membership.mu.Unlock()
+		return process.membership.until
+	}
+	if beat(1, 3); until() != 0 {
+		t.Error("a heartbeat to a broker that nothing else is known of binds it")
+	}
+	req := commitRequest(10)
+	ask(t, w, c, 2, req, commitAnswer(req, 0))
+	if at := beat(3, 3); until() != at+history.Time(time.Second) {
+		t.Error("a heartbeat after a commit does not bind the coordinator")
+	}
+	before := until()
+	if beat(4, 2); until() != before {
+		t.Error("a heartbeat of another generation binds it")
+	}
+	process.membership.parted("")
+	if beat(5, 3); until() != before {
+		t.Error("a heartbeat after the connection ended binds whoever answers now")
 	}
 }
 

@@ -154,6 +154,7 @@ func (p *Process) Dial(dial DialFunc) DialFunc {
 			return nil, err
 		}
 		c := newTapConn(conn, p, p.tap.connections.Add(1))
+		c.address = address
 		p.remember(c)
 		return c, nil
 	}

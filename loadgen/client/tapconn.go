@@ -23,6 +23,7 @@ type tapConn struct {
 	net.Conn
 	process *Process
 	number  int64
+	address string // that was dialled
 
 	requests  frames // the writing goroutine
 	responses frames // the reading goroutine
@@ -91,6 +92,9 @@ func (c *tapConn) Close() error {
 		if x.question != nil {
 			c.process.membership.unanswered(x.question)
 		}
+	}
+	if c.process.membership != nil {
+		c.process.membership.parted(c.address)
 	}
 	c.process.forget(c)
 	return err

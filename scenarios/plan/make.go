@@ -47,6 +47,7 @@ func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
 		Timeline: timeline.Timeline{},
 		Checks:   slices.Clone(s.Checks),
 		Budgets:  budgets(s),
+		Groups:   groups(s),
 		Load: Load{
 			RecordSize: s.Load.RecordSize, Producers: s.Load.Producers, Readers: s.Load.Readers,
 			Acks: s.Load.Acks, Idempotent: s.Load.Idempotent, Linger: s.Load.Linger,
@@ -168,7 +169,7 @@ func problems(s spec.Spec, p Plan, e expansion, over Overrides) spec.Errors {
 
 // members of the cluster, and how many clients its load has.
 func (p Plan) members() timeline.Members {
-	m := timeline.Members{Brokers: p.IDs(Broker), Voters: p.IDs(Controller), Clients: p.Load.Producers + p.Load.Readers}
+	m := timeline.Members{Brokers: p.IDs(Broker), Voters: p.IDs(Controller), Clients: p.clients(), Groups: p.GroupNames()}
 	for _, n := range p.Nodes {
 		m.Nodes = append(m.Nodes, n.ID)
 	}

@@ -30,6 +30,8 @@ type Plan struct {
 	Timing Timing  `json:"timing"`
 	Topics []Topic `json:"topics"`
 	Load   Load    `json:"load"`
+	// Groups of consumers, whose members are clients of the load too.
+	Groups []Group `json:"groups,omitempty"`
 	// Phases of the load, in order.
 	Phases   []Phase           `json:"phases"`
 	Timeline timeline.Timeline `json:"timeline"`

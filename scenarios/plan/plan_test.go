@@ -138,6 +138,7 @@ func TestWhatCannotBeDonePointsIntoTheFile(t *testing.T) {
 		{"timeline: [{fault: kill, target: leader(orders,0)}]", `x.yaml:6:48: unknown key "0)" in timeline[0]: known are fault, target, peers, direction, delay, jitter, rate, api, topic, partition, error, count, space, offset, after, hold, repeat, overlap, until, mix, sequence; is it a part of a value? Between braces one with a comma needs quotes`},
 		{"timeline: [{fault: kill, target: any, after: -1s}]", "x.yaml:6:46: -1s is before the load began"},
 		{"timeline: [{fault: kill, target: any, hold: -1s}]", "x.yaml:6:45: -1s is no time to hold a fault"},
+		{"timeline: [{fault: kill, target: coordinator(workers)}]", `x.yaml:6:34: target coordinator(workers): there is no group "workers", the groups are none`},
 		{`timeline: [{fault: kill, target: "leader(ordres,0)"}]`, `x.yaml:6:34: target leader(ordres,0): there is no topic "ordres", the topics are orders, clicks`},
 		{`timeline: [{fault: kill, target: "leader(orders,2)"}]`, "x.yaml:6:34: target leader(orders,2): topic orders has the partitions 0 to 1"},
 		{`timeline: [{fault: pause, target: "followers(orders,0)"}]`, "x.yaml:6:35: target followers(orders,0): topic orders has replication factor 1"},

@@ -25,6 +25,9 @@ func (p Plan) String() string {
 	line("load", "%v of %v records by %s, %s", p.Rate(), p.Load.RecordSize, count(p.Load.Producers, "producer"), count(p.Load.Readers, "reader"))
 	line("", "%s", p.Load.producer())
 	line("", "clients: metadata min age %v, retry back-off %v", p.Load.MetadataMinAge, p.Load.RetryBackoff)
+	for i, g := range p.Groups {
+		line(first(i, "groups"), "%s", g)
+	}
 	p.phaseLines(line)
 	line("checks", "%s", strings.Join(p.Checks, ", "))
 	for i, b := range p.Budgets {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/loadgen"
 	"github.com/logproof/logproof/loadgen/client"
 	"github.com/logproof/logproof/scenarios/plan"
@@ -30,6 +31,7 @@ func loadConfig(p plan.Plan, id uint64, brokers []string, recorder *history.Reco
 			BatchMaxBytes: int32(p.Load.BatchSize), DeliveryTimeout: time.Duration(p.Load.DeliveryTimeout), RequestTimeout: time.Duration(p.Load.RequestTimeout),
 		},
 	}
+	cfg.Groups = loadGroups(p)
 	if !p.Load.Idempotent {
 		cfg.Producer.MaxInFlight = p.Load.MaxInFlight
 	}
@@ -39,6 +41,25 @@ func loadConfig(p plan.Plan, id uint64, brokers []string, recorder *history.Reco
 		})
 	}
 	return cfg, nil
+}
+
+// loadGroups are the plan's groups as the load generator takes them. The bug commit-ahead is one of their
+// members and not of a node.
+func loadGroups(p plan.Plan) (groups []loadgen.Group) {
+	for _, g := range p.Groups {
+		groups = append(groups, loadgen.Group{Members: g.Members, GroupSpec: client.GroupSpec{
+			Name: g.Name, Assignor: client.Assignor(g.Assignor), Commit: client.Discipline(g.Commit),
+			CommitInterval: time.Duration(g.CommitInterval), SessionTimeout: time.Duration(g.SessionTimeout),
+			RebalanceTimeout: time.Duration(g.RebalanceTimeout), Heartbeat: time.Duration(g.Heartbeat), Static: g.Static,
+			Work: time.Duration(g.Work), CommitAhead: has(p, bug.CommitAhead),
+		}})
+	}
+	return groups
+}
+
+// has reports whether a bug is planted in the nodes.
+func has(p plan.Plan, name bug.Name) bool {
+	return slices.ContainsFunc(p.Nodes, func(n plan.Node) bool { return slices.Contains(n.Bugs, string(name)) })
 }
 
 // topicConfigs are a topic's settings by Kafka's names. What is Kafka's default is not set: a system

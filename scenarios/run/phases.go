@@ -39,6 +39,9 @@ func (c *conductor) phases(ctx context.Context) {
 		{"scan", c.within(c.load.Scan)},
 		{"readers", c.within(c.load.StopReaders)},
 	}
+	if len(c.cfg.Plan.Groups) > 0 {
+		after = append(after, phase{"groups", c.within(c.load.StopGroups)})
+	}
 	loading := false
 	for _, p := range before {
 		if err := c.run(ctx, p); err != nil {
@@ -140,6 +143,9 @@ func (c *conductor) settled(ctx context.Context) error {
 	for _, t := range c.cfg.Plan.Topics {
 		topics = append(topics, t.Name)
 	}
+	if len(c.cfg.Plan.Groups) > 0 {
+		topics = append(topics, "__consumer_offsets")
+	}
 	return c.cluster.WaitSettled(ctx, topics...)
 }
 
@@ -199,6 +205,9 @@ func (c *conductor) watch(ctx context.Context, abort context.CancelCauseFunc) {
 
 func statusLine(s loadgen.Snapshot) string {
 	line := fmt.Sprintf("%d records/s acknowledged, %d in all, %d in flight, %d read", s.AckedLastSecond, s.Acked, s.InFlight, s.Received)
+	if s.Processed > 0 {
+		line += fmt.Sprintf(", %d processed by groups", s.Processed)
+	}
 	if p99, ok := s.Response.Percentile(99); ok {
 		line += fmt.Sprintf(", p99 %v", p99.Round(10*time.Microsecond))
 	}

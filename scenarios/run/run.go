@@ -171,18 +171,20 @@ func (c *conductor) start(ctx context.Context, book *ledger.Ledger) (err error) 
 	c.cfg.Progress.Event("cluster", fmt.Sprintf("%d × %s, each in a %s of its own", len(p.Nodes), p.System, p.Placement))
 	nodes := map[int32]process.Broker{}
 	for _, n := range p.Nodes {
-		nodes[n.ID] = process.Broker{
+		b := process.Broker{
 			Flush: n.Flush, Disk: n.Disk, Bugs: strings.Join(n.Bugs, ","), Rack: n.Rack, SegmentBytes: int64(n.SegmentSize),
 			Timing: process.Timing{
 				SessionTimeout: time.Duration(p.Timing.SessionTimeout), Heartbeat: time.Duration(p.Timing.Heartbeat),
 				ReplicaLagMax: time.Duration(p.Timing.ReplicaLagMax), QuorumTick: time.Duration(p.Timing.QuorumTick),
 			},
 		}
+		withGroups(&b, p)
+		nodes[n.ID] = b
 	}
 	err = c.place(ctx, process.Config{
 		Binary: c.cfg.Binary, Dir: c.cfg.Dir, Brokers: p.IDs(plan.Broker), Controllers: p.IDs(plan.Controller), Ledger: book,
 		Args:  func(self process.Endpoint, all []process.Endpoint) []string { return nodes[self.Node].Args(self, all) },
-		Links: true, Clients: loadgen.ClientNames(p.Load.Producers, p.Load.Readers),
+		Links: true, Clients: loadgen.ClientNames(p.Load.Producers, p.Load.Readers, loadGroups(p)...),
 	})
 	if err != nil {
 		return err
@@ -205,6 +207,29 @@ func (c *conductor) place(ctx context.Context, cfg process.Config) (err error) {
 	}
 	c.cluster, c.networks = placed.Cluster, placed
 	return nil
+}
+
+// offsetsPartitions of __consumer_offsets: enough that groups have several coordinators, and few enough that a
+// run does not begin by waiting for them.
+const offsetsPartitions = 8
+
+// withGroups lets a node coordinate the plan's groups as the plan has it. Their positions are kept as safely as
+// the topics: with the min ISR that all of those have.
+func withGroups(b *process.Broker, p plan.Plan) {
+	if len(p.Groups) == 0 {
+		return
+	}
+	b.Groups = &process.Groups{MinSession: time.Duration(p.Groups[0].SessionTimeout), OffsetsPartitions: offsetsPartitions}
+	for _, g := range p.Groups {
+		b.Groups.MinSession = min(b.Groups.MinSession, time.Duration(g.SessionTimeout))
+	}
+	least := p.Topics[0].MinISR
+	for _, t := range p.Topics {
+		least = min(least, t.MinISR)
+	}
+	if least > 1 {
+		b.MinISR = int(least)
+	}
 }
 
 // ready waits until every node answers.

@@ -30,6 +30,8 @@ func Simulation(p plan.Plan) (sim.Config, error) {
 		return cannot("it has %d topics, the simulator loads one", len(p.Topics))
 	case p.Topics[0].Name != sim.Topic:
 		return cannot("its topic is %s, the simulator's is %s", p.Topics[0].Name, sim.Topic)
+	case len(p.Groups) > 0:
+		return cannot("it has consumer groups on real clients: the simulator has members of its own")
 	case !p.Load.Idempotent || p.Load.Acks != spec.AcksAll:
 		return cannot("its producers are not idempotent with acks=all, the simulator's are")
 	}

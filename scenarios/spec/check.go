@@ -94,7 +94,7 @@ func Parse(file string, data []byte) (Spec, error) {
 	errs := decode(s.source, data, &s)
 	decoded := len(errs)
 	c := checker{spec: &s}
-	if !c.written("checks") {
+	if !c.written("checks") && len(s.Groups) == 0 {
 		s.Checks = slices.DeleteFunc(s.Checks, func(rule string) bool { return slices.Contains(ofGroups, rule) })
 	}
 	c.run()
@@ -188,6 +188,7 @@ func (c *checker) run() {
 	}
 	c.topics()
 	c.load()
+	c.groups()
 	c.positive("warm_up.hold", s.WarmUp.Hold)
 	c.positive("warm_up.within", s.WarmUp.Within)
 	c.notNegative("cool_down", s.CoolDown)
@@ -321,6 +322,9 @@ func (c *checker) checks() {
 	for i, rule := range s.Checks {
 		at := fmt.Sprintf("checks[%d]", i)
 		c.choice(at, "rule", rule, Rules())
+		if slices.Contains(ofGroups, rule) && len(s.Groups) == 0 {
+			c.errorf(at, "rule %q judges consumer groups and there are none: add groups, or remove it", rule)
+		}
 		if slices.Contains(s.Checks[:i], rule) {
 			c.errorf(at, "rule %q stands there twice: remove one", rule)
 		}

@@ -33,10 +33,12 @@ type Spec struct {
 	SegmentSize Size     `yaml:"segment_size"`
 	Topics      []Topic  `yaml:"topics"`
 	Load        Workload `yaml:"load"`
-	WarmUp      WarmUp   `yaml:"warm_up"`
-	CoolDown    Duration `yaml:"cool_down"`
-	Floor       Floor    `yaml:"floor"`
-	Timeline    []Fault  `yaml:"timeline"`
+	// Groups of consumers that work beside the readers.
+	Groups   []Group  `yaml:"groups"`
+	WarmUp   WarmUp   `yaml:"warm_up"`
+	CoolDown Duration `yaml:"cool_down"`
+	Floor    Floor    `yaml:"floor"`
+	Timeline []Fault  `yaml:"timeline"`
 	// Guards limit what the timeline may have in force at once.
 	Guards Guards `yaml:"guards"`
 	// Checks are the rules of verify that judge the run.

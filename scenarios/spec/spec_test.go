@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/chaos/timeline"
+	"github.com/logproof/logproof/loadgen/client"
 	"github.com/logproof/logproof/loadgen/pace"
 	"github.com/logproof/logproof/loadgen/payload"
 	"github.com/logproof/logproof/verify"
@@ -423,4 +424,53 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q gave %#v", data, err)
 		}
 	})
+}
+
+func TestGroups(t *testing.T) {
+	const two = small + "groups:\n  - {name: workers}\n  - {name: clerks, members: 3, assignor: range, commit: auto, commit_interval: 200ms, static: true, work: 5ms}\n"
+	s, err := Parse("x.yaml", []byte(two))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := s.Groups[0]; g.Members != 2 || g.Assignor != "cooperative-sticky" || g.Commit != "after" || g.SessionTimeout != Duration(6*second) {
+		t.Errorf("a group of defaults is %+v", g)
+	}
+	if !slices.Equal(s.Checks, Rules()) {
+		t.Errorf("with groups the checks are %v; want all", s.Checks)
+	}
+	if s, err := Parse("x.yaml", []byte(small)); err != nil || slices.Contains(s.Checks, "exclusivity") {
+		t.Errorf("without groups the checks are %v, %v", s.Checks, err)
+	}
+	for text, want := range map[string]string{
+		"groups: [{name: Big}]":                                              "group name \"Big\"",
+		"groups: [{name: a}, {name: a}]":                                     "stands there twice",
+		"groups: [{name: a, members: 0}]":                                    "at least 1",
+		"groups: [{name: a, assignor: rnage}]":                               `did you mean "range"`,
+		"groups: [{name: a, commit: never}]":                                 "unknown commit",
+		"groups: [{name: a, commit: before, commit_interval: 1s}]":           "does not go with commit: before",
+		"groups: [{name: a, commit: auto, commit_interval: 5ms}]":            "100ms or more",
+		"groups: [{name: a, session_timeout: 0s}]":                           "must be above 0",
+		"groups: [{name: a, session_timeout: 1s, heartbeat: 1s}]":            "does not keep a session",
+		"groups: [{name: a, work: -1s}]":                                     "must not be negative",
+		"checks: [loss, exclusivity]":                                        "judges consumer groups",
+		"groups: [{name: a, sesion_timeout: 1s}]":                            "session_timeout",
+		"groups: [{name: a}]\nexpect: {bug: x, rule: exclusivity, class: x}": "class of exclusivity",
+	} {
+		if _, err := Parse("x.yaml", []byte(small+text+"\n")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error is %v; want %q in it", text, err, want)
+		}
+	}
+}
+
+func TestGroupsAreThoseOfTheLoad(t *testing.T) {
+	var assignors, commits []string
+	for _, a := range client.Assignors() {
+		assignors = append(assignors, string(a))
+	}
+	for _, d := range client.Disciplines() {
+		commits = append(commits, string(d))
+	}
+	if !slices.Equal(assignors, Assignors) || !slices.Equal(commits, Commits) {
+		t.Errorf("a scenario may ask for %v and %v, the load has %v and %v", Assignors, Commits, assignors, commits)
+	}
 }

@@ -24,6 +24,17 @@ type Broker struct {
 	Replication, MinISR int
 	// Timing of the cluster: the same on all nodes. One node alone does not get it.
 	Timing Timing
+	// Groups of consumers: nil leaves the node its own defaults.
+	Groups *Groups
+}
+
+// Groups is how a node coordinates consumer groups.
+type Groups struct {
+	// MinSession is the shortest session timeout that members may ask for, and InitialDelay how long an
+	// empty group waits for more members.
+	MinSession, InitialDelay time.Duration
+	// OffsetsPartitions of __consumer_offsets.
+	OffsetsPartitions int
 }
 
 // Timing is how fast a cluster notices that something is missing; 0 is the node's own default.
@@ -57,6 +68,10 @@ func (b Broker) Args(self Endpoint, all []Endpoint) []string {
 	}
 	if b.Bugs != "" {
 		args = append(args, "--bug", b.Bugs)
+	}
+	if g := b.Groups; g != nil {
+		args = append(args, "--group-min-session", g.MinSession.String(), "--group-initial-delay", g.InitialDelay.String(),
+			"--offsets-partitions", strconv.Itoa(g.OffsetsPartitions))
 	}
 	if len(all) > 1 {
 		args = append(args, b.clusterArgs(self, all)...)

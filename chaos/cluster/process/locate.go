@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf16"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -41,6 +42,44 @@ func (c *Cluster) Leader(ctx context.Context, topic string, partition int32) (in
 func (c *Cluster) Replicas(ctx context.Context, topic string, partition int32) ([]int32, error) {
 	p, err := c.partition(ctx, topic, partition)
 	return p.Replicas, err
+}
+
+// offsetsTopic keeps the positions of consumer groups.
+const offsetsTopic = "__consumer_offsets"
+
+// Coordinator of a consumer group: the leader of the partition of __consumer_offsets that keeps its positions,
+// as the node with the newest leader epoch tells.
+func (c *Cluster) Coordinator(ctx context.Context, group string) (int32, error) {
+	request := kmsg.NewPtrMetadataRequest()
+	asked := kmsg.NewMetadataRequestTopic()
+	asked.Topic = kmsg.StringPtr(offsetsTopic)
+	request.Topics = []kmsg.MetadataRequestTopic{asked}
+	answers, err := c.metadata(ctx, request)
+	if err != nil {
+		return 0, err
+	}
+	partitions := 0
+	for _, a := range answers {
+		for _, t := range a.Topics {
+			partitions = max(partitions, len(t.Partitions))
+		}
+	}
+	if partitions == 0 {
+		return 0, fmt.Errorf("group %s has no coordinator yet: topic %s does not exist", group, offsetsTopic)
+	}
+	return c.Leader(ctx, offsetsTopic, groupPartition(group, partitions))
+}
+
+// groupPartition is where Kafka keeps a group: Java's hash of its name, without the sign.
+func groupPartition(group string, partitions int) int32 {
+	var hash int32
+	for _, unit := range utf16.Encode([]rune(group)) {
+		hash = 31*hash + int32(unit)
+	}
+	if hash < 0 {
+		hash = max(-hash, 0) // the smallest number has no counterpart
+	}
+	return hash % int32(partitions)
 }
 
 // Controller that is active: the leader of the metadata quorum, as the controller tells that knows of the
