@@ -115,6 +115,10 @@ func offsetsText(op history.Operation) (text string) {
 		text = fmt.Sprintf("HW %d", op.Watermarks[0].HighWatermark)
 	case len(op.Corrupt) > 0:
 		text = fmt.Sprint(op.Corrupt[0].Offset)
+	case op.Group != nil && op.Kind == history.Own:
+		text = fmt.Sprintf("gen. %d", op.Group.Generation)
+	case op.Group != nil && len(op.Group.Positions) > 0:
+		text = fmt.Sprintf("%s %s", op.Kind, positionText(op.Group.Positions[0].Offset))
 	}
 	return text
 }
@@ -124,6 +128,31 @@ func fromTo(first, n int64) string {
 		return fmt.Sprint(first)
 	}
 	return fmt.Sprintf("%d–%d", first, first+n-1)
+}
+
+// positionText is a group's position for people.
+func positionText(offset int64) string {
+	if offset == history.Unset {
+		return "none"
+	}
+	return fmt.Sprint(offset)
+}
+
+// groupText says what a member of a group asked or was told.
+func groupText(op history.Operation) string {
+	g := op.Group
+	verb := map[history.Kind]string{history.Commit: "commits", history.Resume: "is given", history.Own: "holds"}[op.Kind]
+	text := fmt.Sprintf("group %s, generation %s: %s", g.Group, positionText(int64(g.Generation)), verb)
+	for i, at := range g.Positions {
+		if i == 4 {
+			return text + fmt.Sprintf(" and %d more", len(g.Positions)-i)
+		}
+		text += " " + at.Partition.String()
+		if op.Kind != history.Own {
+			text += " at " + positionText(at.Offset)
+		}
+	}
+	return text
 }
 
 // carriedText says what an operation carried, or was told.
@@ -146,6 +175,9 @@ func carriedText(op history.Operation) string {
 	}
 	for _, c := range op.Corrupt {
 		parts = append(parts, fmt.Sprintf("offset %d is corrupt: %s", c.Offset, c.Reason))
+	}
+	if op.Group != nil {
+		parts = append(parts, groupText(op))
 	}
 	if len(parts) > 4 {
 		parts = append(parts[:4], fmt.Sprintf("and %d more", len(parts)-4))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/verify"
+	"github.com/logproof/logproof/verify/course"
 	"github.com/logproof/logproof/verify/linearize"
 )
 
@@ -60,7 +61,9 @@ type resultFile struct {
 	Throughput    Throughput            `json:"throughput"`
 	Latency       []Latency             `json:"latency"`
 	Accounting    []Identity            `json:"accounting"`
-	Next          []string              `json:"next"`
+	// Groups of consumers, from the history.
+	Groups []course.Group `json:"groups,omitempty"`
+	Next   []string       `json:"next"`
 	// RunAssumptions are those of the run itself: Assumptions has them beside those of the history.
 	RunAssumptions []verify.Assumption `json:"run_assumptions"`
 	Environment    []Fact              `json:"environment"`
@@ -93,7 +96,7 @@ func ResultJSON(w io.Writer, r Run) error {
 		DurationNS: r.Duration, Dir: r.Dir, Rules: []ruleLine{}, Assumptions: some(r.AllAssumptions()),
 		Contradictions: some(r.Linearizable.Contradictions), Faults: some(r.Faults), Outages: some(r.Outages),
 		Distributions: some(r.Distributions()), Baselines: some(r.Report.Baselines), Budgets: some(r.Report.Budgets), Throughput: r.Throughput,
-		Latency: some(r.Latency), Accounting: some(r.Accounting), Next: some(r.Next),
+		Latency: some(r.Latency), Accounting: some(r.Accounting), Groups: r.Page.Course.Groups, Next: some(r.Next),
 		RunAssumptions: some(r.Assumptions), Environment: some(r.Environment), NodeLogs: r.NodeLogs,
 	}
 	for _, rule := range r.Report.Rules {

@@ -49,6 +49,9 @@ func Markdown(w io.Writer, r Run) error {
 		fmt.Fprintf(&out, "- fault: %s at %s, healed at %s\n", cell(fault.Text), figure.Moment(fault.From), figure.Moment(fault.To))
 	}
 	markdownOutages(&out, r)
+	for _, g := range r.Page.Course.Groups {
+		fmt.Fprintf(&out, "- group %s\n", cell(groupLine(g)))
+	}
 	if !r.broken() {
 		markdownNumbers(&out, r)
 	}

@@ -215,6 +215,9 @@ func (p *page) faults() {
 		p.line("", fmt.Sprintf("and %d more: see result.json", more))
 	}
 	p.outages()
+	for i, g := range p.run.Page.Course.Groups {
+		p.line([2]string{"groups", ""}[min(i, 1)], groupLine(g))
+	}
 }
 
 // listed is how many faults, and outages, stand in the text; the files have all.

@@ -34,6 +34,7 @@ type view struct {
 	BudgetTable    sheet
 	Distributions  sheet
 	OutageTable    sheet
+	GroupTable     sheet
 	OutageNotes    []string
 	Splits         pair
 	Spectrum       pair
@@ -117,7 +118,7 @@ func (r Run) view(excerpts int) view {
 		Scenario: r.Scenario, Run: r.RunID, Word: r.Verdict().String(), Headline: r.pageHeadline(), Description: r.Page.Description,
 		Tiles: r.tiles(), Why: r.why(), Logs: r.logs(),
 		Leaders: r.Page.LeadersUnknown, CourseTable: courseTable(r.Page.Course), FaultTable: r.faultTable(),
-		RuleTable: r.ruleTable(), Assumptions: r.assumptionTable(),
+		GroupTable: r.groupTable(), RuleTable: r.ruleTable(), Assumptions: r.assumptionTable(),
 		Again: r.Page.Again, Plan: r.Page.Plan, Next: r.Next, Environment: r.facts(), Files: r.Page.Files,
 	}
 	if r.Verdict() == verify.Inconclusive {

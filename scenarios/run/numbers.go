@@ -122,6 +122,17 @@ func addNumbers(r *report.Run, p plan.Plan, result *loadgen.Result) {
 			Right: []report.Amount{amount("unique", reader.Unique), amount("duplicate", reader.Duplicate)},
 		})
 	}
+	for _, g := range a.Groups {
+		r.Accounting = append(r.Accounting,
+			report.Identity{
+				Left:  amount("group "+g.Name+" polled", g.Polled),
+				Right: []report.Amount{amount("processed", g.Processed), amount("barriers", g.Barriers), amount("abandoned", g.Abandoned)},
+			},
+			report.Identity{
+				Left:  amount("group "+g.Name+" processed", g.Processed),
+				Right: []report.Amount{amount("unique", g.Unique), amount("again", g.Reprocessed)},
+			})
+	}
 	r.Throughput = report.Throughput{
 		Intended: int64(a.Intended), Acked: int64(a.Acked), Received: int64(received),
 		AckedBytes: int64(a.Acked) * int64(p.Load.RecordSize), Over: time.Duration(result.Stopped - result.Started),

@@ -21,6 +21,8 @@ type Course struct {
 	// Readers is how many live readers there were, by their names: Read counts the records of all of them
 	// together.
 	Readers int
+	// Groups of consumers, by their names.
+	Groups []Group
 	// Produce is the latency of all produces together.
 	Produce *Distribution
 	// End is the last return of a client's operation.
@@ -31,7 +33,7 @@ type Course struct {
 type Bucket struct {
 	// Records of produce operations that returned in it, by outcome.
 	Acked, Failed, Unknown int64
-	// Read by live readers, all together.
+	// Read by live readers, all together; members of groups are not among them.
 	Read int64
 	// Produce is the latency, from call to acknowledgement, of the records whose produce was invoked in it
 	// and acknowledged at any time; nil of none.
@@ -42,6 +44,7 @@ type Bucket struct {
 type Meter struct {
 	course  Course
 	readers map[string]bool
+	groups  groups
 }
 
 // Observe takes an operation, in any order. It keeps nothing of it.
@@ -53,8 +56,10 @@ func (m *Meter) Observe(op *history.Operation) {
 	switch op.Kind {
 	case history.Produce:
 		m.produce(op)
+	case history.Commit, history.Resume, history.Own:
+		m.groups.observe(op)
 	case history.Fetch:
-		if n := records(op); n > 0 {
+		if n := records(op); n > 0 && !m.groups.processed(op) {
 			if m.readers == nil {
 				m.readers = map[string]bool{}
 			}
@@ -130,7 +135,7 @@ func (b *Bucket) add(other Bucket) {
 
 // Course up to now. The Meter must not be used any more.
 func (m *Meter) Course() Course {
-	m.course.Readers = len(m.readers)
+	m.course.Readers, m.course.Groups = len(m.readers), m.groups.all()
 	return m.course
 }
 
