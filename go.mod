@@ -7,8 +7,10 @@ require (
 	github.com/anishathalye/porcupine v1.3.0 // the second oracle of linearizability, and its picture
 	github.com/containerd/errdefs v1.0.0 // which errors of the engine mean that a thing is gone
 	github.com/goccy/go-yaml v1.19.2 // scenario files, with positions in errors
+	github.com/klauspost/compress v1.20.3 // gzip, snappy and zstd of record batches
 	github.com/moby/moby/api v1.56.1 // the engine's types under testcontainers
 	github.com/moby/moby/client v0.6.2 // what testcontainers has no call for: kill, pause, disconnect
+	github.com/pierrec/lz4/v4 v4.1.33 // lz4 of record batches
 	github.com/prometheus/client_golang v1.25.0 // /metrics of the broker
 	github.com/spf13/cobra v1.10.2 // the command line
 	github.com/testcontainers/testcontainers-go v0.45.0 // nodes in containers: images, networks, containers
@@ -41,7 +43,6 @@ require (
 	github.com/go-ole/go-ole v1.3.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
-	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/lufia/plan9stats v0.0.0-20260330125221-c963978e514e // indirect
 	github.com/magiconair/properties v1.18.12 // indirect
 	github.com/moby/docker-image-spec v1.3.1 // indirect
@@ -54,7 +55,6 @@ require (
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/opencontainers/go-digest v1.0.0 // indirect
 	github.com/opencontainers/image-spec v1.1.1 // indirect
-	github.com/pierrec/lz4/v4 v4.1.33 // indirect
 	github.com/power-devops/perfstat v0.0.0-20240221224432-82ca36839d55 // indirect
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect

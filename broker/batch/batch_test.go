@@ -52,7 +52,7 @@ func TestBuilderAgreesWithKmsg(t *testing.T) {
 	if !bytes.Equal(got, want.AppendTo(nil)) {
 		t.Fatalf("built\n%x, kmsg writes\n%x", []byte(got), want.AppendTo(nil))
 	}
-	if err := got.ValidateClient(); err != nil {
+	if _, err := got.ValidateClient(new(Codecs)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -104,7 +104,7 @@ func TestAssignKeepsChecksum(t *testing.T) {
 	if v.Checksum() != before || v.Validate() != nil {
 		t.Fatal("Assign changed what the checksum covers")
 	}
-	if err := v.ValidateClient(); !errors.Is(err, ErrInvalidRecord) {
+	if _, err := v.ValidateClient(new(Codecs)); !errors.Is(err, ErrInvalidRecord) {
 		t.Fatalf("a client's batch with a base offset: %v", err)
 	}
 }
@@ -171,7 +171,7 @@ func TestValidate(t *testing.T) {
 	marker := sample()
 	marker.put16(atAttributes, 0x20)
 	marker.Stamp()
-	if err := marker.ValidateClient(); !errors.Is(err, ErrInvalidRecord) {
+	if _, err := marker.ValidateClient(new(Codecs)); !errors.Is(err, ErrInvalidRecord) {
 		t.Errorf("a control batch of a client: %v", err)
 	}
 }
@@ -239,7 +239,7 @@ func TestRecordsRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		// What is inside of a record is its reader's business.
-		if err := v.ValidateClient(); name != "key length" && !errors.Is(err, ErrInvalidRecord) {
+		if _, err := v.ValidateClient(new(Codecs)); name != "key length" && !errors.Is(err, ErrInvalidRecord) {
 			t.Errorf("%s, of a client: %v", name, err)
 		}
 	}

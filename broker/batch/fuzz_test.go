@@ -27,9 +27,9 @@ func FuzzValidateClient(f *testing.F) {
 			v = append(View{}, v...)
 			v.Stamp()
 		}
-		if err := v.ValidateClient(); err != nil {
+		if _, err := v.ValidateClient(new(Codecs)); err != nil {
 			known := false
-			for _, one := range []error{ErrCorrupt, ErrInvalidRecord, ErrUnsupportedMagic, ErrUnsupportedCodec} {
+			for _, one := range []error{ErrCorrupt, ErrInvalidRecord, ErrUnsupportedMagic, ErrUnsupportedCodec, ErrTooLarge} {
 				known = known || errors.Is(err, one)
 			}
 			if !known {

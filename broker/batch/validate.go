@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 )
@@ -99,46 +98,3 @@ func (v View) consistent() error {
 	return nil
 }
 
-// ValidateClient is Validate, and refuses what only a broker may write. Where the records are not
-// compressed, they are counted too.
-func (v View) ValidateClient() error {
-	if err := v.Validate(); err != nil {
-		return err
-	}
-	switch {
-	case v.IsControl():
-		return fmt.Errorf("%w: a client sent a control batch", ErrInvalidRecord)
-	case v.BaseOffset() != 0:
-		return fmt.Errorf("%w: a client sent base offset %d, want 0", ErrInvalidRecord, v.BaseOffset())
-	}
-	if v.Codec() != Uncompressed {
-		return nil
-	}
-	return v.countRecords()
-}
-
-// countRecords passes over the records of an uncompressed batch: they must be as many as it says, numbered
-// in their order, and fill it. Their keys and values are not looked at.
-func (v View) countRecords() error {
-	rest, count := v.records(), v.Count()
-	for i := range count {
-		length, size := binary.Varint(rest)
-		if size <= 0 || length < recordMin-1 || length > int64(len(rest)-size) {
-			return fmt.Errorf("%w: record %d of %d has a length of %d, %d bytes are left", ErrInvalidRecord, i, count, length, len(rest))
-		}
-		body := rest[size : size+int(length)]
-		rest = rest[size+int(length):]
-		_, timestamp := binary.Varint(body[1:]) // after the attributes
-		delta, ok := int64(0), 0
-		if timestamp > 0 {
-			delta, ok = binary.Varint(body[1+timestamp:])
-		}
-		if ok <= 0 || delta != int64(i) {
-			return fmt.Errorf("%w: record %d of %d has offset delta %d", ErrInvalidRecord, i, count, delta)
-		}
-	}
-	if len(rest) > 0 {
-		return fmt.Errorf("%w: %d bytes after the last of %d records", ErrInvalidRecord, len(rest), count)
-	}
-	return nil
-}

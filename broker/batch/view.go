@@ -161,6 +161,16 @@ func (c Codec) String() string {
 	return "unknown"
 }
 
+// ParseCodec reads a name of String's.
+func ParseCodec(name string) (Codec, bool) {
+	for c := Uncompressed; c <= Zstd; c++ {
+		if c.String() == name {
+			return c, true
+		}
+	}
+	return Uncompressed, false
+}
+
 // TimestampType says who set the timestamps of a batch (KIP-32).
 type TimestampType uint8
 

@@ -74,7 +74,7 @@ func checkData(data []byte) error {
 		return fmt.Errorf("%w: an entry of %d bytes", ErrTooLarge, len(data))
 	}
 	v := batch.View(data)
-	if err := v.ValidateClient(); err != nil {
+	if _, err := v.ValidateClient(new(batch.Codecs)); err != nil {
 		return err
 	}
 	_, err := batch.Records(v)
