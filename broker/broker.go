@@ -10,10 +10,12 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/logproof/logproof/broker/api"
+	"github.com/logproof/logproof/broker/batch"
 	"github.com/logproof/logproof/broker/control"
 	"github.com/logproof/logproof/broker/controller"
 	"github.com/logproof/logproof/broker/env/disk"
@@ -139,6 +141,7 @@ func (b *Broker) node(cfg Config) (n node.Config, err error) {
 	n = node.Config{
 		Sessions: api.Config{
 			NodeID: cfg.NodeID, Shards: cfg.Shards, AutoCreate: !cfg.NoAutoCreate,
+			Codecs:   &sync.Pool{New: func() any { return new(batch.Codecs) }},
 			MaxBatch: cfg.MaxMessageBytes, MaxFetch: 55 << 20, MaxWait: 5 * time.Minute,
 			OffsetsPartitions: cfg.Groups.Partitions, OffsetsReplication: cfg.Groups.Replication,
 			LogDir: cfg.logDir(), Fixed: cfg.fixed(),

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/logproof/logproof/broker/control"
 	"github.com/logproof/logproof/broker/env/mem"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -90,7 +92,8 @@ func TestControlDiskAndStatus(t *testing.T) {
 	}
 }
 
-// A clock that is off stamps events and the Date of /metrics, and nothing else changes.
+// A clock that is off stamps events and the Date of /metrics, and judges the timestamps of records; nothing else
+// changes.
 func TestControlClock(t *testing.T) {
 	events := ""
 	b, ask := controlled(t, Config{Metrics: "127.0.0.1:0"})
@@ -110,7 +113,11 @@ func TestControlClock(t *testing.T) {
 		t.Errorf("the node says that it is %v, %v", date, err)
 	}
 	client := newClient(t, b, kgo.AllowAutoTopicCreation(), kgo.DefaultProduceTopic("orders"))
-	if err := client.ProduceSync(testContext(t), &kgo.Record{Value: []byte("x")}).FirstErr(); err != nil {
+	// Records of a clock that is right are from the future, and more than an hour of that is not taken (KIP-937).
+	if err := client.ProduceSync(testContext(t), &kgo.Record{Value: []byte("x")}).FirstErr(); !errors.Is(err, kerr.InvalidTimestamp) {
+		t.Errorf("a record from three hours ahead: %v", err)
+	}
+	if err := client.ProduceSync(testContext(t), &kgo.Record{Value: []byte("x"), Timestamp: time.Now().Add(-3 * time.Hour)}).FirstErr(); err != nil {
 		t.Error(err)
 	}
 	none := control.Duration(0)

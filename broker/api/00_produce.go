@@ -1,12 +1,9 @@
 package api
 
 import (
-	"errors"
 	"time"
 
 	"github.com/logproof/logproof/broker/actor"
-	"github.com/logproof/logproof/broker/batch"
-	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -17,10 +14,14 @@ import (
 // Behaviour
 //   - each partition has its own error; one that fails does not stop the others
 //   - a partition carries exactly one batch of format v2; its checksum is checked, and its records are
-//     counted unless they are compressed: nothing is decompressed here
+//     counted, as they are decompressed if they are compressed; what expands to more than 100 MiB is refused
+//   - the topic's settings hold: max.message.bytes, compression.type (a batch that has another codec is compressed
+//     anew), message.timestamp.type and how far timestamps may be from the leader's clock, a key for each
+//     record where cleanup.policy has compact; the largest timestamp of a batch is that of its records
 //   - the errors are Kafka's: CORRUPT_MESSAGE for a checksum or a length that is wrong, INVALID_RECORD for
 //     no whole batch, more than one, an older format, or a batch that contradicts itself,
-//     MESSAGE_TOO_LARGE, UNSUPPORTED_COMPRESSION_TYPE
+//     MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE for a batch larger than a segment, UNSUPPORTED_COMPRESSION_TYPE,
+//     INVALID_TIMESTAMP with the records that have one
 //   - acks=-1 is answered when the records are committed, acks=1 when they are appended; acks=0 is
 //     not answered at all, and an error closes the connection, the only way to tell the client
 //   - an idempotent batch that was appended before is answered with the offset it got then
@@ -53,7 +54,7 @@ func (h *produce) start(s *Session, c *call, now time.Time, fx *actor.Effects) {
 		}
 		for j := range asked.Partitions {
 			p := &asked.Partitions[j]
-			if failure := h.check(s, req, topic, c.request.Version, p); failure != nil {
+			if checked, failure := h.check(s, req, topic, c.request.Version, p); failure != nil {
 				h.fail(part, failure)
 			} else {
 				h.waiting++
@@ -61,7 +62,8 @@ func (h *produce) start(s *Session, c *call, now time.Time, fx *actor.Effects) {
 				fx.Send(ShardOf(replica, s.cfg.Shards), ProducePart{
 					Ticket:  partition.Ticket{To: s.self, Call: c.id, Part: part},
 					Replica: replica,
-					Batch:   batch.View(p.Records),
+					Batch:   checked.batch,
+					Times:   &checked.sum,
 					Acks:    req.Acks,
 					Epoch:   -1,
 				})
@@ -93,65 +95,13 @@ func (h *produce) build(req *kmsg.ProduceRequest) {
 	}
 }
 
-// check finds what is wrong with one partition of the request before a shard is asked.
-func (h *produce) check(s *Session, req *kmsg.ProduceRequest, topic *metadata.Topic, version int16, p *kmsg.ProduceRequestTopicPartition) *failure {
-	switch {
-	case req.Acks != -1 && req.Acks != 0 && req.Acks != 1:
-		return &failure{kerr.InvalidRequiredAcks, "acks must be -1, 0 or 1"}
-	case req.TransactionID != nil:
-		return &failure{kerr.InvalidRequest, "this broker has no transactions"}
-	case topic == nil && version >= 13:
-		return &failure{kerr.UnknownTopicID, ""}
-	case topic != nil && metadata.Internal(topic.Name):
-		return &failure{kerr.InvalidTopicException, "the topic is the cluster's own"}
-	case s.misplaced(topic, p.Partition) != nil:
-		return &failure{s.misplaced(topic, p.Partition), ""}
-	case len(p.Records) > s.cfg.MaxBatch:
-		return &failure{kerr.MessageTooLarge, "the record batch is larger than message.max.bytes"}
-	}
-	v, rest, err := batch.Next(p.Records)
-	if err == nil && len(rest) > 0 {
-		return &failure{kerr.InvalidRecord, "want exactly one record batch for each partition"}
-	}
-	if err == nil {
-		err = v.ValidateClient()
-	}
-	if err != nil {
-		return batchFailure(err)
-	}
-	if version < 7 && v.Codec() == batch.Zstd {
-		return &failure{kerr.UnsupportedCompressionType, "zstd is for produce requests of version 7 and above"}
-	}
-	if v.IsTransactional() {
-		return &failure{kerr.InvalidRecord, "this broker has no transactions"}
-	}
-	return nil
-}
-
-// failure is an error of one partition.
-type failure struct {
-	code    *kerr.Error
-	message string
-}
-
-// batchFailure maps what is wrong with a batch to Kafka's code.
-func batchFailure(err error) *failure {
-	code := kerr.CorruptMessage
-	switch {
-	case errors.Is(err, batch.ErrUnsupportedCodec):
-		code = kerr.UnsupportedCompressionType
-	case errors.Is(err, batch.ErrInvalidRecord), errors.Is(err, batch.ErrUnsupportedMagic), errors.Is(err, batch.ErrShort):
-		code = kerr.InvalidRecord
-	}
-	return &failure{code, err.Error()}
-}
-
 func (h *produce) fail(part int32, f *failure) {
 	p := h.parts[part]
 	p.ErrorCode = f.code.Code
 	if f.message != "" {
 		p.ErrorMessage = kmsg.StringPtr(f.message)
 	}
+	p.ErrorRecords = errorRecords(f.records)
 	if h.failed == 0 {
 		h.failed = f.code.Code
 	}
@@ -173,9 +123,13 @@ func (h *produce) settle(s *Session, c *call, fx *actor.Effects) {
 func (h *produce) produced(s *Session, c *call, m ProduceDone, fx *actor.Effects) {
 	p := h.parts[m.Part]
 	p.ErrorCode, p.BaseOffset, p.LogStartOffset = m.Error, m.BaseOffset, m.LogStart
+	if p.LogAppendTime = -1; m.AppendTime > 0 {
+		p.LogAppendTime = m.AppendTime
+	}
 	if m.Message != "" {
 		p.ErrorMessage = kmsg.StringPtr(m.Message)
 	}
+	p.ErrorRecords = errorRecords(m.Records)
 	if m.Error != 0 && h.failed == 0 {
 		h.failed = m.Error
 	}

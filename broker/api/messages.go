@@ -49,6 +49,8 @@ type ProducePart struct {
 	Acks  int16
 	// Epoch is the only leader epoch in which the batch may be appended; -1 for any.
 	Epoch int32
+	// Times of a client's records, which the topic may not take; nil for those of the broker itself.
+	Times *batch.Summary
 }
 
 // ProduceDone is the outcome of one ProducePart.
@@ -58,7 +60,11 @@ type ProduceDone struct {
 	Error int16
 	// BaseOffset of the batch, LogStart of the partition; -1 on error.
 	BaseOffset, LogStart int64
-	Message              string
+	// AppendTime in milliseconds since 1970 if the topic has the leader's clock for all timestamps, else 0.
+	AppendTime int64
+	Message    string
+	// Records that are wrong, the first of them.
+	Records []RecordError
 }
 
 // FetchRead asks a shard what readers may see of some of its partitions.
@@ -260,8 +266,11 @@ type Config struct {
 	LogDir string
 	// AutoCreate lets Metadata requests create topics, where the client allows it.
 	AutoCreate bool
-	// MaxBatch is the largest record batch that is accepted, in bytes: message.max.bytes.
+	// MaxBatch is the largest record batch that is accepted, in bytes: message.max.bytes, of a topic that has no
+	// max.message.bytes.
 	MaxBatch int
+	// Codecs of the node; each session has its own if nil.
+	Codecs Pool
 	// MaxFetch bounds one fetch response, in bytes: fetch.max.bytes of the broker.
 	MaxFetch int
 	// MaxWait bounds how long a fetch waits for data.

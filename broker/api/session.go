@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/batch"
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/wire"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -159,13 +160,18 @@ type Session struct {
 	// armed is when the next tick comes; zero for never.
 	armed  time.Time
 	closed bool
+	// defaults of topics that say nothing, inForce what the topics of this image say.
+	defaults metadata.Settings
+	inForce  map[*metadata.Topic]metadata.Settings
+	// own codecs, where the node has none to share.
+	own *batch.Codecs
 	// replica is the fetch session of a follower, if one fetches here (KIP-227).
 	replica fetchSession
 }
 
 // NewSession makes the actor of a connection to a listener. Its first step must be Start.
 func NewSession(cfg Config, self actor.Address, listener wire.Listener) *Session {
-	return &Session{self: self, cfg: cfg, listener: listener, calls: map[uint64]*call{}}
+	return &Session{self: self, cfg: cfg, listener: listener, calls: map[uint64]*call{}, defaults: metadata.Defaults(cfg.Static)}
 }
 
 // Start is the first message of a session.
@@ -184,6 +190,7 @@ func (s *Session) Step(now time.Time, message any, fx *actor.Effects) {
 		}
 	case NewImage:
 		s.image = m.Image
+		clear(s.inForce)
 		s.admit(now, fx)
 	case Arrived:
 		s.begin(m, now, fx)

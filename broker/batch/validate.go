@@ -97,4 +97,3 @@ func (v View) consistent() error {
 	}
 	return nil
 }
-

@@ -31,7 +31,9 @@ type Config struct {
 	// MaxProducers is how many idempotent producers are remembered; the one that has not appended
 	// for the longest time is forgotten first.
 	MaxProducers int
-	Bugs         bug.Set
+	// Codecs look into compressed batches; the log has its own if nil.
+	Codecs *batch.Codecs
+	Bugs   bug.Set
 }
 
 func (c Config) complete() (Config, error) {

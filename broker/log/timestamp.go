@@ -36,9 +36,7 @@ func (l *Log) youngestFrom(s *segment, from int64) (offset, timestamp int64) {
 }
 
 // OffsetForTimestamp finds the first record whose timestamp, in milliseconds since 1970, is at least
-// the given one. In a compressed batch it gives the first offset and the largest timestamp of the
-// batch: a reader that starts there misses nothing. It reads the index and the segment, on the
-// caller's goroutine.
+// the given one, compressed or not. It reads the index and the segment, on the caller's goroutine.
 func (l *Log) OffsetForTimestamp(timestamp int64) (offset, found int64, ok bool, err error) {
 	if l.failed != nil {
 		return -1, -1, false, l.failed
@@ -72,7 +70,7 @@ func (l *Log) searchTime(s *segment, timestamp int64) (offset, found int64, ok b
 	var failed error
 	torn, err := newWindow(s.file, s.size, false).walk(s.offsets.floor(relative), -1, false, func(h batch.View, position int64) bool {
 		if h.MaxTimestamp() >= timestamp && h.LastOffset() >= l.start {
-			offset, found, ok, failed = searchBatch(s, h, position, timestamp, l.start)
+			offset, found, ok, failed = l.searchBatch(s, h, position, timestamp)
 		}
 		return !ok && failed == nil
 	})
@@ -88,23 +86,34 @@ func (l *Log) searchTime(s *segment, timestamp int64) (offset, found int64, ok b
 }
 
 // searchBatch finds the first record in time of one batch, from an offset on. ok is false when the batch promised a
-// larger timestamp than its records have.
-func searchBatch(s *segment, h batch.View, position, timestamp, from int64) (offset, found int64, ok bool, err error) {
-	if h.Codec() != batch.Uncompressed || h.TimestampType() == batch.LogAppendTime {
-		return max(h.BaseOffset(), from), h.MaxTimestamp(), true, nil
+// larger timestamp than its records have. Records that are compressed are looked at one after the other; a batch that
+// cannot be decompressed is found as a whole, so that a reader who starts there misses nothing.
+func (l *Log) searchBatch(s *segment, h batch.View, position, timestamp int64) (offset, found int64, ok bool, err error) {
+	if h.TimestampType() == batch.LogAppendTime {
+		return max(h.BaseOffset(), l.start), h.MaxTimestamp(), true, nil
 	}
 	v := make(batch.View, h.Length())
 	if err := readFull(s.file, v, position); err != nil {
 		return 0, 0, false, err
 	}
-	records, err := batch.Records(v)
-	if err != nil {
+	if err := v.Validate(); err != nil {
 		return 0, 0, false, &CorruptError{Segment: s.name, Position: position, Offset: h.BaseOffset(), Reason: err.Error()}
 	}
-	for _, r := range records {
-		if r.Timestamp >= timestamp && r.Offset >= from {
-			return r.Offset, r.Timestamp, true, nil
-		}
+	err = l.codecs().Each(v, func(r batch.Head) bool {
+		offset, found = v.BaseOffset()+int64(r.Index), r.Timestamp
+		ok = found >= timestamp && offset >= l.start
+		return !ok
+	})
+	if err != nil { // it is as it was written: by someone who did not look inside
+		return max(v.BaseOffset(), l.start), v.MaxTimestamp(), true, nil
 	}
-	return 0, 0, false, nil
+	return offset, found, ok, nil
+}
+
+// codecs are those of the configuration, or the log's own.
+func (l *Log) codecs() *batch.Codecs {
+	if l.cfg.Codecs == nil {
+		l.cfg.Codecs = new(batch.Codecs)
+	}
+	return l.cfg.Codecs
 }

@@ -111,3 +111,28 @@ func TestOffsetForTimestampOfLyingBatch(t *testing.T) {
 		t.Errorf("%d at %d, %v, %v; want 2 at 600", offset, timestamp, ok, err)
 	}
 }
+
+// In a compressed batch the record itself is found, and in one that is not what its codec writes the batch.
+func TestOffsetForTimestampInCompressedBatches(t *testing.T) {
+	for codec := batch.Gzip; codec <= batch.Zstd; codec++ {
+		l, _ := mustOpen(t, mem.New(), small)
+		mustAppend(t, l, made(-1, 0, 3, 100, 0))
+		v, err := l.codecs().Recompress(made(-1, 0, 5, 200, 100), codec, batch.DefaultLevel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustAppend(t, l, v)
+		for timestamp, want := range map[int64]int64{150: 3, 200: 3, 203: 6, 204: 7} {
+			offset, found, ok, err := l.OffsetForTimestamp(timestamp)
+			if offset != want || found != max(timestamp, 200) || !ok || err != nil {
+				t.Errorf("%s, %d: %d at %d, %v, %v; want %d", codec, timestamp, offset, found, ok, err, want)
+			}
+		}
+		if _, err := l.RaiseStart(5); err != nil {
+			t.Fatal(err)
+		}
+		if offset, found, ok, err := l.OffsetForTimestamp(0); offset != 5 || found != 202 || !ok || err != nil {
+			t.Errorf("%s, from the start on: %d at %d, %v, %v", codec, offset, found, ok, err)
+		}
+	}
+}

@@ -33,8 +33,8 @@ func (s *shard) hold(r *replica, m api.ProducePart, fx *actor.Effects) bool {
 	p.held = nil
 	switch p.batches++; {
 	case held != nil:
-		s.append(r, m, fx)
-		s.append(r, *held, fx)
+		s.append(r, m, 0, fx)
+		s.append(r, *held, 0, fx)
 	case p.batches%plantedEvery == 0:
 		m.Batch, p.held = slices.Clone(m.Batch), &m
 	}

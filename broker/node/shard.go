@@ -9,6 +9,7 @@ import (
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
+	"github.com/logproof/logproof/broker/batch"
 	"github.com/logproof/logproof/broker/env"
 	"github.com/logproof/logproof/broker/event"
 	"github.com/logproof/logproof/broker/log"
@@ -35,6 +36,8 @@ type shard struct {
 	watches map[watchKey]*watch
 	// interval is set while the timer of FlushInterval runs, ticking while that of leaders does.
 	interval, ticking bool
+	// codecs look into batches that are compressed.
+	codecs *batch.Codecs
 	// retaining is set while the timer of retention runs.
 	retaining bool
 	scrubbing scrubbing
@@ -78,8 +81,9 @@ type (
 )
 
 func newShard(fs env.FS, cfg Config, id int64) *shard {
+	cfg.Log.Codecs = new(batch.Codecs)
 	return &shard{
-		self: actor.Address{Role: actor.Shard, ID: id}, fs: fs, cfg: cfg,
+		self: actor.Address{Role: actor.Shard, ID: id}, fs: fs, cfg: cfg, codecs: cfg.Log.Codecs,
 		machine: partition.Config{
 			Self: cfg.Sessions.NodeID, Flush: cfg.Flush, ReplicaLagMax: cfg.Timing.ReplicaLagMax, Bugs: partitionBugs(cfg.Bugs),
 		},
@@ -91,7 +95,7 @@ func newShard(fs env.FS, cfg Config, id int64) *shard {
 func (s *shard) Step(now time.Time, message any, fx *actor.Effects) {
 	switch m := message.(type) {
 	case api.ProducePart:
-		s.produce(m, fx)
+		s.produce(now, m, fx)
 	case api.FetchRead:
 		s.read(now, m, fx)
 	case api.FetchUnwatch:
@@ -228,7 +232,7 @@ func (s *shard) moved(r *replica, news bool, fx *actor.Effects) {
 func (s *shard) acknowledgeAll(r *replica, fx *actor.Effects) {
 	start := r.log.StartOffset()
 	for _, ack := range r.leader.Due() {
-		fx.Send(ack.Ticket.To, api.ProduceDone{Call: ack.Ticket.Call, Part: ack.Ticket.Part, BaseOffset: ack.BaseOffset, LogStart: start})
+		fx.Send(ack.Ticket.To, api.ProduceDone{Call: ack.Ticket.Call, Part: ack.Ticket.Part, BaseOffset: ack.BaseOffset, LogStart: start, AppendTime: ack.Time})
 	}
 	for _, ack := range r.leader.Refused() {
 		fx.Send(ack.Ticket.To, refusal(ack.Ticket, kerr.NotEnoughReplicasAfterAppend, ""))

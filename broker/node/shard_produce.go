@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
@@ -14,7 +15,7 @@ import (
 )
 
 // produce appends one batch: sequence check, append, and an acknowledgement now or at commit.
-func (s *shard) produce(m api.ProducePart, fx *actor.Effects) {
+func (s *shard) produce(now time.Time, m api.ProducePart, fx *actor.Effects) {
 	r := s.replicas[m.Replica]
 	switch {
 	case r == nil:
@@ -37,7 +38,12 @@ func (s *shard) produce(m api.ProducePart, fx *actor.Effects) {
 			return
 		}
 	}
-	s.append(r, m, fx)
+	at, wrong := s.date(now, r, m)
+	if wrong != nil {
+		fx.Send(m.Ticket.To, *wrong)
+		return
+	}
+	s.append(r, m, at, fx)
 }
 
 // refuse answers a batch that must not be appended. A duplicate is acknowledged with the offset it
@@ -47,7 +53,7 @@ func (s *shard) refuse(r *replica, m api.ProducePart, err error, fx *actor.Effec
 	var duplicate *log.Duplicate
 	switch {
 	case errors.As(err, &duplicate):
-		s.acknowledge(r, m, duplicate.BaseOffset, duplicate.LastOffset+1, fx)
+		s.acknowledge(r, m, duplicate.BaseOffset, duplicate.LastOffset+1, 0, fx)
 	case errors.Is(err, log.ErrOutOfOrderSequence):
 		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.OutOfOrderSequenceNumber, err.Error()))
 	case errors.Is(err, log.ErrInvalidProducerEpoch):
@@ -57,7 +63,7 @@ func (s *shard) refuse(r *replica, m api.ProducePart, err error, fx *actor.Effec
 	}
 }
 
-func (s *shard) append(r *replica, m api.ProducePart, fx *actor.Effects) {
+func (s *shard) append(r *replica, m api.ProducePart, at int64, fx *actor.Effects) {
 	if s.cfg.Bugs.Has(bug.CorruptPayload) {
 		r.planted.corrupt(m.Batch)
 	}
@@ -70,7 +76,7 @@ func (s *shard) append(r *replica, m api.ProducePart, fx *actor.Effects) {
 	end := appended.LastOffset + 1
 	moved := r.leader.Appended(end)
 	s.touch(r, fx)
-	s.acknowledge(r, m, appended.BaseOffset, end, fx)
+	s.acknowledge(r, m, appended.BaseOffset, end, at, fx)
 	s.moved(r, moved, fx)
 	s.wakeReplicas(r, fx)
 }
@@ -87,12 +93,12 @@ func (s *shard) failed(r *replica, what string, err error, fx *actor.Effects) {
 }
 
 // acknowledge answers at once what does not wait for a commit, or is committed already.
-func (s *shard) acknowledge(r *replica, m api.ProducePart, base, end int64, fx *actor.Effects) {
+func (s *shard) acknowledge(r *replica, m api.ProducePart, base, end, at int64, fx *actor.Effects) {
 	if m.Acks == -1 && !r.leader.Acknowledged(end) && !s.cfg.Bugs.Has(bug.AckBeforeWrite) {
-		r.leader.Wait(partition.Ack{Ticket: m.Ticket, BaseOffset: base, End: end})
+		r.leader.Wait(partition.Ack{Ticket: m.Ticket, BaseOffset: base, End: end, Time: at})
 		return
 	}
-	fx.Send(m.Ticket.To, api.ProduceDone{Call: m.Ticket.Call, Part: m.Ticket.Part, BaseOffset: base, LogStart: r.log.StartOffset()})
+	fx.Send(m.Ticket.To, api.ProduceDone{Call: m.Ticket.Call, Part: m.Ticket.Part, BaseOffset: base, LogStart: r.log.StartOffset(), AppendTime: at})
 }
 
 func refusal(t partition.Ticket, code *kerr.Error, message string) api.ProduceDone {

@@ -18,6 +18,8 @@ type Ack struct {
 	BaseOffset int64
 	// End is the offset after its last record: it is due once the high watermark is there.
 	End int64
+	// Time that the leader gave its records in milliseconds since 1970, 0 if they have their own.
+	Time int64
 }
 
 // Admit says whether records for acks=all may be appended: NOT_ENOUGH_REPLICAS while the ISR is too
