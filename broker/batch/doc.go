@@ -15,6 +15,7 @@
 // epoch) stands before it, so an append costs no second pass over the bytes (KIP-98). All numbers
 // are big-endian.
 //
-// The package is pure. Builder and Records serve the metadata log and tests; batches of clients are
-// never taken apart. Only the lengths and numbers of records that are not compressed are passed over once.
+// The package is pure. Builder and Records serve the metadata log and tests; batches of clients are not taken
+// apart. Lengths, numbers and timestamps of their records are passed over once (ValidateClient): compressed ones as a
+// Codecs decompresses them, with at most a window of them in memory, and never more than ExpandedMax.
 package batch

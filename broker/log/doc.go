@@ -6,6 +6,7 @@
 //	             00…4711.timeindex  time   -> offset    (12 B)
 //	           leader-epoch-checkpoint  epoch -> first offset (Kafka's text)
 //	           recovery-point     segments below it are sealed and synced
+//	           log-start-offset   where the log starts, if that is not where its first segment does
 //	           clean-shutdown     everything may be trusted; removed by the next Open
 //
 //	AppendAsFollower ──► the same, with the offsets and epochs of another log
@@ -21,6 +22,17 @@
 // Where each begins is the leader-epoch cache (KIP-101): EndOffsetForEpoch answers from it, and where two
 // logs went different ways can be told by asking (KIP-279), then TruncateTo cuts. The cache is a summary
 // of the batches, but for an epoch that has none yet; its file counts only after a clean shutdown.
+//
+// # Where the log starts
+//
+//	Retain      by age and size of whole segments ─┐
+//	RaiseStart  up to an offset, within a batch too ├──> log-start-offset, durable ──> segments below it go
+//	StartAt     beyond the end: nothing stays ─────┘
+//
+// The start never falls behind what it was said to be, whatever a crash undoes: the file is durable before anybody
+// is told and before a segment goes, and recovery removes what a crash brings back. Where the file cannot be written,
+// because the disk is full, segments go one by one, each durably, so that retention can make room. A start within a
+// batch hides its first records from nobody who reads the batch: clients skip them, as in Kafka.
 //
 // # What Open does after a crash
 //
