@@ -253,6 +253,10 @@ type CoordinatorReply struct {
 	Body kmsg.Response
 }
 
+// Lease tells the coordinator until when the controller takes this broker for alive: before, no other broker can have
+// been elected in its place.
+type Lease struct{ Until time.Time }
+
 // Config of the sessions of one node.
 type Config struct {
 	NodeID int32

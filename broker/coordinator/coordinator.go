@@ -25,6 +25,8 @@ type Coordinator struct {
 	calls map[uint64]call
 	next  uint64
 	ids   uint64
+	// lease is until when nobody else can coordinate what is led here; zero while that is not known.
+	lease time.Time
 	// out is what the present step has to say.
 	out []actor.Send
 	// armed is when the next tick comes, zero for never; expiring is set while the timer of that runs.
@@ -81,6 +83,8 @@ func (c *Coordinator) Step(now time.Time, message any, fx *actor.Effects) {
 	switch m := message.(type) {
 	case api.NewImage:
 		c.follow(now, m.Image, fx)
+	case api.Lease:
+		c.renew(now, m)
 	case api.CoordinatorRequest:
 		c.request(now, m)
 	case api.ProduceDone:
@@ -95,6 +99,9 @@ func (c *Coordinator) Step(now time.Time, message any, fx *actor.Effects) {
 		c.ask(now, m.term, fx)
 	case tick:
 		c.armed = time.Time{}
+		if c.lapsed(now) {
+			break // who is silent may be heard elsewhere
+		}
 		for _, t := range c.ordered() {
 			t.machine.Tick(now)
 		}
@@ -207,7 +214,7 @@ func (c *Coordinator) drain(now time.Time, fx *actor.Effects) {
 			earliest = at
 		}
 	}
-	if !earliest.IsZero() && (c.armed.IsZero() || earliest.Before(c.armed)) {
+	if !earliest.IsZero() && !c.lapsed(now) && (c.armed.IsZero() || earliest.Before(c.armed)) {
 		c.armed = earliest
 		fx.After(max(earliest.Sub(now), 0), tick{})
 	}

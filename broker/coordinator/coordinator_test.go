@@ -347,6 +347,45 @@ func TestTopicGone(t *testing.T) {
 	}
 }
 
+// A broker that the controller may take for dead tells members nothing, and gives nobody up; once it is heard again,
+// members have a whole session.
+func TestLease(t *testing.T) {
+	b := newBench(t, nil)
+	b.serve(4)
+	b.step(api.Lease{Until: b.now.Add(3 * time.Second)})
+	join := kmsg.NewPtrJoinGroupRequest()
+	join.Group, join.ProtocolType, join.SessionTimeoutMillis, join.RebalanceTimeoutMillis = "g", "consumer", 2000, 2000
+	join.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range"}}
+	joined := b.replies[b.request(join)].(*kmsg.JoinGroupResponse)
+	beat := func() int16 {
+		req := kmsg.NewPtrHeartbeatRequest()
+		req.Group, req.MemberID, req.Generation = "g", joined.MemberID, joined.Generation
+		return b.replies[b.request(req)].(*kmsg.HeartbeatResponse).ErrorCode
+	}
+	if code := beat(); code != 0 {
+		t.Fatal(kerr.ErrorForCode(code))
+	}
+	b.now = b.now.Add(3 * time.Second)
+	b.step(tick{})
+	if code := beat(); code != kerr.CoordinatorNotAvailable.Code {
+		t.Errorf("after the lease: %v", kerr.ErrorForCode(code))
+	}
+	if at := b.fetch(); at != -int64(kerr.CoordinatorNotAvailable.Code) {
+		t.Errorf("an offset is told after the lease: %d", at)
+	}
+	b.timers = nil
+	b.step(tick{})
+	if len(b.timers) != 0 {
+		t.Errorf("timers run in a lapse: %v", b.timers)
+	}
+	b.step(api.Lease{Until: b.now.Add(3 * time.Second)})
+	b.now = b.now.Add(1999 * time.Millisecond)
+	b.step(tick{})
+	if code := beat(); code != 0 {
+		t.Errorf("the member was given up: %v", kerr.ErrorForCode(code))
+	}
+}
+
 // The planted bug answers before it appends, which it does later.
 func TestCommitLostOnFailover(t *testing.T) {
 	b := newBench(t, bug.Set{bug.CommitLostOnFailover: true})

@@ -20,33 +20,33 @@ func (c *Coordinator) request(now time.Time, m api.CoordinatorRequest) {
 	client := group.Client{ID: m.ClientID, Host: m.Host}
 	switch r := m.Body.(type) {
 	case *kmsg.JoinGroupRequest:
-		if t := c.serving(r.Group, r, answer); t != nil {
+		if t := c.serving(now, r.Group, r, answer); t != nil {
 			t.machine.Join(now, r, client, answer)
 		}
 	case *kmsg.SyncGroupRequest:
-		if t := c.serving(r.Group, r, answer); t != nil {
+		if t := c.serving(now, r.Group, r, answer); t != nil {
 			t.machine.Sync(now, r, answer)
 		}
 	case *kmsg.HeartbeatRequest:
-		if t := c.serving(r.Group, r, answer); t != nil {
+		if t := c.serving(now, r.Group, r, answer); t != nil {
 			t.machine.Heartbeat(now, r, answer)
 		}
 	case *kmsg.LeaveGroupRequest:
-		if t := c.serving(r.Group, r, answer); t != nil {
+		if t := c.serving(now, r.Group, r, answer); t != nil {
 			t.machine.Leave(now, r, answer)
 		}
 	case *kmsg.OffsetCommitRequest:
-		if t := c.serving(r.Group, r, answer); t != nil {
+		if t := c.serving(now, r.Group, r, answer); t != nil {
 			t.machine.Commit(now, r, answer)
 		}
 	case *kmsg.OffsetDeleteRequest:
-		if t := c.serving(r.Group, r, answer); t != nil {
+		if t := c.serving(now, r.Group, r, answer); t != nil {
 			t.machine.DeleteOffsets(now, r, answer)
 		}
 	case *kmsg.OffsetFetchRequest:
-		answer(c.fetch(r))
+		answer(c.fetch(now, r))
 	case *kmsg.DescribeGroupsRequest:
-		answer(c.describe(r))
+		answer(c.describe(now, r))
 	case *kmsg.ListGroupsRequest:
 		answer(c.list(r))
 	case *kmsg.DeleteGroupsRequest:
@@ -57,8 +57,8 @@ func (c *Coordinator) request(now time.Time, m api.CoordinatorRequest) {
 }
 
 // term gives the term that serves a group, or Kafka's error of who cannot.
-func (c *Coordinator) term(id string) (*term, *kerr.Error) {
-	if c.image == nil {
+func (c *Coordinator) term(now time.Time, id string) (*term, *kerr.Error) {
+	if c.image == nil || c.lapsed(now) {
 		return nil, kerr.CoordinatorNotAvailable
 	}
 	topic := c.image.Topic(metadata.ConsumerOffsets)
@@ -81,8 +81,8 @@ func (c *Coordinator) term(id string) (*term, *kerr.Error) {
 // serving is term for a request about one group, which is answered if nobody here serves it. While groups are loaded
 // members are kept quiet: old clients do not know the error, so a heartbeat is taken for good, and who wants its
 // assignment is told to join again, as Apache Kafka does.
-func (c *Coordinator) serving(id string, req kmsg.Request, answer group.Answer) *term {
-	t, err := c.term(id)
+func (c *Coordinator) serving(now time.Time, id string, req kmsg.Request, answer group.Answer) *term {
+	t, err := c.term(now, id)
 	if err == nil {
 		return t
 	}
@@ -100,10 +100,10 @@ func (c *Coordinator) serving(id string, req kmsg.Request, answer group.Answer) 
 }
 
 // fetch answers OffsetFetch in the form of version 8, a group at a time.
-func (c *Coordinator) fetch(r *kmsg.OffsetFetchRequest) kmsg.Response {
+func (c *Coordinator) fetch(now time.Time, r *kmsg.OffsetFetchRequest) kmsg.Response {
 	resp := kmsg.NewPtrOffsetFetchResponse()
 	for i := range r.Groups {
-		if t, err := c.term(r.Groups[i].Group); err == nil {
+		if t, err := c.term(now, r.Groups[i].Group); err == nil {
 			resp.Groups = append(resp.Groups, t.machine.Fetch(&r.Groups[i]))
 		} else {
 			out := kmsg.NewOffsetFetchResponseGroup()
@@ -114,10 +114,10 @@ func (c *Coordinator) fetch(r *kmsg.OffsetFetchRequest) kmsg.Response {
 	return resp
 }
 
-func (c *Coordinator) describe(r *kmsg.DescribeGroupsRequest) kmsg.Response {
+func (c *Coordinator) describe(now time.Time, r *kmsg.DescribeGroupsRequest) kmsg.Response {
 	resp := kmsg.NewPtrDescribeGroupsResponse()
 	for _, id := range r.Groups {
-		if t, err := c.term(id); err == nil {
+		if t, err := c.term(now, id); err == nil {
 			resp.Groups = append(resp.Groups, t.machine.Describe(id, r.Version))
 		} else {
 			out := kmsg.NewDescribeGroupsResponseGroup()
@@ -161,7 +161,7 @@ func (c *Coordinator) delete(now time.Time, r *kmsg.DeleteGroupsRequest, answer 
 			}
 			done()
 		}
-		if t, err := c.term(id); err == nil {
+		if t, err := c.term(now, id); err == nil {
 			t.machine.Delete(now, id, finish)
 		} else {
 			finish(err)

@@ -168,12 +168,17 @@ func (m *Machine) loading(id string) *group {
 	return m.groups[id]
 }
 
-// Loaded begins the term: what was loaded counts. Nobody could be heard so far, so every member has a whole session
-// before it.
+// Loaded begins the term, or goes on with it after a time in which nobody could be heard: what was loaded counts, and
+// every member has a whole session before it, and a whole time to join and to sync.
 func (m *Machine) Loaded(now time.Time) {
 	for _, g := range m.sorted() {
 		for _, mem := range g.members {
 			mem.alive(now)
+		}
+		for _, by := range []*time.Time{&g.joinBy, &g.syncBy} {
+			if !by.IsZero() {
+				*by = now.Add(g.rebalanceTimeout())
+			}
 		}
 		m.forget(g)
 		m.arm(g)

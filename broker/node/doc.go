@@ -8,9 +8,11 @@
 //	watermarks, waiters                             v
 //	     ^     │ fetches from other leaders    controller: decides, a vote in the metadata quorum
 //	     │     v                                    │ committed records, or tail <── another node's
-//	     └─ assign ── metadata: image, tells shards, publishes to sessions
+//	     └─ assign ── metadata: image, tells shards, publishes to sessions and the coordinator
 //
-//	role broker:     sessions, metadata, uplink, shards       role controller: controller
+//	sessions ── requests of consumer groups ──> coordinator ── appends and reads __consumer_offsets ──> shards
+//
+//	role broker:     sessions, metadata, uplink, shards, coordinator       role controller: controller
 //
 // A node has one role or both. Requests to other nodes are Call effects; a node that asks itself sends a
 // message. Nothing here has a clock, a goroutine, a lock or a socket. broker/server runs a node for real; a

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/controller"
 	"github.com/logproof/logproof/broker/env"
 	"github.com/logproof/logproof/broker/env/file"
@@ -32,6 +33,8 @@ type lifecycle struct {
 	announced bool
 	// asking is set while a registration or a heartbeat is under way; again asks for another after it.
 	asking, again bool
+	// beatAt is when the heartbeat under way was sent.
+	beatAt time.Time
 	// armed is set while a beatTick is on its way.
 	armed bool
 	// retiring is who waits for the release; released is set after it.
@@ -144,6 +147,7 @@ func (u *uplink) beat(now time.Time, fx *actor.Effects) {
 		u.ask(u.registration(), fx, u.registered)
 	default:
 		u.asking = true
+		u.beatAt = now
 		u.ask(u.heartbeat(), fx, u.heard)
 	}
 }
@@ -236,6 +240,9 @@ func (u *uplink) heard(now time.Time, resp kmsg.Response, fx *actor.Effects) {
 		case kerr.BrokerIDNotRegistered.Code:
 			u.epoch = -1
 		case 0:
+			if !r.IsFenced { // the session has begun anew since it was sent
+				fx.Send(api.Coordinator, api.Lease{Until: u.beatAt.Add(u.cfg.Controller.SessionTimeout)})
+			}
 			if r.ShouldShutdown && u.retiring != nil {
 				u.release()
 			}
