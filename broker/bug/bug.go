@@ -82,6 +82,9 @@ var all = map[Name]string{
 	IsrNotMaximal:              "commit without the ISR members that are only proposed",
 	LastReplica:                "keep the last member in the ISR whatever happens to it",
 	StaleLeaderServes:          "go on leading when the metadata names another leader",
+
+	CommitLostOnFailover: "acknowledge an offset commit before it is appended, which is a second later",
+	TwoOwners:            "end a rebalance before the members of the last generation have joined or timed out",
 }
 
 // Set of planted bugs; nil is none.

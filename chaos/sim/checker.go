@@ -11,6 +11,7 @@ import (
 	"github.com/logproof/logproof/broker/node"
 	"github.com/logproof/logproof/broker/partition"
 	"github.com/logproof/logproof/broker/quorum"
+	"github.com/logproof/logproof/verify/history"
 )
 
 // Violation of an invariant, seen from inside.
@@ -39,6 +40,11 @@ const violationsMax = 20
 //	durability   what was acknowledged is on the disk of a replica that may lead
 //	quorum       one leader for each term; equal offsets of the metadata log are equal images; what is
 //	             committed is the same entry everywhere, stays committed, and later leaders have it
+//	coordinator  one broker, in one life, writes the groups of a partition of __consumer_offsets in an epoch
+//	commit       an offset commit is acknowledged when it is in the log as the others are ("ack", "durability")
+//	replay       a coordinator that begins knows the newest acknowledged commits, or later ones
+//	assignment   one member is told that it has a partition in a generation
+//	owners       a partition is given to a member when no other may still think it has it (consumer.settle)
 //	divergence   no reader has a record that its leader's log lacks (reader.diverged)
 //	session-order  answers come in the order of requests (connection.answered)
 //	calls        what nodes send each other can be read, and is sent to who is there
@@ -68,6 +74,7 @@ type checker struct {
 	unfenced map[int32]int64
 	// adding is what reassignments are bringing, by partition.
 	adding map[string][]int32
+	groups groupChecker
 }
 
 // askedOf names a batch that a shard was given.
@@ -85,11 +92,12 @@ type asked struct {
 }
 
 func newChecker(s *simulation) checker {
-	c := checker{sim: s, asked: map[askedOf]asked{}, parts: make([]agreed, s.terrain.load.Partitions), sums: map[int64]uint64{}, adding: map[string][]int32{}, unfenced: map[int32]int64{}}
+	c := checker{sim: s, asked: map[askedOf]asked{}, parts: make([]agreed, s.terrain.load.Partitions+int(s.terrain.groups.partitions)), sums: map[int64]uint64{}, adding: map[string][]int32{}, unfenced: map[int32]int64{}}
 	c.raft.voters = make([]voter, len(s.hosts))
 	c.seen, c.told = make([]*metadata.Image, len(s.hosts)), make([]*metadata.Image, len(s.hosts))
+	c.groups = newGroupChecker(s)
 	for range s.hosts {
-		c.replicas = append(c.replicas, make([]watched, s.terrain.load.Partitions))
+		c.replicas = append(c.replicas, make([]watched, len(c.parts)))
 	}
 	return c
 }
@@ -105,12 +113,21 @@ func (c *checker) violated(invariant, format string, args ...any) {
 
 // before notes which batches a shard is about to look at.
 func (c *checker) before(h *host, b *box, messages []any) {
-	if b.address.Role != actor.Shard {
+	switch b.address.Role {
+	case actor.Coordinator:
+		c.heard(h, messages)
+		return
+	case actor.Shard:
+	default:
 		return
 	}
 	for _, m := range messages {
-		if p, ok := m.(api.ProducePart); ok && c.judges(p.Replica.Topic) {
-			c.asked[askedOf{h, p.Ticket}] = asked{p.Replica.Partition, int64(p.Batch.Count()), c.replicas[h.slot][p.Replica.Partition].end}
+		p, ok := m.(api.ProducePart)
+		if !ok {
+			continue
+		}
+		if index, ok := c.judges(p.Replica); ok {
+			c.asked[askedOf{h, p.Ticket}] = asked{index, int64(p.Batch.Count()), c.replicas[h.slot][index].end}
 		}
 	}
 }
@@ -132,6 +149,9 @@ func (c *checker) after(h *host, b *box, messages []any, fx *actor.Effects) {
 			c.published(h, image)
 			c.raft.look(h, q, c.violated)
 		}}, &none)
+		return
+	case actor.Coordinator:
+		c.said(h, fx)
 		return
 	case actor.Shard:
 	default:
@@ -165,13 +185,38 @@ func (c *checker) after(h *host, b *box, messages []any, fx *actor.Effects) {
 	}
 }
 
-// judges says that a topic is the one of the load, and not one that the administrator plays with.
-func (c *checker) judges(id metadata.TopicID) bool {
+// judges gives the index of a replica's partition, if it is one of the load or of what groups commit, and not one that
+// the administrator plays with.
+func (c *checker) judges(r api.Replica) (index int32, ok bool) {
 	if c.image == nil {
-		return false
+		return 0, false
 	}
-	topic := c.image.Topic(Topic)
-	return topic != nil && topic.ID == id
+	topic := c.image.TopicByID(r.Topic)
+	if topic == nil {
+		return 0, false
+	}
+	return c.index(topic.Name, r.Partition)
+}
+
+// index numbers the partitions that are judged: those of the load from 0 on, and after them those of
+// __consumer_offsets. It is the inverse of place.
+func (c *checker) index(topic string, partition int32) (index int32, ok bool) {
+	n := int32(c.sim.terrain.load.Partitions)
+	switch {
+	case topic == Topic && partition < n:
+		return partition, true
+	case topic == metadata.ConsumerOffsets && n+partition < int32(len(c.parts)):
+		return n + partition, true
+	}
+	return 0, false
+}
+
+// place is a partition that is judged, by its index.
+func (c *checker) place(index int) history.Partition {
+	if n := c.sim.terrain.load.Partitions; index >= n {
+		return history.Partition{Topic: metadata.ConsumerOffsets, Index: int32(index - n)}
+	}
+	return place(index)
 }
 
 // acknowledged looks at the answer to a batch.
@@ -179,7 +224,7 @@ func (c *checker) acknowledged(h *host, a asked, m api.ProduceDone) {
 	w, p := &c.replicas[h.slot][a.partition], &c.parts[a.partition]
 	end := m.BaseOffset + a.count
 	if end > w.highWatermark {
-		c.violated("ack", "%s: %v acknowledges offsets %d to %d, its high watermark is %d", place(int(a.partition)), h, m.BaseOffset, end-1, w.highWatermark)
+		c.violated("ack", "%s: %v acknowledges offsets %d to %d, its high watermark is %d", c.place(int(a.partition)), h, m.BaseOffset, end-1, w.highWatermark)
 	}
 	if m.BaseOffset < a.end {
 		c.sim.marks[DuplicateAnswered]++

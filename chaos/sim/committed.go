@@ -10,16 +10,22 @@ import (
 	"github.com/logproof/logproof/broker/node"
 )
 
-// partition of the topic as the newest image has it; nil if there is none.
+// partition that is judged as the newest image has it; nil if there is none.
 func (c *checker) partition(index int) *metadata.Partition {
 	if c.image == nil {
 		return nil
 	}
-	topic := c.image.Topic(Topic)
-	if topic == nil || index >= len(topic.Partitions) {
+	return c.within(c.image, index)
+}
+
+// within is a partition that is judged as an image has it; nil if there is none.
+func (c *checker) within(image *metadata.Image, index int) *metadata.Partition {
+	at := c.place(index)
+	topic := image.Topic(at.Topic)
+	if topic == nil || int(at.Index) >= len(topic.Partitions) {
 		return nil
 	}
-	return &topic.Partitions[index]
+	return &topic.Partitions[at.Index]
 }
 
 // whole reports whether every replica is in the ISR of its partition.
@@ -41,11 +47,11 @@ func (c *checker) behind() (all []string) {
 	for i := range c.parts {
 		switch p := c.partition(i); {
 		case p == nil:
-			all = append(all, fmt.Sprintf("%s does not exist", place(i)))
+			all = append(all, fmt.Sprintf("%s does not exist", c.place(i)))
 		case p.Leader < 0:
-			all = append(all, fmt.Sprintf("%s has no leader: ISR %v, ELR %v, last known %v", place(i), p.ISR, p.ELR, p.LastKnownELR))
+			all = append(all, fmt.Sprintf("%s has no leader: ISR %v, ELR %v, last known %v", c.place(i), p.ISR, p.ELR, p.LastKnownELR))
 		case len(p.ISR) < len(p.Replicas):
-			all = append(all, fmt.Sprintf("%s is led by broker %d, ISR %v of %v", place(i), p.Leader, p.ISR, p.Replicas))
+			all = append(all, fmt.Sprintf("%s is led by broker %d, ISR %v of %v", c.place(i), p.Leader, p.ISR, p.Replicas))
 		}
 	}
 	return all
@@ -90,8 +96,8 @@ func (c *checker) changed(before *metadata.Image, index int) {
 	}
 	was := now
 	if before != nil {
-		if topic := before.Topic(Topic); topic != nil {
-			was = &topic.Partitions[index]
+		if known := c.within(before, index); known != nil {
+			was = known
 			if was.PartitionEpoch == now.PartitionEpoch {
 				return
 			}
@@ -114,6 +120,7 @@ func (c *checker) changed(before *metadata.Image, index int) {
 		w.lost = w.lost && (c.registration(id) == w.lostIn || may(was, id) && may(now, id))
 		w.refilling = w.refilling && (!in || w.lost || w.rotten)
 	}
+	c.coordinates(index, now)
 	c.complete(index, "the change of ISR and ELR")
 	c.held(index, "the change of ISR and ELR")
 	if now.Leader < 0 || c.sim.hosts[now.Leader].node == nil {
@@ -144,7 +151,7 @@ func (c *checker) contained(h *host, index, partitionEpoch int32, maximal []int3
 	}
 	for _, id := range p.ISR {
 		if !slices.Contains(maximal, id) {
-			c.violated("isr", "%s: broker %d is in the committed ISR %v, the leader %v waits for %v only", place(int(index)), id, p.ISR, h, maximal)
+			c.violated("isr", "%s: broker %d is in the committed ISR %v, the leader %v waits for %v only", c.place(int(index)), id, p.ISR, h, maximal)
 			return
 		}
 	}
@@ -157,7 +164,7 @@ func (c *checker) joined(index int, before, now *metadata.Partition) {
 	}
 	for _, id := range now.ISR {
 		if w := &c.replicas[c.sim.hosts[id].slot][index]; !slices.Contains(before.ISR, id) && w.epoch < now.LeaderEpoch {
-			c.violated("join", "%s: broker %d has joined the ISR in epoch %d, it follows in epoch %d only", place(index), id, now.LeaderEpoch, w.epoch)
+			c.violated("join", "%s: broker %d has joined the ISR in epoch %d, it follows in epoch %d only", c.place(index), id, now.LeaderEpoch, w.epoch)
 		}
 	}
 }
@@ -172,7 +179,7 @@ func (c *checker) proposed(h *host, r *node.Replica) {
 			continue
 		}
 		if b := image.Broker(id); b != nil && !b.Active() && !c.image.Broker(id).Active() && c.unfenced[id] < image.Offset {
-			c.violated("join", "%s: the leader %v proposes broker %d for the ISR, and knows that it is fenced or about to stop", place(int(r.Partition)), h, id)
+			c.violated("join", "%s: the leader %v proposes broker %d for the ISR, and knows that it is fenced or about to stop", c.place(int(r.Partition)), h, id)
 		}
 	}
 }
@@ -180,18 +187,17 @@ func (c *checker) proposed(h *host, r *node.Replica) {
 // obeyed is told of an image that a broker goes by: it leads no partition in a term that is over.
 func (c *checker) obeyed(h *host, image *metadata.Image) {
 	c.told[h.slot] = image
-	topic := image.Topic(Topic)
-	if topic == nil {
-		return
-	}
-	for i := range min(len(c.parts), len(topic.Partitions)) {
-		w, p := &c.replicas[h.slot][i], &topic.Partitions[i]
+	for i := range c.parts {
+		w, p := &c.replicas[h.slot][i], c.within(image, i)
+		if p == nil {
+			continue
+		}
 		if !slices.Contains(p.Replicas, h.id) {
 			*w = watched{} // its files are gone
 			continue
 		}
 		if w.life == h.life && w.leads && w.epoch < p.LeaderEpoch {
-			c.violated("leader", "%s: %v goes on leading in epoch %d, it knows of epoch %d", place(i), h, w.epoch, p.LeaderEpoch)
+			c.violated("leader", "%s: %v goes on leading in epoch %d, it knows of epoch %d", c.place(i), h, w.epoch, p.LeaderEpoch)
 		}
 	}
 }
@@ -209,7 +215,7 @@ func (c *checker) complete(index int, why string) {
 			h := c.sim.hosts[id]
 			if w := &c.replicas[h.slot][index]; w.life != 0 && !w.lost && !w.rotten && !c.has(h, index, end) {
 				c.violated("committed", "%s: %v is in the %s and has offsets up to %d, committed is up to %d after %s",
-					place(index), h, [...]string{"ISR", "ELR"}[k], min(w.end, max(w.matched, 0))-1, end-1, why)
+					c.place(index), h, [...]string{"ISR", "ELR"}[k], min(w.end, max(w.matched, 0))-1, end-1, why)
 			}
 		}
 	}
@@ -242,7 +248,7 @@ func (c *checker) held(index int, why string) {
 			return
 		}
 	}
-	c.violated("durability", "%s: acknowledged up to offset %d; after %s no disk of ISR %v, ELR %v has that", place(index), part.acked-1, why, p.ISR, p.ELR)
+	c.violated("durability", "%s: acknowledged up to offset %d; after %s no disk of ISR %v, ELR %v has that", c.place(index), part.acked-1, why, p.ISR, p.ELR)
 }
 
 // has reports whether the disk of a host has the committed batches below an offset. What a process left

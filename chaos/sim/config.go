@@ -37,6 +37,8 @@ type Config struct {
 	// Floor is how many records must be acknowledged in a second for the load to count as held; half of what
 	// is offered if 0.
 	Floor int64
+	// Groups says whether the load has consumer groups too.
+	Groups GroupChoice
 	// Plot is one of Plots, which then takes the place of the swarm; "" for the swarm.
 	Plot string
 	// Bugs planted in every node.

@@ -139,7 +139,7 @@ func (h *host) cutting(err error) (w *watched, to int64) {
 		return nil, 0
 	}
 	for i := range h.sim.checker.parts {
-		if cut.Dir == fmt.Sprintf("%s-%d", Topic, i) {
+		if at := h.sim.checker.place(i); cut.Dir == fmt.Sprintf("%s-%d", at.Topic, at.Index) {
 			return &h.sim.checker.replicas[h.slot][i], cut.Offset
 		}
 	}
@@ -178,7 +178,8 @@ func (h *host) rottable() (all []rottable) {
 		if w.log == nil {
 			continue
 		}
-		sealed, err := log.Sealed(h.disk, fmt.Sprintf("%s-%d", Topic, i))
+		at := h.sim.checker.place(i)
+		sealed, err := log.Sealed(h.disk, fmt.Sprintf("%s-%d", at.Topic, at.Index))
 		if err != nil {
 			continue
 		}
@@ -220,19 +221,24 @@ func (s *simulation) scrub() time.Duration {
 
 // damaged looks at damage that a node has found: nothing is damaged but by the nemesis.
 func (c *checker) damaged(h *host, e nodeevent.SegmentDamaged) {
-	if e.Topic != Topic || !c.replicas[h.slot][e.Partition].rotten {
+	index, ok := c.index(e.Topic, e.Partition)
+	if !ok || !c.replicas[h.slot][index].rotten {
 		c.violated("rot", "%v: %v; nothing of it has rotted", h, e)
 		return
 	}
-	c.replicas[h.slot][e.Partition].found = true
+	c.replicas[h.slot][index].found = true
 }
 
 // quarantined looks at a segment that was set aside: whoever may lead must not do that to what is committed.
 func (c *checker) quarantined(h *host, e nodeevent.SegmentQuarantined) {
-	w := &c.replicas[h.slot][e.Partition]
+	index, ok := c.index(e.Topic, e.Partition)
+	if !ok {
+		return
+	}
+	w := &c.replicas[h.slot][index]
 	w.rotten, w.truncated = false, true
 	w.end, w.synced = min(w.end, e.From), min(w.synced, e.From)
 	w.matched, w.highWatermark = min(w.matched, e.From), min(w.highWatermark, e.From)
-	c.complete(int(e.Partition), "the quarantine on "+h.String())
-	c.held(int(e.Partition), "the quarantine on "+h.String())
+	c.complete(int(index), "the quarantine on "+h.String())
+	c.held(int(index), "the quarantine on "+h.String())
 }

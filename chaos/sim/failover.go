@@ -24,7 +24,7 @@ func (t *story) crashing(h *host, how string) {
 	if !t.on(recordDone, recordDone) {
 		return
 	}
-	for i := range t.sim.checker.parts {
+	for i := range t.sim.terrain.load.Partitions {
 		w := &t.sim.checker.replicas[h.slot][i]
 		if w.life != h.life || !w.leads {
 			continue

@@ -22,8 +22,8 @@ func (c *checker) controller() *host {
 func (c *checker) happened(h *host, e nodeevent.Event) {
 	switch e := e.(type) {
 	case nodeevent.LogRecovered:
-		if e.Topic == Topic {
-			c.recovered(h, e)
+		if index, ok := c.index(e.Topic, e.Partition); ok {
+			c.recovered(h, index, e)
 		}
 	case nodeevent.SegmentDamaged:
 		c.damaged(h, e)
@@ -32,12 +32,18 @@ func (c *checker) happened(h *host, e nodeevent.Event) {
 	case nodeevent.SegmentRefilled:
 		c.sim.marks[RotRefilled]++
 	case nodeevent.LogTruncated:
-		c.replicas[h.slot][e.Partition].truncated = true
+		if index, ok := c.index(e.Topic, e.Partition); ok {
+			c.replicas[h.slot][index].truncated = true
+		}
 		c.sim.marks[Truncated]++
 	case nodeevent.LeaderElected:
-		if e.Topic == Topic && e.Unclean {
+		if _, judged := c.index(e.Topic, e.Partition); judged && e.Unclean {
 			c.violated("election", "%v elects uncleanly, and no more has failed than may: %v", h, e)
 		}
+	case nodeevent.CoordinatorLoaded:
+		c.replayed(h, e)
+	case nodeevent.GroupMemberExpired:
+		c.expired(e)
 	case nodeevent.Reassigned:
 		c.reassigned(e)
 	case nodeevent.BrokerUnfenced:

@@ -16,6 +16,8 @@ type Hunt struct {
 	Invariant string
 	// Plot that is its story; "" for the swarm.
 	Plot string
+	// Groups says that it shows in what consumer groups do.
+	Groups bool
 	// Cluster in which it shows; the zero value is what the seed draws.
 	Cluster Cluster
 }
@@ -29,7 +31,11 @@ func HuntOf(name bug.Name) (h Hunt, ok bool) {
 // Config simulates what shows the bugs, with another seed than the hunt's if that is wanted; no bugs are
 // the same run of a broker that must not be accused.
 func (h Hunt) Config(seed int64, bugs bug.Set) Config {
-	return Config{Seed: seed, Duration: h.Span, Settle: huntSettle, Bugs: bugs, Cluster: h.Cluster, Plot: h.Plot}
+	groups := WithoutGroups
+	if h.Groups {
+		groups = WithGroups
+	}
+	return Config{Seed: seed, Duration: h.Span, Settle: huntSettle, Bugs: bugs, Cluster: h.Cluster, Plot: h.Plot, Groups: groups}
 }
 
 // huntSettle is how long a hunted cluster may take to settle: a bug may keep it from that for ever.
@@ -62,4 +68,6 @@ var hunts = map[bug.Name]Hunt{
 	bug.IsrNotMaximal:              {Seed: 5, Span: time.Minute, Invariant: "committed"},
 	bug.LastReplica:                {Span: time.Minute, Class: "lost-write", Invariant: "durability", Plot: "last-replica"},
 	bug.StaleLeaderServes:          {Seed: 21, Span: time.Minute, Class: "stale-read", Invariant: "leader", Plot: "confuse"},
+	bug.CommitLostOnFailover:       {Span: 20 * time.Second, Class: "resume-regress", Invariant: "commit", Groups: true},
+	bug.TwoOwners:                  {Seed: 3, Span: 20 * time.Second, Class: "two-owners", Invariant: "owners", Groups: true},
 }

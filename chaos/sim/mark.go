@@ -46,6 +46,17 @@ const (
 	ReassignmentCancelled
 	DiskStopped
 	RotRefilled
+	CoordinatorMoved
+	CommitMoved
+	JoinMoved
+	LoadAnswered
+	CommitFenced
+	MemberExpired
+	MemberExpiredSyncing
+	InstanceFenced
+	StaticReturned
+	AssignmentSkipped
+	PartitionKept
 	marks // their number
 )
 
@@ -90,6 +101,17 @@ var markNames = [marks]string{
 	DiskStopped:           "node stopped itself because of its disk",
 	RotRefilled:           "rotten segment fetched again",
 	FetchFenced:           "fetch refused: another leader epoch",
+	CoordinatorMoved:      "coordinator of a group moved to another broker",
+	CommitMoved:           "coordinator moved while a commit was in flight",
+	JoinMoved:             "coordinator moved while a join was open",
+	LoadAnswered:          "request answered while groups were loaded",
+	CommitFenced:          "commit of a former member or generation refused",
+	MemberExpired:         "session of a member over",
+	MemberExpiredSyncing:  "member removed that had joined and did not sync",
+	InstanceFenced:        "static member fenced by another process",
+	StaticReturned:        "static member came back without a rebalance",
+	AssignmentSkipped:     "leader that came back told not to assign",
+	PartitionKept:         "member kept a partition through a rebalance",
 	ConnectionsOvertook:   "request of a given-up connection arrived late",
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/controller"
 	"github.com/logproof/logproof/broker/env/disk"
+	"github.com/logproof/logproof/broker/group"
 	"github.com/logproof/logproof/broker/log"
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/node"
@@ -36,6 +37,11 @@ func (h *host) open() (*node.Node, error) {
 		SnapshotEvery: t.snapshotEvery,
 		Log:           log.Config{SegmentBytes: t.segmentBytes, IndexIntervalBytes: 512, Bugs: h.sim.cfg.Bugs},
 		Flush:         partition.FlushCommit, FlushInterval: time.Second, Bugs: h.sim.cfg.Bugs,
+	}
+	if g := &t.groups; len(g.groups) > 0 {
+		cfg.Sessions.OffsetsPartitions, cfg.Sessions.OffsetsReplication = g.partitions, int16(t.cluster.Replication)
+		cfg.Controller.DefaultMinISR = t.cluster.MinISR
+		cfg.Groups = group.Config{InitialDelay: g.initialDelay, MinSession: time.Millisecond, CommitTimeout: t.requestTimeout}
 	}
 	for _, other := range h.sim.hosts {
 		if other.controller {

@@ -23,6 +23,11 @@ type reader struct {
 	runs       history.RunBuilder
 	// asked is set for partitions that are part of a poll under way, polling for brokers that have one.
 	asked, polling []bool
+	// member is the member of a group that it is, nil for none: then only what is held is polled, and grants numbers
+	// how often each partition was given up, so that late answers are nobody's.
+	member *consumer
+	held   []bool
+	grants []uint64
 	// waiting is set from a failure until leaders are known again.
 	waiting bool
 	last    string // what the last failure was, for people
@@ -30,7 +35,7 @@ type reader struct {
 
 func newReader(s *simulation, name string, kind history.Kind) *reader {
 	n := s.terrain.load.Partitions
-	r := &reader{client: s.newClient(name), kind: kind, positions: make([]int64, n), asked: make([]bool, n), polling: make([]bool, s.terrain.cluster.Brokers)}
+	r := &reader{client: s.newClient(name), kind: kind, positions: make([]int64, n), asked: make([]bool, n), grants: make([]uint64, n), polling: make([]bool, s.terrain.cluster.Brokers)}
 	for range n {
 		r.lastEpochs = append(r.lastEpochs, -1)
 	}
@@ -83,7 +88,7 @@ func (r *reader) pollOne(broker int32) {
 	t := kmsg.NewFetchRequestTopic()
 	t.TopicID = r.topic
 	for i, leader := range r.leaders {
-		if leader != broker || r.asked[i] {
+		if leader != broker || r.asked[i] || r.member != nil && !(r.held[i] && r.member.resumed[i]) {
 			continue
 		}
 		p := kmsg.NewFetchRequestTopicPartition()
@@ -97,17 +102,23 @@ func (r *reader) pollOne(broker int32) {
 	}
 	req.Topics = append(req.Topics, t)
 	r.polling[broker] = true
+	grants := slices.Clone(r.grants)
 	r.askWithin(s.terrain.requestTimeout+s.terrain.fetchWait, broker, req, func(asked *request, resp kmsg.Response) {
 		r.polling[broker] = false
 		for _, p := range t.Partitions {
 			r.asked[p.Partition] = false
 		}
-		r.fetched(asked, t.Partitions, resp)
+		if r.member != nil {
+			r.member.awake(func() { r.fetched(asked, t.Partitions, grants, resp) })
+			return
+		}
+		r.fetched(asked, t.Partitions, grants, resp)
 	})
 }
 
-// fetched takes one answer, and asks again.
-func (r *reader) fetched(req *request, asked []kmsg.FetchRequestTopicPartition, resp kmsg.Response) {
+// fetched takes one answer, and asks again. A partition that has been given up since, by the grants of then, is
+// left alone.
+func (r *reader) fetched(req *request, asked []kmsg.FetchRequestTopicPartition, grants []uint64, resp kmsg.Response) {
 	if r.dead {
 		return
 	}
@@ -122,6 +133,7 @@ func (r *reader) fetched(req *request, asked []kmsg.FetchRequestTopicPartition, 
 		for i := range t.Partitions {
 			p := &t.Partitions[i]
 			switch {
+			case grants[p.Partition] != r.grants[p.Partition]:
 			case p.ErrorCode == codeOffsetOutOfRange:
 				// The log ends below what was read: it is read again from its start.
 				r.positions[p.Partition], r.lastEpochs[p.Partition] = 0, -1
@@ -150,6 +162,10 @@ func (r *reader) fetched(req *request, asked []kmsg.FetchRequestTopicPartition, 
 	}
 	if trouble != "" {
 		r.failed(trouble)
+		return
+	}
+	if r.member != nil {
+		r.member.handed()
 		return
 	}
 	r.sim.after(time.Duration(1000+r.sim.rng.IntN(200_000)), kindClient, r.poll)
@@ -225,7 +241,7 @@ func (r *reader) see(index int, record batch.Record) (reason string) {
 		return ""
 	}
 	r.runs.Add(place(index), record.Offset, h.Producer, h.Sequence, hash)
-	if r.kind == history.Fetch {
+	if r.kind == history.Fetch && r.member == nil {
 		r.sim.seen++
 	}
 	r.sim.story.read(r, index, record.Offset, h)

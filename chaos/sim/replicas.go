@@ -96,10 +96,11 @@ func (c *checker) look(h *host, b *box) {
 	here := make([]bool, len(c.parts))
 	b.actor.Step(startTime, node.Report{Done: func(all []node.Replica) {
 		for i := range all {
-			if all[i].Topic == Topic {
-				here[all[i].Partition] = true
+			if index, ok := c.index(all[i].Topic, all[i].Partition); ok {
+				all[i].Partition = index
+				here[index] = true
 				c.replica(h, &all[i])
-				c.replicas[h.slot][all[i].Partition].shard = b.address
+				c.replicas[h.slot][index].shard = b.address
 			}
 		}
 	}}, &none)
@@ -117,7 +118,7 @@ func (c *checker) replica(h *host, r *node.Replica) {
 		return
 	}
 	c.sim.changed(uint64(r.Partition), uint64(now.logStart), uint64(now.highWatermark), uint64(now.end), uint64(now.synced), uint64(uint32(now.epoch)))
-	where := place(int(r.Partition))
+	where := c.place(int(r.Partition))
 	if now.logStart > now.highWatermark || now.highWatermark > now.end || now.synced > now.end {
 		c.violated("watermarks", "%s on %v: log start %d, high watermark %d, synced %d, log end %d are not in order", where, h, now.logStart, now.highWatermark, now.synced, now.end)
 	}
@@ -153,7 +154,7 @@ func (c *checker) replica(h *host, r *node.Replica) {
 
 // compare looks at one replica within a life of its node.
 func (c *checker) compare(h *host, index int32, now pointers) {
-	w, where := &c.replicas[h.slot][index], place(int(index))
+	w, where := &c.replicas[h.slot][index], c.place(int(index))
 	if now.highWatermark < w.highWatermark {
 		c.violated("watermarks", "%s on %v: the high watermark went back from %d to %d", where, h, w.highWatermark, now.highWatermark)
 	}
@@ -180,14 +181,14 @@ func (c *checker) match(h *host, index int32) {
 		b := stretch{v.BaseOffset(), v.LastOffset() + 1, sumOf(v)}
 		if n := len(part.chain); n == 0 || part.chain[n-1].end <= b.base {
 			if n > 0 && part.chain[n-1].end < b.base || n == 0 && b.base > 0 {
-				c.violated("match", "%s on %v: nobody had offset %d when offsets from %d on were committed", place(int(index)), h, b.base-1, b.base)
+				c.violated("match", "%s on %v: nobody had offset %d when offsets from %d on were committed", c.place(int(index)), h, b.base-1, b.base)
 			}
 			part.chain = append(part.chain, b)
 			longer = true
 			return true
 		}
 		if known, ok := part.at(b.base); !ok || known != b {
-			c.violated("match", "%s on %v: the batch at offsets %d to %d is not the one that was committed there before", place(int(index)), h, b.base, b.end-1)
+			c.violated("match", "%s on %v: the batch at offsets %d to %d is not the one that was committed there before", c.place(int(index)), h, b.base, b.end-1)
 			return false
 		}
 		return true
@@ -235,12 +236,12 @@ func sumOf(v batch.View) uint64 {
 }
 
 // recovered looks at a log that a node has opened.
-func (c *checker) recovered(h *host, found nodeevent.LogRecovered) {
-	w := &c.replicas[h.slot][found.Partition]
+func (c *checker) recovered(h *host, index int32, found nodeevent.LogRecovered) {
+	w := &c.replicas[h.slot][index]
 	switch {
 	case found.Clean || w.life == 0 || w.away:
 	case found.EndOffset < w.end:
-		c.violated("durability", "%s on %v: offset %d was on its disk, it recovered only up to %d", place(int(found.Partition)), h, w.end-1, found.EndOffset-1)
+		c.violated("durability", "%s on %v: offset %d was on its disk, it recovered only up to %d", c.place(int(index)), h, w.end-1, found.EndOffset-1)
 	case found.EndOffset > 0:
 		c.sim.marks[RecoveredWhole]++
 	}

@@ -18,6 +18,8 @@ type Result struct {
 	Virtual time.Duration
 	Load    Load
 	Cluster Cluster
+	// Groups are the consumer groups of the load.
+	Groups []string
 	// Sent and Settled are records of producers; Faults were injected, of the Kinds of the swarm.
 	Sent, Settled int64
 	Faults        int
@@ -49,8 +51,13 @@ func Run(cfg Config, rec Recorder) (Result, error) {
 	defer seedRaft(cfg.Seed)()
 	s := newSimulation(cfg.withDefaults(), rec)
 	pending := s.play()
+	var groups []string
+	for _, g := range s.consumers {
+		groups = append(groups, g.name)
+	}
 	return Result{
-		Seed: cfg.Seed, Hash: s.hash, Events: s.events, Virtual: s.now, Load: s.terrain.load, Cluster: s.terrain.cluster,
+		Groups: groups,
+		Seed:   cfg.Seed, Hash: s.hash, Events: s.events, Virtual: s.now, Load: s.terrain.load, Cluster: s.terrain.cluster,
 		Sent: s.sent, Settled: s.settled, Faults: int(s.nemesis.fired), Kinds: s.nemesis.swarm.kinds,
 		Marks: s.marks, Violations: s.checker.violations, Pending: pending,
 	}, nil
@@ -68,6 +75,7 @@ func (s *simulation) play() []string {
 	if !s.within(func() bool { return created }) {
 		return []string{"the topic was not created"}
 	}
+	s.addGroups()
 	s.beginLoad()
 	s.until(s.begun+s.cfg.Duration, func() bool { return false })
 	// A timeline may take longer than its parts, and the load goes on as long.
@@ -113,6 +121,7 @@ func (s *simulation) beginLoad() {
 	for _, r := range s.readers {
 		r.refresh()
 	}
+	s.beginGroups()
 	if s.cfg.Seed%administered == administered-1 {
 		newAdministrator(s).work()
 	}
@@ -156,6 +165,12 @@ func (s *simulation) finish() (pending []string) {
 		if text := r.unread(); text != "" {
 			pending = append(pending, text)
 		}
+	}
+	if s.within(func() bool { return s.behindBarrier(b.offsets) == "" }); s.behindBarrier(b.offsets) != "" {
+		return append(pending, s.behindBarrier(b.offsets))
+	}
+	if s.endGroups(); !s.within(s.dismissed) {
+		pending = append(pending, "members of groups cannot leave")
 	}
 	return pending
 }

@@ -42,7 +42,7 @@ func simulate(t *testing.T, cfg sim.Config) judged {
 		t.Fatal(err)
 	}
 	report, err := verify.Check(src, verify.Expect{
-		Partitions: result.Partitions(), Idempotent: true, MinAcked: 1, MinRead: 1,
+		Partitions: result.Partitions(), Groups: result.Groups, Idempotent: true, MinAcked: 1, MinRead: 1,
 		Faults: result.Faults, RequireScan: true, RequireAttempts: true,
 	})
 	if err != nil {

@@ -31,6 +31,7 @@ type simulation struct {
 	hosts     []*host
 	producers []*producer
 	readers   []*reader
+	consumers []*consumers
 	clients   int32
 	conns     int64
 	nemesis   nemesis
@@ -60,6 +61,7 @@ func newSimulation(cfg Config, rec Recorder) *simulation {
 	// run draws.
 	draw := terrainOf(cfg.Seed)
 	s.terrain = drawTerrain(draw, cfg)
+	s.terrain.groups = drawGroups(cfg, s.groups)
 	s.run = draw.Uint64() >> 1
 	s.network = network{sim: s, byEnd: map[[2]endpoint]*link{}}
 	for i, m := range s.terrain.cluster.members() {

@@ -85,7 +85,7 @@ func (n *nemesis) drawTargets(k timeline.Kind) []*host {
 	case Restart, Cut, CutOneWay, SlowLink, Clock:
 		return one
 	}
-	part := s.checker.partition(rng.IntN(s.terrain.load.Partitions))
+	part := s.checker.partition(rng.IntN(len(s.checker.parts)))
 	switch draw := rng.IntN(12); {
 	case draw < 3:
 		return one

@@ -28,6 +28,7 @@ type terrain struct {
 	// lie between two snapshots.
 	preferredEvery time.Duration
 	snapshotEvery  int64
+	groups         groupTerrain
 }
 
 // terrainOf is the generator of what a seed draws once.

@@ -33,6 +33,8 @@ type simFlags struct {
 	trace bool
 	// events tells everything that nodes say of themselves.
 	events bool
+	// groups lets every seed have consumer groups.
+	groups bool
 	// scenario by name or file; "" for none.
 	scenario string
 }
@@ -49,6 +51,7 @@ The trace hash at the end covers every event: two runs with equal hashes were th
 		Example: `  logproof sim --seed 7
   logproof sim --seed 7 --trace              # the story of one record and one crash
   logproof sim --seeds 0..499
+  logproof sim --seeds 0..99 --groups        # consumer groups in all of them
   logproof sim demo                          # the load and faults of a scenario
   logproof sim --seeds 0..49 --bug no-dedupe # prints the seeds that find it; exit code 1`,
 		Args:              cobra.MaximumNArgs(1),
@@ -67,6 +70,7 @@ The trace hash at the end covers every event: two runs with equal hashes were th
 	flags.DurationVar(&f.span, "for", time.Minute, "simulated `time` of load and faults")
 	flags.BoolVar(&f.trace, "trace", false, "tell the story of one record and of one crash")
 	flags.StringVar(&f.plot, "plot", "", "the only `plot` of the faults: "+strings.Join(sim.Plots(), ", "))
+	flags.BoolVar(&f.groups, "groups", false, "let every seed have consumer groups (default: one swarm in five has)")
 	flags.BoolVar(&f.events, "events", false, "tell every event of every node, and every fault")
 	cmd.MarkFlagsMutuallyExclusive("seed", "seeds")
 	cmd.MarkFlagsMutuallyExclusive("events", "seeds")
@@ -122,6 +126,9 @@ func runSim(ctx context.Context, f simFlags, stdout, stderr io.Writer) error {
 			return err
 		}
 		cfg.Bugs, cfg.Plot = bugs, f.plot
+		if f.groups {
+			cfg.Groups = sim.WithGroups
+		}
 		if f.events {
 			cfg.Events = func(l sim.Line) { tell(stdout, l) }
 		}
@@ -237,7 +244,7 @@ func simulate(cfg sim.Config) (s seedOutcome, err error) {
 	}
 	open := func() (linearize.Source, error) { return history.NewReader(bytes.NewReader(file.Bytes())) }
 	expect := verify.Expect{
-		Partitions: s.result.Partitions(), Idempotent: true, MinAcked: 1, MinRead: 1,
+		Partitions: s.result.Partitions(), Groups: s.result.Groups, Idempotent: true, MinAcked: 1, MinRead: 1,
 		Faults: s.result.Faults, RequireScan: true, RequireAttempts: true,
 	}
 	src, err := open()
@@ -303,6 +310,9 @@ func (c *campaign) explain(cfg sim.Config, result sim.Result, report verify.Repo
 	}
 	if c.flags.plot != "" {
 		replay += " --plot " + c.flags.plot
+	}
+	if c.flags.groups {
+		replay += " --groups"
 	}
 	if c.flags.bugs != "" {
 		replay += " --bug " + c.flags.bugs
