@@ -37,6 +37,14 @@ guards: {max_down: 1}`)
 	if n := strings.Count(schedules[0], `"drawn": 1`); n < 2 || !strings.Contains(schedules[0], `"in-sync": "orders"`) {
 		t.Errorf("%d faults were drawn:\n%s", n, schedules[0])
 	}
+	// A run in containers needs an engine (TestDemoInContainers has one); what it would write does not.
+	p, err := makePlan(path, runFlags{seed: 11, placement: "container"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := p.Schedule(); err != nil || string(data) != schedules[0] {
+		t.Errorf("in containers, %v:\n%s\nand on processes\n%s", err, data, schedules[0])
+	}
 	// The plan prints what will be done, with the same draws.
 	if text := want(t, ExitPass, "placement sim", "plan", path, "--seed", "11", "--placement", "sim"); !strings.Contains(text, "drawn from a mix") || !strings.Contains(text, "guards: at most 1 down at once") {
 		t.Errorf("the plan reads\n%s", text)
