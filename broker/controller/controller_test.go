@@ -173,27 +173,33 @@ func TestDeleteTopics(t *testing.T) {
 	m := newMachine(1, 0)
 	create(m, createRequest("a", 1, 1))
 	create(m, createRequest("b", 1, 1))
+	create(m, createRequest("c", 1, 1))
+	create(m, createRequest("d", 1, 1))
 	id := m.Image().Topic("b").ID
 	req := kmsg.NewPtrDeleteTopicsRequest()
 	req.SetVersion(6)
-	for _, name := range []string{"a", "a", "missing"} {
+	for _, name := range []string{"a", "c", "c", "d", "missing"} {
 		topic := kmsg.NewDeleteTopicsRequestTopic()
 		topic.Topic = kmsg.StringPtr(name)
 		req.Topics = append(req.Topics, topic)
 	}
-	byID := kmsg.NewDeleteTopicsRequestTopic()
-	byID.TopicID = id
-	req.Topics = append(req.Topics, byID)
+	for _, id := range []metadata.TopicID{id, m.Image().Topic("d").ID, {}, {9}} { // d has been named already
+		topic := kmsg.NewDeleteTopicsRequestTopic()
+		topic.TopicID = id
+		req.Topics = append(req.Topics, topic)
+	}
 	records, resp := m.DeleteTopics(req)
 	m.Replay(records)
+	twice, unknown := kerr.InvalidRequest.Code, kerr.UnknownTopicOrPartition.Code
+	want := []int16{0, twice, twice, twice, unknown, 0, twice, kerr.InvalidRequest.Code, kerr.UnknownTopicID.Code}
 	var codes []int16
 	for _, topic := range resp.Topics {
 		codes = append(codes, topic.ErrorCode)
 	}
-	if codes[0] != 0 || codes[2] != kerr.UnknownTopicOrPartition.Code || codes[3] != 0 || len(records) != 2 {
-		t.Fatalf("codes %v, %d records", codes, len(records))
+	if !slices.Equal(codes, want) || len(records) != 2 || resp.Topics[5].Topic == nil || *resp.Topics[5].Topic != "b" {
+		t.Fatalf("codes %v, want %v; %d records", codes, want, len(records))
 	}
-	if names := m.Image().Names(); len(names) != 0 {
+	if names := m.Image().Names(); !slices.Equal(names, []string{"c", "d"}) {
 		t.Fatalf("left: %v", names)
 	}
 }

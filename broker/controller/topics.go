@@ -205,21 +205,28 @@ func (m *Machine) assignManually(asked *kmsg.CreateTopicsRequestTopic) ([][]int3
 	return assignment, nil
 }
 
-// DeleteTopics decides about each topic of the request on its own, by name or by id (v6, KIP-516).
+// DeleteTopics decides about each topic of the request on its own, by name or by id (v6, KIP-516). One that is
+// named twice, be it once by name and once by id, is not deleted.
 func (m *Machine) DeleteTopics(req *kmsg.DeleteTopicsRequest) ([]metadata.Record, *kmsg.DeleteTopicsResponse) {
 	resp := req.ResponseKind().(*kmsg.DeleteTopicsResponse)
 	asked := namedTopics(req)
+	times := map[metadata.TopicID]int{}
+	for i := range asked {
+		if topic, err := m.findTopic(asked[i].Topic, asked[i].TopicID); err == nil {
+			times[topic.ID]++
+		}
+	}
 	var records []metadata.Record
-	removed := map[metadata.TopicID]bool{}
 	for i := range asked {
 		answer := kmsg.NewDeleteTopicsResponseTopic()
 		answer.Topic, answer.TopicID = asked[i].Topic, asked[i].TopicID
 		topic, err := m.findTopic(asked[i].Topic, asked[i].TopicID)
-		switch {
-		case err != nil:
+		if err == nil && times[topic.ID] > 1 {
+			err = fail(kerr.InvalidRequest, "topic %q stands %d times in the request", topic.Name, times[topic.ID])
+		}
+		if err != nil {
 			answer.ErrorCode, answer.ErrorMessage = err.code.Code, kmsg.StringPtr(err.message)
-		case !removed[topic.ID]:
-			removed[topic.ID] = true
+		} else {
 			answer.Topic, answer.TopicID = kmsg.StringPtr(topic.Name), topic.ID
 			records = append(records, metadata.Record{RemoveTopic: &metadata.RemoveTopicRecord{ID: topic.ID}})
 		}
@@ -243,6 +250,8 @@ func (m *Machine) findTopic(name *string, id metadata.TopicID) (*metadata.Topic,
 	switch {
 	case name != nil && id != (metadata.TopicID{}):
 		return nil, fail(kerr.InvalidRequest, "topic %q is named by name and by id: want one of them", *name)
+	case name == nil && id == (metadata.TopicID{}):
+		return nil, fail(kerr.InvalidRequest, "a topic is named neither by name nor by id")
 	case name != nil:
 		if topic := m.image.Topic(*name); topic != nil {
 			return topic, nil

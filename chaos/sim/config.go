@@ -48,6 +48,8 @@ type Config struct {
 	Cluster Cluster
 	// Timing of the cluster; the zero value draws it.
 	Timing Timing
+	// Retune changes min.insync.replicas of the topic again and again.
+	Retune bool
 	// Story is told of one record and one crash as they happen; nil for nobody. It changes nothing.
 	Story func(Line)
 	// Events is told of everything that nodes say of themselves and of every fault; nil for nobody. It

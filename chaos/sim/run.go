@@ -23,8 +23,10 @@ type Result struct {
 	// Sent and Settled are records of producers; Faults were injected, of the Kinds of the swarm.
 	Sent, Settled int64
 	Faults        int
-	Kinds         []timeline.Kind
-	Marks         Marks
+	// Retuned is how often min.insync.replicas was changed, see Config.Retune.
+	Retuned int
+	Kinds   []timeline.Kind
+	Marks   Marks
 	// Violations of invariants, the first ones.
 	Violations []Violation
 	// Pending says what did not come to its end after everything was healed; nil if all did.
@@ -59,7 +61,7 @@ func Run(cfg Config, rec Recorder) (Result, error) {
 		Groups: groups,
 		Seed:   cfg.Seed, Hash: s.hash, Events: s.events, Virtual: s.now, Load: s.terrain.load, Cluster: s.terrain.cluster,
 		Sent: s.sent, Settled: s.settled, Faults: int(s.nemesis.fired), Kinds: s.nemesis.swarm.kinds,
-		Marks: s.marks, Violations: s.checker.violations, Pending: pending,
+		Retuned: s.retuned, Marks: s.marks, Violations: s.checker.violations, Pending: pending,
 	}, nil
 }
 
@@ -124,6 +126,9 @@ func (s *simulation) beginLoad() {
 	s.beginGroups()
 	if s.cfg.Seed%administered == administered-1 {
 		newAdministrator(s).work()
+	}
+	if s.cfg.Retune {
+		newRetuner(s).work()
 	}
 	s.nemesis.begin()
 }

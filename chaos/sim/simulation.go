@@ -17,6 +17,8 @@ type simulation struct {
 	// groups draws what concerns coordinators of groups: a run that has none draws from rng as if there were none.
 	groups *rand.Rand
 	rec    Recorder
+	// retuned counts the changes of a retuner.
+	retuned int
 
 	now    time.Duration
 	queue  queue
