@@ -5,6 +5,7 @@
 //	                     ├──> style      package sentences, doc comments, lengths with their ratchet
 //	                     └──> map        README.md lists the packages by their own first sentence
 //	every text file ─────────> words     nothing left to do later, no path of somebody's machine
+//	the table of what is not as in Apache Kafka ──> docs/differences.md, each entry with a test that there is
 //	.ci/run, Makefile ───────> tools     what people and machines start agrees with the README
 //
 // All of it is `go test ./ci`: it parses files and needs neither a build nor a network, and files
