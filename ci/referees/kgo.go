@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,7 +73,7 @@ func (f *field) kgo(ctx context.Context) ([]result, error) {
 		"-test.timeout", kgoWithin.String())
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "KGO_SEEDS="+f.cluster.servers, "KGO_TEST_RF="+strconv.Itoa(clusterNodes),
-		"KGO_TEST_RECORDS="+strconv.Itoa(records), "KGO_LOG_LEVEL=none")
+		"KGO_TEST_RECORDS="+strconv.Itoa(records), "KGO_LOG_LEVEL="+cmp.Or(os.Getenv("KGO_LOG_LEVEL"), "none"))
 	cmd.Stderr = f.log
 	out, err := cmd.StdoutPipe()
 	if err != nil {

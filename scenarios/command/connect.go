@@ -109,15 +109,20 @@ func refused(err error, message, format string, args ...any) error {
 	} else {
 		err = fmt.Errorf("%s: %w", about, err)
 	}
-	if slices.ContainsFunc(mendable, func(k *kerr.Error) bool { return errors.Is(err, k) }) {
+	if mends(err) {
 		return usage("%w", err)
 	}
 	return environment(err)
 }
 
+// mends reports whether who typed it can mend an error.
+func mends(err error) bool {
+	return slices.ContainsFunc(mendable, func(k *kerr.Error) bool { return errors.Is(err, k) })
+}
+
 // existing gives the named topics, sorted by name; one that is not there is an error of who typed it.
 func existing(ctx context.Context, adm *kadm.Client, names ...string) ([]kadm.TopicDetail, error) {
-	details, err := adm.ListTopicsWithInternal(ctx, names...)
+	details, err := insist(ctx, func() (kadm.TopicDetails, error) { return adm.ListTopicsWithInternal(ctx, names...) })
 	if err != nil {
 		return nil, environment(fmt.Errorf("ask for topics: %w", err))
 	}

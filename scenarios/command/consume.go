@@ -94,7 +94,9 @@ func consume(ctx context.Context, f consumeFlags, topics []string, stdout, stder
 		return err
 	}
 	defer adm.Close()
-	todo, err := f.plan(ctx, adm, at, topics)
+	wait, cancel := context.WithTimeout(ctx, f.from.within)
+	todo, err := f.plan(wait, adm, at, topics)
+	cancel()
 	if err != nil {
 		return err
 	}

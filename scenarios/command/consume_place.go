@@ -110,7 +110,7 @@ func (p place) offsetsOf(ctx context.Context, adm *kadm.Client, of kadm.TopicsSe
 	case p.kind == placeEnd:
 		ask = adm.ListEndOffsets
 	}
-	listed, err := ask(ctx, of.Topics()...)
+	listed, err := insist(ctx, func() (kadm.ListedOffsets, error) { return offsetsOrError(ask(ctx, of.Topics()...)) })
 	if err != nil {
 		return nil, refused(err, "", "ask for offsets")
 	}
@@ -120,9 +120,6 @@ func (p place) offsetsOf(ctx context.Context, adm *kadm.Client, of kadm.TopicsSe
 			o, ok := listed.Lookup(topic, partition)
 			if !ok {
 				return nil, environment(fmt.Errorf("ask for offsets: no answer about %s/%d", topic, partition))
-			}
-			if o.Err != nil {
-				return nil, refused(o.Err, "", "ask for offsets of %s/%d", topic, partition)
 			}
 			found.AddOffset(topic, partition, o.Offset, -1)
 		}

@@ -199,6 +199,24 @@ func TestConsumeFollows(t *testing.T) {
 	}
 }
 
+// Just after a leader, which coordinates the group too, has died, what is asked of it is asked again of whoever
+// takes over.
+func TestDoorsAfterALeaderDied(t *testing.T) {
+	t.Parallel()
+	cluster, flags := doors(t)
+	want(t, ExitPass, "", with(flags, "topic", "create", "orders", "-p", "3")...)
+	file := lines(t, "1\n2\n3\n")
+	for _, command := range [][]string{
+		{"consume", "orders"}, {"group", "describe", "billing"}, {"topic", "describe", "orders"}, {"group", "reset", "billing", "--to", "start"},
+	} {
+		want(t, ExitPass, "", with(flags, "produce", "orders", "-f", file)...)
+		want(t, ExitPass, "", with(flags, "consume", "orders", "-g", "billing")...)
+		dead := cluster.KillLeader("orders", 0)
+		want(t, ExitPass, "", with(flags, command...)...)
+		cluster.Restart(dead)
+	}
+}
+
 // Lines from stdin, and a rate: the input does not have to end before records are written.
 func TestProduceFromStdin(t *testing.T) {
 	t.Parallel()

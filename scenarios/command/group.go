@@ -51,7 +51,7 @@ func newGroupList(to *connection, stdout io.Writer) *cobra.Command {
   logproof group list --state Stable --json`,
 		Args: cobra.NoArgs,
 		RunE: administer(to, func(ctx context.Context, adm *kadm.Client, _ []string) error {
-			found, err := adm.ListGroups(ctx, states...)
+			found, err := insist(ctx, func() (kadm.ListedGroups, error) { return adm.ListGroups(ctx, states...) })
 			if err != nil {
 				return refused(err, "", "list groups")
 			}
@@ -95,12 +95,12 @@ func newGroupDescribe(to *connection, stdout io.Writer) *cobra.Command {
 		Example: `  logproof group describe billing
   logproof group describe billing audit --bootstrap broker1:9092`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: administer(to, func(ctx context.Context, adm *kadm.Client, names []string) error {
+		RunE: administer(to, func(ctx context.Context, _ *kadm.Client, names []string) error {
 			for i, name := range names {
 				if i > 0 {
 					fmt.Fprintln(stdout)
 				}
-				if err := describeGroup(ctx, adm, name, stdout); err != nil {
+				if err := describeGroup(ctx, to, name, stdout); err != nil {
 					return err
 				}
 			}
@@ -111,9 +111,21 @@ func newGroupDescribe(to *connection, stdout io.Writer) *cobra.Command {
 	return cmd
 }
 
-// findGroup describes a group that is there.
-func findGroup(ctx context.Context, adm *kadm.Client, name string) (kadm.DescribedGroupLag, error) {
-	found, err := adm.Lag(ctx, name)
+// findGroup describes a group that is there. Each try has a client of its own: one remembers where a coordinator
+// was, even if nobody answers there any more.
+func findGroup(ctx context.Context, to *connection, name string) (kadm.DescribedGroupLag, error) {
+	found, err := insist(ctx, func() (kadm.DescribedGroupLags, error) {
+		adm, err := to.admin(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer adm.Close()
+		found, err := adm.Lag(ctx, name)
+		if group := found[name]; err == nil && group.Error() != nil && passing(group.Error()) {
+			err = group.Error()
+		}
+		return found, err
+	})
 	if err != nil {
 		return kadm.DescribedGroupLag{}, refused(err, "", "describe group %q", name)
 	}
@@ -127,8 +139,8 @@ func findGroup(ctx context.Context, adm *kadm.Client, name string) (kadm.Describ
 	return group, nil
 }
 
-func describeGroup(ctx context.Context, adm *kadm.Client, name string, stdout io.Writer) error {
-	group, err := findGroup(ctx, adm, name)
+func describeGroup(ctx context.Context, to *connection, name string, stdout io.Writer) error {
+	group, err := findGroup(ctx, to, name)
 	if err != nil {
 		return err
 	}
@@ -180,7 +192,7 @@ committed of these topics is deleted: that is refused for a topic which members 
 			if len(topics) > 0 {
 				return deleteCommits(ctx, adm, names, topics, stdout)
 			}
-			answers, err := adm.DeleteGroups(ctx, names...)
+			answers, err := insist(ctx, func() (kadm.DeleteGroupResponses, error) { return adm.DeleteGroups(ctx, names...) })
 			if err != nil {
 				return refused(err, "", "delete groups")
 			}
@@ -199,7 +211,7 @@ committed of these topics is deleted: that is refused for a topic which members 
 func deleteCommits(ctx context.Context, adm *kadm.Client, groups, topics []string, stdout io.Writer) error {
 	report := each{out: stdout}
 	for _, group := range groups {
-		committed, err := adm.FetchOffsets(ctx, group)
+		committed, err := insist(ctx, func() (kadm.OffsetResponses, error) { return adm.FetchOffsets(ctx, group) })
 		if err != nil {
 			return refused(err, "", "ask what group %q has committed", group)
 		}

@@ -34,7 +34,7 @@ before the log's start or after its end is moved to it.`,
 				return usage("--to %q: %w", where, err)
 			}
 			return administer(to, func(ctx context.Context, adm *kadm.Client, args []string) error {
-				return resetGroup(ctx, adm, args[0], at, topics, execute, stdout)
+				return resetGroup(ctx, to, adm, args[0], at, topics, execute, stdout)
 			})(cmd, args)
 		},
 	}
@@ -45,15 +45,15 @@ before the log's start or after its end is moved to it.`,
 	return cmd
 }
 
-func resetGroup(ctx context.Context, adm *kadm.Client, name string, at place, topics []string, execute bool, stdout io.Writer) error {
-	group, err := findGroup(ctx, adm, name)
+func resetGroup(ctx context.Context, to *connection, adm *kadm.Client, name string, at place, topics []string, execute bool, stdout io.Writer) error {
+	group, err := findGroup(ctx, to, name)
 	if err != nil && len(topics) == 0 {
 		return err
 	}
 	if err == nil && group.State != groupEmpty {
 		return usage("group %q is %s, %s: it can be reset once all have left", name, group.State, some(len(group.Members), "member"))
 	}
-	committed, err := adm.FetchOffsets(ctx, name)
+	committed, err := insist(ctx, func() (kadm.OffsetResponses, error) { return adm.FetchOffsets(ctx, name) })
 	if err != nil {
 		return refused(err, "", "ask what group %q has committed", name)
 	}
@@ -80,7 +80,7 @@ func resetGroup(ctx context.Context, adm *kadm.Client, name string, at place, to
 		fmt.Fprintln(stdout, "nothing was changed: add --execute to do it")
 		return nil
 	}
-	if err := adm.CommitAllOffsets(ctx, name, target); err != nil {
+	if _, err := insist(ctx, func() (any, error) { return nil, adm.CommitAllOffsets(ctx, name, target) }); err != nil {
 		return refused(err, "", "reset group %q", name)
 	}
 	fmt.Fprintf(stdout, "group %s is reset\n", name)

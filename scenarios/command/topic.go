@@ -38,7 +38,7 @@ does to each by itself: one that is refused does not spare the others, and the e
 	return cmd
 }
 
-// administer runs something with a connection of an administrator.
+// administer runs something with a connection of an administrator; its context ends after --within.
 func administer(to *connection, do func(context.Context, *kadm.Client, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		adm, err := to.admin(cmd.Context())
@@ -46,7 +46,9 @@ func administer(to *connection, do func(context.Context, *kadm.Client, []string)
 			return err
 		}
 		defer adm.Close()
-		return do(cmd.Context(), adm, args)
+		ctx, cancel := context.WithTimeout(cmd.Context(), to.within)
+		defer cancel()
+		return do(ctx, adm, args)
 	}
 }
 
@@ -77,7 +79,7 @@ type topicLine struct {
 }
 
 func listTopics(ctx context.Context, adm *kadm.Client, internal, asJSON bool, stdout io.Writer) error {
-	found, err := adm.ListTopicsWithInternal(ctx)
+	found, err := insist(ctx, func() (kadm.TopicDetails, error) { return adm.ListTopicsWithInternal(ctx) })
 	if err != nil {
 		return refused(err, "", "list topics")
 	}
@@ -129,23 +131,25 @@ func describeTopics(ctx context.Context, adm *kadm.Client, names []string, stdou
 	if err != nil {
 		return err
 	}
-	starts, err := adm.ListStartOffsets(ctx, names...)
-	if err == nil {
-		var ends kadm.ListedOffsets
-		if ends, err = adm.ListEndOffsets(ctx, names...); err == nil {
-			for i, topic := range topics {
-				if i > 0 {
-					fmt.Fprintln(stdout)
-				}
-				describeTopic(topic, starts, ends, stdout)
-				if err := describeSettings(ctx, adm, topic.Topic, stdout); err != nil {
-					return err
-				}
-			}
-			return nil
+	// What a partition without a leader does not tell is shown as that, and keeps nobody waiting.
+	starts, err := insist(ctx, func() (kadm.ListedOffsets, error) { return adm.ListStartOffsets(ctx, names...) })
+	if err != nil {
+		return refused(err, "", "ask for offsets")
+	}
+	ends, err := insist(ctx, func() (kadm.ListedOffsets, error) { return adm.ListEndOffsets(ctx, names...) })
+	if err != nil {
+		return refused(err, "", "ask for offsets")
+	}
+	for i, topic := range topics {
+		if i > 0 {
+			fmt.Fprintln(stdout)
+		}
+		describeTopic(topic, starts, ends, stdout)
+		if err := describeSettings(ctx, adm, topic.Topic, stdout); err != nil {
+			return err
 		}
 	}
-	return refused(err, "", "ask for offsets")
+	return nil
 }
 
 func describeTopic(topic kadm.TopicDetail, starts, ends kadm.ListedOffsets, stdout io.Writer) {
@@ -159,9 +163,9 @@ func describeTopic(topic kadm.TopicDetail, starts, ends kadm.ListedOffsets, stdo
 
 // describeSettings prints what was set for a topic itself.
 func describeSettings(ctx context.Context, adm *kadm.Client, topic string, stdout io.Writer) error {
-	found, err := adm.DescribeTopicConfigs(ctx, topic)
+	found, err := insist(ctx, func() (kadm.ResourceConfigs, error) { return adm.DescribeTopicConfigs(ctx, topic) })
 	if err == nil {
-		_, err = found.On(topic, func(r *kadm.ResourceConfig) error { err = r.Err; return r.Err })
+		_, err = found.On(topic, func(r *kadm.ResourceConfig) error { return r.Err })
 	}
 	if err != nil {
 		return refused(err, "", "ask for the settings of %s", topic)
