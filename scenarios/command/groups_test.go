@@ -15,7 +15,7 @@ func TestGroupOfConsumers(t *testing.T) {
 		"{fault: kill, target: coordinator(workers), after: 300ms, hold: 100ms}\n  - {fault: crash-client, target: client(2), after: 100ms, hold: 900ms}")
 	dir := filepath.Join(t.TempDir(), "run")
 	out := want(t, ExitPass, "PASS", "run", path, "--dir", dir)
-	for _, text := range []string{"kill node 0 at", "crash-client client 2 at", "group-position    pass", "exclusivity       pass", "groups        workers: 3 members", "group workers polled"} {
+	for _, text := range []string{"kill node 0 at", "crash-client client 2 at", "group-position    pass", "exclusivity       pass", "groups        workers: members 3", "group workers polled"} {
 		if !strings.Contains(out, text) {
 			t.Errorf("the result lacks %q:\n%s", text, out)
 		}

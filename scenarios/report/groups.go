@@ -10,7 +10,7 @@ import (
 
 // groupLine is what a consumer group did, for people.
 func groupLine(g course.Group) string {
-	text := fmt.Sprintf("%s: %d members in %d generations processed %s records, %s of them again; positions: %s acknowledged, %s refused, %s unknown, %s resumed at",
+	text := fmt.Sprintf("%s: members %d, generations %d; processed %s records, %s of them again; positions: %s acknowledged, %s refused, %s unknown, %s resumed at",
 		g.Name, g.Members, g.Generations, count(g.Processed), count(g.Again), count(g.Acknowledged), count(g.Refused), count(g.Unknown), count(g.Resumed))
 	if g.Pause > 0 {
 		text += fmt.Sprintf("; the longest pause between two commits %s, from %s", figure.Span(g.Pause), figure.Moment(time.Duration(g.PauseFrom)))
