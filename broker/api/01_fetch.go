@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/batch"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -22,6 +23,8 @@ import (
 //   - a leader epoch that is not the current one is refused (KIP-320)
 //   - a reader that names the epoch of the last record it has, and has other records than this log,
 //     is told where to go back to, and gets nothing (KIP-595); that ends the wait
+//   - a topic whose compression.type is zstd is not for readers of versions before 10, which do not know it: they get
+//     UNSUPPORTED_COMPRESSION_TYPE (KIP-110)
 //   - replicas fetch on the peer listener (01_fetch_replica.go); who names a replica here is a reader
 //
 // Versions
@@ -70,6 +73,8 @@ func (h *fetch) build(s *Session, version int16, req *kmsg.FetchRequest) {
 				p.ErrorCode = kerr.UnknownTopicID.Code
 			case s.misplaced(topic, p.Partition) != nil:
 				p.ErrorCode = s.misplaced(topic, p.Partition).Code
+			case version < 10 && s.settings(topic).Compression == batch.Zstd.String():
+				p.ErrorCode = kerr.UnsupportedCompressionType.Code
 			default:
 				replica := Replica{topic.ID, p.Partition}
 				h.asked = append(h.asked, FetchPart{

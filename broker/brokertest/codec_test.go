@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 var producerCodecs = map[string]kgo.CompressionCodec{
@@ -189,4 +190,57 @@ func produceBatch(t *testing.T, client *kgo.Client, topic, key string, at time.T
 		t.Fatal(err)
 	}
 	return resp.(*kmsg.ProduceResponse).Topics[0].Partitions[0]
+}
+
+// Readers that are older than zstd are told so where a topic has nothing else, and producers wherever they use it.
+func TestZstdIsForThoseWhoKnowIt(t *testing.T) {
+	cluster := brokertest.Start(t)
+	for _, c := range []struct {
+		versions         *kversion.Versions
+		produce, consume error
+	}{
+		{kversion.V2_0_0(), kerr.UnsupportedCompressionType, kerr.UnsupportedCompressionType},
+		{kversion.V2_1_0(), nil, nil},
+	} {
+		client := newClient(t, cluster, kgo.MaxVersions(c.versions), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.DisableIdempotentWrite())
+		ctx := testContext(t)
+		topic := fmt.Sprint("zstd-", c.consume == nil)
+		if _, err := kadm.NewClient(newClient(t, cluster)).CreateTopic(ctx, 1, 1, setting("compression.type", "zstd"), topic); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: []byte("v")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		zstd, err := new(batch.Codecs).Recompress(oneRecord(), batch.Zstd, batch.DefaultLevel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := kmsg.NewPtrProduceRequest()
+		req.Acks, req.TimeoutMillis = -1, 10000
+		req.Topics = []kmsg.ProduceRequestTopic{{Topic: topic, Partitions: []kmsg.ProduceRequestTopicPartition{{Records: zstd}}}}
+		resp, err := client.Broker(0).Request(ctx, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := kerr.ErrorForCode(resp.(*kmsg.ProduceResponse).Topics[0].Partitions[0].ErrorCode); !errors.Is(err, c.produce) {
+			t.Errorf("a producer of zstd: %v, want %v", err, c.produce)
+		}
+		fetch := kmsg.NewPtrFetchRequest()
+		fetch.MaxBytes, fetch.MaxWaitMillis = 1<<20, 100
+		part := kmsg.NewFetchRequestTopicPartition()
+		part.PartitionMaxBytes = 1 << 20
+		fetch.Topics = []kmsg.FetchRequestTopic{{Topic: topic, Partitions: []kmsg.FetchRequestTopicPartition{part}}}
+		if resp, err = client.Broker(0).Request(ctx, fetch); err != nil {
+			t.Fatal(err)
+		}
+		if err := kerr.ErrorForCode(resp.(*kmsg.FetchResponse).Topics[0].Partitions[0].ErrorCode); !errors.Is(err, c.consume) {
+			t.Errorf("a reader: %v, want %v", err, c.consume)
+		}
+	}
+}
+
+func oneRecord() batch.View {
+	var b batch.Builder
+	b.Add(nil, []byte("v"), time.Now().UnixMilli())
+	return b.Build()
 }

@@ -85,6 +85,7 @@ func (f *brokerFlags) addTo(cmd *cobra.Command) {
 	flags.DurationVar(&f.cfg.FlushInterval, "flush-interval", time.Second, "how often --flush interval syncs")
 	flags.StringVar(&f.disk, "disk", "", "`rules` of a disk that misbehaves: "+disk.Known)
 	flags.StringArrayVar(&f.set, "set", nil, "`name=value` of a setting for topics that do not have it themselves, by Kafka's name for brokers, as in log.retention.ms=60000; may be given several times")
+	flags.DurationVar(&f.cfg.RetentionCheck, "retention-check", 5*time.Minute, "how often it is looked what retention.ms and retention.bytes of topics do not keep")
 	flags.Int64Var(&f.cfg.SegmentBytes, "segment-bytes", 1<<30, "size at which a log begins a new segment")
 	flags.IntVar(&f.cfg.MaxMessageBytes, "max-message-bytes", 1048588, "largest record batch that is accepted")
 	flags.IntVar(&f.cfg.MaxRequestBytes, "max-request-bytes", 100<<20, "largest request that is read")
