@@ -93,10 +93,21 @@ func (n *node) address(port int) string { return net.JoinHostPort(n.host(), fmt.
 
 // Dial connects a client, whose host is named client; like franz-go's own dialer it gives up after ten seconds.
 func (c *Cluster) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	return c.network.Host("client").Dial(ctx, network, address)
+	return c.DialFrom("client")(ctx, network, address)
 }
+
+// DialFrom is Dial for a client on a host of its own, which CutHost may cut off.
+func (c *Cluster) DialFrom(host string) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		return c.network.Host(host).Dial(ctx, network, address)
+	}
+}
+
+// CutHost takes a client's host off the network, or puts it back: what it does not say any more nobody can tell
+// from its death.
+func (c *Cluster) CutHost(host string, off bool) { c.network.Cut(host, off) }
 
 // config of a node: what the cluster decides outweighs what Configure said.
 func (c *Cluster) config(n *node) (cfg broker.Config, err error) {

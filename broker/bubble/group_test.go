@@ -15,9 +15,10 @@ import (
 
 // members of a group, and what they are told.
 type members struct {
-	mu    sync.Mutex
-	owned map[string]map[int32]bool
-	since time.Time // of the last change
+	partitions int // of the topic
+	mu         sync.Mutex
+	owned      map[string]map[int32]bool
+	since      time.Time // of the last change
 }
 
 // join begins a member, which polls until its client is closed.
@@ -57,8 +58,8 @@ const (
 	joinDelay       = 3 * time.Second // group.initial.rebalance.delay.ms
 )
 
-// await waits until the members that are named have all twelve partitions between them, and gives the time of the
-// last change.
+// await waits until the members that are named have all partitions between them, each at least one, and gives the time
+// of the last change.
 func (m *members) await(t *testing.T, names ...string) time.Time {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
@@ -72,7 +73,7 @@ func (m *members) await(t *testing.T, names ...string) time.Time {
 		}
 		since := m.since
 		m.mu.Unlock()
-		if len(all) == 12 && !idle {
+		if len(all) == m.partitions && !idle {
 			return since
 		}
 	}
@@ -86,7 +87,7 @@ func TestRebalances(t *testing.T) {
 	cfg, _ := journalled(nil)
 	bubble.Run(t, cfg, func(t *testing.T, c *bubble.Cluster) {
 		create(t, newClient(t, c), "orders", 12)
-		m := &members{owned: map[string]map[int32]bool{}}
+		m := &members{partitions: 12, owned: map[string]map[int32]bool{}}
 		began := time.Now()
 		a := m.join(t, c, "a")
 		b := m.join(t, c, "b")
@@ -123,5 +124,36 @@ func TestRebalances(t *testing.T) {
 		m.mu.Unlock()
 		within(t, "taking over from a member that leaves", m.await(t, "a").Sub(left), 0, memberHeartbeat+time.Second)
 		a.CloseAllowingRebalance()
+	})
+}
+
+// The partitions of one of twenty members that dies are with the others a second after its session, if they ask
+// often enough whether there is a rebalance.
+func TestOneOfTwentyDies(t *testing.T) {
+	const session, heartbeat = 10 * time.Second, 500 * time.Millisecond
+	cfg, _ := journalled(nil)
+	bubble.Run(t, cfg, func(t *testing.T, c *bubble.Cluster) {
+		create(t, newClient(t, c), "orders", 40)
+		m := &members{partitions: 40, owned: map[string]map[int32]bool{}}
+		var names []string
+		for i := range 20 {
+			names = append(names, fmt.Sprint("member-", i))
+			m.join(t, c, names[i], kgo.SessionTimeout(session), kgo.HeartbeatInterval(heartbeat), kgo.Dialer(c.DialFrom(names[i])))
+		}
+		m.await(t, names...)
+		for dead := range 3 {
+			time.Sleep(time.Minute)
+			m.mu.Lock()
+			delete(m.owned, names[dead])
+			m.mu.Unlock()
+			died := time.Now()
+			c.CutHost(names[dead], true)
+			took := m.await(t, names[dead+1:]...).Sub(died)
+			t.Logf("%d members have all partitions %v after the death of one", 19-dead, took)
+			within(t, "a rebalance after a death", took, session-heartbeat, session+time.Second)
+		}
+		for dead := range 3 {
+			c.CutHost(names[dead], false) // so that their clients can be closed
+		}
 	})
 }
