@@ -160,19 +160,20 @@ func (c Config) Validate() error {
 
 // topicSettings are Settings by the names that topics have for them.
 func (c Config) topicSettings() (map[string]string, error) {
-	given := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.Settings)) {
-		row := metadata.FindBrokerSetting(name)
-		if row == nil || row.Name == "" {
+		if row := metadata.FindBrokerSetting(name); row == nil || row.Name == "" {
 			return nil, fmt.Errorf("there is no setting %q: --set takes those that topics have too, by Kafka's names for brokers, as in log.retention.ms", name)
 		}
-		given[row.Name] = c.Settings[name]
 	}
-	checked, err := metadata.CheckSettings(given)
+	checked, err := metadata.CheckBrokerSettings(c.Settings)
 	if err != nil {
 		return nil, fmt.Errorf("--set: %w", err)
 	}
-	return checked, nil
+	named := map[string]string{}
+	for name, value := range checked {
+		named[metadata.FindBrokerSetting(name).Name] = value
+	}
+	return named, nil
 }
 
 // withDefaults fills in what is left open.

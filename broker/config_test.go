@@ -82,8 +82,12 @@ func TestValidateCluster(t *testing.T) {
 		"--advertise-peers 127.0.0.1:0: want":               func(c *Config) { c.PeerAdvertise = "127.0.0.1:0" },
 		"leave it out, or give --listen too":                func(c *Config) { c.Roles, c.Advertise = Roles{Controller: true}, "127.0.0.1:9092" },
 		"leave it out, or give --peers too":                 func(c *Config) { c.Voters, c.PeerListen, c.PeerAdvertise = nil, "", "127.0.0.1:9101" },
-		"min ISR -1":                                        func(c *Config) { c.MinISR = -1 },
-		`cluster id "a b"`:                                  func(c *Config) { c.ClusterID = "a b" },
+		`no setting "leader.replication`: func(c *Config) {
+			c.Settings = map[string]string{"leader.replication.throttled.rate": "1"} // only while it runs
+		},
+		"log.retention.ms is \"-2\": want a number from -1": func(c *Config) { c.Settings = map[string]string{"log.retention.ms": "-2"} },
+		"min ISR -1":       func(c *Config) { c.MinISR = -1 },
+		`cluster id "a b"`: func(c *Config) { c.ClusterID = "a b" },
 	} {
 		cfg := good
 		change(&cfg)
