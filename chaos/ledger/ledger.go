@@ -109,6 +109,13 @@ func (l *Ledger) AddOutside(o Outside) error {
 	})
 }
 
+// Removed takes back what AddOutside noted: nothing has the label any more.
+func (l *Ledger) Removed(o Outside) error {
+	return l.note(o.Label, func(e *entry) {
+		e.Outside = slices.DeleteFunc(slices.Clone(e.Outside), func(other Outside) bool { return other == o })
+	})
+}
+
 // note changes the entry; what names the change in errors.
 func (l *Ledger) note(what string, change func(*entry)) error {
 	l.mu.Lock()
@@ -125,7 +132,8 @@ func (l *Ledger) note(what string, change func(*entry)) error {
 	return nil
 }
 
-// Close removes the entry: everything the harness started has ended. A second call does nothing.
+// Close removes the entry: everything the harness started has ended. What it made outside and could not remove
+// keeps the entry, for the next harness. A second call does nothing.
 func (l *Ledger) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -133,6 +141,9 @@ func (l *Ledger) Close() error {
 		return nil
 	}
 	l.mu.closed = true
+	if len(l.mu.entry.Outside) > 0 {
+		return nil
+	}
 	if err := os.Remove(l.path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("close the ledger: %w", err)
 	}

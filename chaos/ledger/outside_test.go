@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -76,5 +77,16 @@ func TestOutsideIsNotedBeforeItIsMade(t *testing.T) {
 	}
 	if healed, err := Heal(dir); err != nil || len(healed) != 0 {
 		t.Errorf("Heal = %v, %v; want that the entry of a living harness is left alone", healed, err)
+	}
+	// What could not be removed is left to the next harness, what was is not.
+	if err := l.Close(); err != nil || len(entries(t, dir)) != 1 {
+		t.Errorf("Close = %v with %v left; want that it keeps the entry", err, entries(t, dir))
+	}
+	other, err := Open(t.TempDir(), "runs/y")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(other.AddOutside(o), other.Removed(o), other.Close()); err != nil || len(entries(t, filepath.Dir(other.path))) != 0 {
+		t.Errorf("after it was removed Close leaves %v, %v", entries(t, filepath.Dir(other.path)), err)
 	}
 }

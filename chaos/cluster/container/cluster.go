@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/logproof/logproof/chaos/cluster"
 	"github.com/logproof/logproof/chaos/cluster/process"
-	"github.com/logproof/logproof/chaos/ledger"
 )
 
 // Cluster of containers: that of process, whose nodes can lose their network too.
@@ -53,8 +53,8 @@ func prepared(ctx context.Context, cfg process.Config) (_ *starter, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &starter{engine: e, label: labelKey + "=" + newRun(), env: cfg.Env, current: map[int32]*running{}}
-	if err := cfg.Ledger.AddOutside(ledger.Outside{Kind: kind, Where: e.host, Label: s.label}); err != nil {
+	s := &starter{engine: e, label: labelKey + "=" + newRun(), env: cfg.Env, ledger: cfg.Ledger, current: map[int32]*running{}}
+	if err := cfg.Ledger.AddOutside(s.noted()); err != nil {
 		return nil, errors.Join(err, e.close())
 	}
 	defer func() {
@@ -62,10 +62,10 @@ func prepared(ctx context.Context, cfg process.Config) (_ *starter, err error) {
 			s.Close()
 		}
 	}()
-	if s.temporary, err = os.MkdirTemp("", "logproof-image-"); err != nil {
-		return nil, err
-	}
-	program, err := programFor(ctx, cfg.Binary, s.temporary)
+	// In the run directory: what a kill leaves of it is where everything of the run is.
+	temporary := filepath.Join(cfg.Dir, "image")
+	defer os.RemoveAll(temporary)
+	program, err := programFor(ctx, cfg.Binary, temporary)
 	if err != nil {
 		return nil, err
 	}

@@ -63,6 +63,12 @@ func (r *running) Signal(sig syscall.Signal) error {
 		}
 	default:
 		_, err = c.ContainerKill(ctx, r.id, client.ContainerKillOptions{Signal: fmt.Sprint(int(sig))})
+		if err != nil && sig == syscall.SIGKILL && r.process.Pid > 0 && r.process.Alive() {
+			// An engine that does not answer, or one that has died over its containers, keeps nobody from ending.
+			if direct := syscall.Kill(r.process.Pid, sig); direct == nil {
+				err = nil
+			}
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("%v to its container %.12s: %w", sig, r.id, err)

@@ -19,6 +19,7 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 
 	"github.com/logproof/logproof/chaos/cluster/process"
+	"github.com/logproof/logproof/chaos/ledger"
 	"github.com/logproof/logproof/chaos/procfs"
 )
 
@@ -29,8 +30,7 @@ type starter struct {
 	image  string
 	lan    lan
 	env    []string
-	// temporary has the program that was built for the image; "" if none was.
-	temporary string
+	ledger *ledger.Ledger
 
 	closing sync.Once
 	closed  error
@@ -43,6 +43,11 @@ type starter struct {
 func labels(label string) map[string]string {
 	key, value, _ := strings.Cut(label, "=")
 	return map[string]string{key: value}
+}
+
+// noted is what the ledger has of the run.
+func (s *starter) noted() ledger.Outside {
+	return ledger.Outside{Kind: kind, Where: s.engine.host, Label: s.label}
 }
 
 // inside is what a node is told: the endpoint as it is in its container, where it listens everywhere.
@@ -201,8 +206,8 @@ func (s *starter) Close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), removeWithin)
 		defer cancel()
 		_, err := s.engine.remove(ctx, s.label)
-		if s.temporary != "" {
-			err = errors.Join(err, os.RemoveAll(s.temporary))
+		if err == nil {
+			err = s.ledger.Removed(s.noted()) // else the next harness tries again
 		}
 		s.closed = errors.Join(err, s.engine.close())
 	})
