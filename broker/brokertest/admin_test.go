@@ -329,3 +329,42 @@ func TestClusterIsDescribed(t *testing.T) {
 		t.Errorf("of a type that does not exist: %+v, %v", resources, err)
 	}
 }
+
+// A broker that is gone can be forgotten; if it comes back after all, it is filled again.
+func TestABrokerIsForgotten(t *testing.T) {
+	c, client, _ := administered(t, 1, 3)
+	produce(t, client, 0, 3)
+	leader := c.Leader("orders", 0)
+	gone, other := (leader+1)%3, (leader+2)%3
+	forget := func() int16 {
+		req := kmsg.NewPtrUnregisterBrokerRequest()
+		req.BrokerID = gone
+		return askAt[*kmsg.UnregisterBrokerResponse](t, client, other, req).ErrorCode
+	}
+	if code := forget(); code != kerr.InvalidRequest.Code {
+		t.Errorf("it lives: %v", kerr.ErrorForCode(code))
+	}
+	c.Kill(gone)
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		code := forget()
+		if code == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it is gone: %v", kerr.ErrorForCode(code))
+		}
+	}
+	if code := forget(); code != kerr.BrokerIDNotRegistered.Code {
+		t.Errorf("it is forgotten: %v", kerr.ErrorForCode(code))
+	}
+	all := kmsg.NewPtrDescribeClusterRequest()
+	all.IncludeFencedBrokers = true
+	if cluster := askAt[*kmsg.DescribeClusterResponse](t, client, other, all); len(cluster.Brokers) != 2 {
+		t.Errorf("%+v", cluster.Brokers)
+	}
+	produce(t, client, 3, 3)
+	c.Restart(gone)
+	c.Kill(leader) // what it led needs the one that came back, with min ISR 2
+	produce(t, client, 6, 3)
+	consume(t, c, 9)
+}

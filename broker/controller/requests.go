@@ -29,6 +29,8 @@ func (m *Machine) Decide(now time.Time, req kmsg.Request) ([]metadata.Record, km
 		return both(m.Heartbeat(now, req))
 	case *kmsg.AlterPartitionRequest:
 		return both(m.AlterPartition(req))
+	case *kmsg.UnregisterBrokerRequest:
+		return both(m.UnregisterBroker(req))
 	case *kmsg.ElectLeadersRequest:
 		return both(m.ElectLeaders(req))
 	case *kmsg.AlterPartitionAssignmentsRequest:
@@ -115,6 +117,8 @@ func NotController(resp kmsg.Response) bool {
 		code = r.ErrorCode
 	case *wire.DamagedReplicaResponse:
 		code = r.ErrorCode
+	case *kmsg.UnregisterBrokerResponse:
+		code = r.ErrorCode
 	case *kmsg.DescribeQuorumResponse:
 		if r.ErrorCode == 0 && knowsNobody(r) {
 			return true
@@ -186,6 +190,10 @@ func Refuse(resp kmsg.Response, err *kerr.Error, message string) {
 	case *kmsg.ListPartitionReassignmentsResponse:
 		if code(&r.ErrorCode) {
 			r.ErrorMessage, r.Topics = &message, nil
+		}
+	case *kmsg.UnregisterBrokerResponse:
+		if code(&r.ErrorCode) {
+			r.ErrorMessage = &message
 		}
 	case *kmsg.DescribeQuorumResponse:
 		if code(&r.ErrorCode) {

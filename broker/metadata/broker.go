@@ -69,6 +69,12 @@ func (im *Image) changeBroker(r *BrokerRecord, change func(*Broker)) {
 	im.setBrokers(brokers)
 }
 
+func (im *Image) forgetBroker(r *BrokerRecord) {
+	if i, ok := im.find(r.ID); ok && im.registered[i].Epoch == r.Epoch {
+		im.setBrokers(slices.Delete(slices.Clone(im.registered), i, i+1))
+	}
+}
+
 // setBrokers takes a list that nobody else holds.
 func (im *Image) setBrokers(brokers []Broker) {
 	slices.SortFunc(brokers, func(a, b Broker) int { return cmp.Compare(a.ID, b.ID) })

@@ -96,6 +96,8 @@ func (im *Image) apply(r Record, own map[*Topic]bool) {
 		im.NextProducerID = r.ProducerIDs.Next
 	case r.RegisterBroker != nil:
 		im.applyRegistration(r.RegisterBroker)
+	case r.UnregisterBroker != nil:
+		im.forgetBroker(r.UnregisterBroker)
 	case r.FenceBroker != nil:
 		im.changeBroker(r.FenceBroker, func(b *Broker) { b.Fenced = true })
 	case r.UnfenceBroker != nil:

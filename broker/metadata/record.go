@@ -39,17 +39,18 @@ func (i *Incarnation) UnmarshalText(text []byte) error { return (*TopicID)(i).Un
 
 // Record is one fact of the metadata log: exactly one field is set.
 type Record struct {
-	Topic           *TopicRecord           `json:"topic,omitempty"`
-	Partition       *PartitionRecord       `json:"partition,omitempty"`
-	PartitionChange *PartitionChangeRecord `json:"partition_change,omitempty"`
-	RemoveTopic     *RemoveTopicRecord     `json:"remove_topic,omitempty"`
-	TopicConfig     *TopicConfigRecord     `json:"topic_config,omitempty"`
-	BrokerConfig    *BrokerConfigRecord    `json:"broker_config,omitempty"`
-	ProducerIDs     *ProducerIDsRecord     `json:"producer_ids,omitempty"`
-	RegisterBroker  *RegisterBrokerRecord  `json:"register_broker,omitempty"`
-	FenceBroker     *BrokerRecord          `json:"fence_broker,omitempty"`
-	UnfenceBroker   *BrokerRecord          `json:"unfence_broker,omitempty"`
-	ShutdownBroker  *BrokerRecord          `json:"shutdown_broker,omitempty"`
+	Topic            *TopicRecord           `json:"topic,omitempty"`
+	Partition        *PartitionRecord       `json:"partition,omitempty"`
+	PartitionChange  *PartitionChangeRecord `json:"partition_change,omitempty"`
+	RemoveTopic      *RemoveTopicRecord     `json:"remove_topic,omitempty"`
+	TopicConfig      *TopicConfigRecord     `json:"topic_config,omitempty"`
+	BrokerConfig     *BrokerConfigRecord    `json:"broker_config,omitempty"`
+	ProducerIDs      *ProducerIDsRecord     `json:"producer_ids,omitempty"`
+	RegisterBroker   *RegisterBrokerRecord  `json:"register_broker,omitempty"`
+	FenceBroker      *BrokerRecord          `json:"fence_broker,omitempty"`
+	UnfenceBroker    *BrokerRecord          `json:"unfence_broker,omitempty"`
+	UnregisterBroker *BrokerRecord          `json:"unregister_broker,omitempty"`
+	ShutdownBroker   *BrokerRecord          `json:"shutdown_broker,omitempty"`
 }
 
 // TopicRecord creates a topic.
@@ -130,7 +131,7 @@ type RegisterBrokerRecord struct {
 	Rack     string `json:"rack,omitempty"`
 }
 
-// BrokerRecord fences a broker, unfences it or puts it into controlled shutdown, by the field of
+// BrokerRecord fences a broker, unfences it, puts it into controlled shutdown or forgets it, by the field of
 // Record that it stands in. It changes nothing if the broker's epoch is another.
 type BrokerRecord struct {
 	ID    int32 `json:"id"`

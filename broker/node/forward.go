@@ -114,6 +114,8 @@ func (u *uplink) settled(asked kmsg.Request, resp kmsg.Response) bool {
 		}
 	case *kmsg.AlterPartitionAssignmentsResponse:
 		return u.reassigned(asked.(*kmsg.AlterPartitionAssignmentsRequest), r)
+	case *kmsg.UnregisterBrokerResponse:
+		return r.ErrorCode != 0 || u.image.Broker(asked.(*kmsg.UnregisterBrokerRequest).BrokerID) == nil
 	case *kmsg.CreatePartitionsResponse:
 		return u.grown(asked.(*kmsg.CreatePartitionsRequest), r)
 	case *kmsg.IncrementalAlterConfigsResponse:
@@ -171,7 +173,8 @@ func (s settling) is(other settling) bool {
 // that their creators would wait for the next news.
 func overtakes(asked kmsg.Request) bool {
 	switch asked.(type) {
-	case *kmsg.ElectLeadersRequest, *kmsg.AlterPartitionAssignmentsRequest, *kmsg.IncrementalAlterConfigsRequest, *kmsg.AlterConfigsRequest:
+	case *kmsg.ElectLeadersRequest, *kmsg.AlterPartitionAssignmentsRequest, *kmsg.IncrementalAlterConfigsRequest, *kmsg.AlterConfigsRequest,
+		*kmsg.UnregisterBrokerRequest:
 		return true
 	}
 	return false
@@ -217,6 +220,9 @@ func copied(req kmsg.Request) kmsg.Request {
 		c := *r
 		return &c
 	case *kmsg.DescribeQuorumRequest:
+		c := *r
+		return &c
+	case *kmsg.UnregisterBrokerRequest:
 		c := *r
 		return &c
 	}
