@@ -84,6 +84,7 @@ var all = map[Name]string{
 	StaleLeaderServes:          "go on leading when the metadata names another leader",
 
 	CommitLostOnFailover: "acknowledge an offset commit before it is appended, which is a second later",
+	CommitAhead:          "commit what was polled before it is processed (a bug of group members, not of brokers)",
 	TwoOwners:            "end a rebalance before the members of the last generation have joined or timed out",
 }
 

@@ -333,6 +333,7 @@ func (m *consumer) crashed() {
 	if m.dead {
 		return
 	}
+	m.sim.story.departing(m, "is gone without a word", "nobody knows: its partitions are read by nobody until the coordinator misses its heartbeats")
 	m.release(history.Unknown)
 	m.turn++
 	m.crash()
@@ -349,7 +350,7 @@ func (m *consumer) leave(then func()) {
 		m.waiting = append(m.waiting, func() { m.leave(then) })
 		return
 	}
-	m.sim.story.leaving(m)
+	m.sim.story.departing(m, "leaves", "it says so to the coordinator, which need not wait for its session to end")
 	stage := m.stage
 	m.stage = outside
 	m.turn++

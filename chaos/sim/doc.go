@@ -27,6 +27,11 @@
 // same gates, conditions, guards and draws, so that one plan means the same on both; its faults are proved
 // by what they do to packets, syncs, steps and answers.
 //
+// One swarm in five has consumer groups: members of the classic protocol (consumer.go), eager and cooperative, static
+// and dynamic, that commit before or after they process, and leave, crash, stand still and come back as the seed says.
+// Their coordinators are actors of the nodes like all others. The partitions of __consumer_offsets are watched by the
+// same invariants as those of the load, and what coordinators tell members by some of its own (coordinators.go).
+//
 // The swarm stays within what is promised. Power may go anywhere at any time, because the nodes flush
 // before they commit. A disk is lost only by a broker, where min ISR is 2 or more, and none before the
 // last one is full again; a voter of the quorum never loses its disk.

@@ -81,6 +81,7 @@ func (t *story) duplicate(h *host, index int32, offset int64) {
 
 // happened is told of every event of a node. The texts are the events' own.
 func (t *story) happened(h *host, e nodeevent.Event) {
+	t.regrouping(h, e)
 	if !t.on(failover, failover) {
 		return
 	}

@@ -1,9 +1,12 @@
 package sim_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/logproof/logproof/chaos/sim"
+	"github.com/logproof/logproof/chaos/timeline"
 )
 
 // Groups of every kind, under every fault: no violation, and every mark of groups reached.
@@ -32,4 +35,43 @@ func missedOfGroups(marks sim.Marks) (missed []sim.Mark) {
 		}
 	}
 	return missed
+}
+
+// The coordinator of a group is a target like the leader of a partition, and the group goes on when it is gone.
+func TestTheCoordinatorGoes(t *testing.T) {
+	line := timeline.Timeline{
+		{Kind: timeline.Kill, Target: "coordinator(workers)", After: 6 * time.Second, Hold: 3 * time.Second},
+		{Kind: sim.PowerLoss, Target: "coordinator(workers)", After: 4 * time.Second, Hold: 2 * time.Second},
+	}
+	cfg := sim.Config{Seed: 1, Duration: 25 * time.Second, Timeline: line, Groups: sim.WithGroups, Cluster: sim.Cluster{Brokers: 3, Controllers: 3, Replication: 3, MinISR: 2}}
+	j := simulate(t, cfg)
+	j.clean(t)
+	if j.Faults != len(line) || j.Marks[sim.CoordinatorMoved] < 2 {
+		t.Errorf("%d faults, the coordinator moved %d times", j.Faults, j.Marks[sim.CoordinatorMoved])
+	}
+	cfg.Groups, cfg.Settle = sim.WithoutGroups, time.Second
+	if j := simulate(t, cfg); j.Faults != 0 {
+		t.Errorf("%d faults at a coordinator that is not there", j.Faults)
+	}
+}
+
+// One rebalance is told from the member that goes to who has its partitions then; telling changes nothing.
+func TestStoryOfARebalance(t *testing.T) {
+	cfg := sim.Config{Seed: 4, Duration: 25 * time.Second, Timeline: timeline.Timeline{}, Groups: sim.WithGroups, Cluster: sim.Cluster{Brokers: 3, Controllers: 3, Replication: 3, MinISR: 2}}
+	silent := simulate(t, cfg)
+	var lines []string
+	cfg.Story = func(l sim.Line) { lines = append(lines, l.Who+" "+l.Text) }
+	if told := simulate(t, cfg); told.Hash != silent.Hash {
+		t.Errorf("trace hash %x with a story, %x without", told.Hash, silent.Hash)
+	}
+	text, at := strings.Join(lines, "\n"), 0
+	for _, want := range []string{
+		"it had orders/", "hears of the rebalance", "and leads it: it assigns", "members in generation", "is assigned orders/", "goes on with orders/", "the rebalance is over",
+	} {
+		i := strings.Index(text[at:], want)
+		if i < 0 {
+			t.Fatalf("the story does not go on with %q:\n%s", want, text)
+		}
+		at += i
+	}
 }

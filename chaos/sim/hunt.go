@@ -69,5 +69,6 @@ var hunts = map[bug.Name]Hunt{
 	bug.LastReplica:                {Span: time.Minute, Class: "lost-write", Invariant: "durability", Plot: "last-replica"},
 	bug.StaleLeaderServes:          {Seed: 21, Span: time.Minute, Class: "stale-read", Invariant: "leader", Plot: "confuse"},
 	bug.CommitLostOnFailover:       {Span: 20 * time.Second, Class: "resume-regress", Invariant: "commit", Groups: true},
-	bug.TwoOwners:                  {Seed: 3, Span: 20 * time.Second, Class: "two-owners", Invariant: "owners", Groups: true},
+	bug.CommitAhead:                {Span: 20 * time.Second, Class: "commit-ahead", Groups: true},
+	bug.TwoOwners:                  {Seed: 4, Span: 20 * time.Second, Class: "two-owners", Invariant: "owners", Groups: true},
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/loadgen/payload"
 	"github.com/logproof/logproof/verify/history"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -154,9 +155,7 @@ func (r *reader) fetched(req *request, asked []kmsg.FetchRequestTopicPartition, 
 		}
 	}
 	op.Runs = r.runs.Runs()
-	if len(op.Runs) > 0 || len(op.Corrupt) > 0 || len(op.Watermarks) > 0 {
-		r.sim.operation(op)
-	}
+	r.record(op)
 	if len(op.Runs) == 0 && trouble == "" {
 		r.sim.marks[FetchExpired]++
 	}
@@ -169,6 +168,19 @@ func (r *reader) fetched(req *request, asked []kmsg.FetchRequestTopicPartition, 
 		return
 	}
 	r.sim.after(time.Duration(1000+r.sim.rng.IntN(200_000)), kindClient, r.poll)
+}
+
+// record records a poll that says something. The planted bug of members commits what they polled before that is
+// processed.
+func (r *reader) record(op history.Operation) {
+	if len(op.Runs)+len(op.Corrupt)+len(op.Watermarks) == 0 {
+		return
+	}
+	if r.member != nil && !r.member.group.before && r.sim.cfg.Bugs.Has(bug.CommitAhead) {
+		r.member.commit(func() { r.sim.operation(op) })
+		return
+	}
+	r.sim.operation(op)
 }
 
 // failed asks again who leads, after a while.

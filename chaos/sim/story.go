@@ -34,7 +34,8 @@ const (
 	told
 )
 
-// story follows the first record of producer 0 in partition 0, and then the first failover. It looks and
+// story follows the first record of producer 0 in partition 0, then the first failover, and where there are consumer
+// groups one rebalance. It looks and
 // tells; it changes nothing and draws nothing.
 type story struct {
 	sim     *simulation
@@ -51,6 +52,7 @@ type story struct {
 	committed []bool
 
 	failing
+	handover handover
 }
 
 func (t *story) line(who, why, format string, args ...any) {

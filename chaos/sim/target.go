@@ -11,7 +11,10 @@ import (
 // locator tells the timeline who has a role, from what is committed.
 type locator struct{ sim *simulation }
 
-var _ timeline.Locator = locator{}
+var (
+	_ timeline.Locator      = locator{}
+	_ timeline.GroupLocator = locator{}
+)
 
 // Leader implements timeline.Locator.
 func (l locator) Leader(_ context.Context, topic string, partition int32) (int32, error) {
@@ -40,6 +43,16 @@ func (l locator) Controller(context.Context) (int32, error) {
 		return h.id, nil
 	}
 	return nobody, fmt.Errorf("no controller is active")
+}
+
+// Coordinator implements timeline.GroupLocator.
+func (l locator) Coordinator(_ context.Context, group string) (int32, error) {
+	if len(l.sim.consumers) > 0 {
+		if id := l.sim.checker.coordinator(group); id >= 0 {
+			return id, nil
+		}
+	}
+	return nobody, fmt.Errorf("nobody coordinates group %s", group)
 }
 
 func (l locator) partition(topic string, index int32) (*metadata.Partition, error) {

@@ -68,7 +68,7 @@ The trace hash at the end covers every event: two runs with equal hashes were th
 	flags.StringVar(&f.seeds, "seeds", "", "a `range` of seeds to run, first..last")
 	flags.StringVar(&f.bugs, "bug", "", "`names` of bugs to plant in the broker, comma-separated: "+bugNames())
 	flags.DurationVar(&f.span, "for", time.Minute, "simulated `time` of load and faults")
-	flags.BoolVar(&f.trace, "trace", false, "tell the story of one record and of one crash")
+	flags.BoolVar(&f.trace, "trace", false, "tell the story of one record, of one crash and, with groups, of one rebalance")
 	flags.StringVar(&f.plot, "plot", "", "the only `plot` of the faults: "+strings.Join(sim.Plots(), ", "))
 	flags.BoolVar(&f.groups, "groups", false, "let every seed have consumer groups (default: one swarm in five has)")
 	flags.BoolVar(&f.events, "events", false, "tell every event of every node, and every fault")
