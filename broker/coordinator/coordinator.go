@@ -25,7 +25,7 @@ type Coordinator struct {
 	calls map[uint64]call
 	next  uint64
 	ids   uint64
-	// lease is until when nobody else can coordinate what is led here; zero while that is not known.
+	// lease is until when nobody else can coordinate what is led here.
 	lease time.Time
 	// out is what the present step has to say.
 	out []actor.Send

@@ -38,6 +38,7 @@ type bench struct {
 func newBench(t *testing.T, bugs bug.Set) *bench {
 	b := &bench{t: t, now: time.Unix(1_800_000_000, 0), image: metadata.NewImage("c", nil), replies: map[uint64]kmsg.Response{}}
 	b.c = New(Config{Self: self, Shards: 1, MaxBatch: 2000, BackOff: time.Millisecond, Bugs: bugs, Groups: group.Config{MinSession: time.Second}})
+	b.step(api.Lease{Until: b.now.Add(time.Hour)})
 	return b
 }
 
@@ -383,6 +384,21 @@ func TestLease(t *testing.T) {
 	b.step(tick{})
 	if code := beat(); code != 0 {
 		t.Errorf("the member was given up: %v", kerr.ErrorForCode(code))
+	}
+}
+
+// A term begins to serve only under a lease: a broker that was cut off may hear of an election that is long over.
+func TestLoadWithoutLease(t *testing.T) {
+	b := newBench(t, nil)
+	b.step(api.Lease{Until: b.now})
+	b.serve(4)
+	if len(b.events) != 0 || b.fetch() != -int64(kerr.CoordinatorNotAvailable.Code) {
+		t.Errorf("it serves: %v", b.events)
+	}
+	b.step(api.Lease{Until: b.now.Add(time.Second)})
+	b.step(b.timers[len(b.timers)-1].Message)
+	if len(b.events) != 1 || b.fetch() != -1 {
+		t.Errorf("it does not serve: %v", b.events)
 	}
 }
 

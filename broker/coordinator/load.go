@@ -65,6 +65,8 @@ func (c *Coordinator) ask(now time.Time, t *term, fx *actor.Effects) {
 		query(api.LatestOffset)
 	case t.load.start < 0:
 		query(api.EarliestOffset)
+	case t.load.next >= t.load.end && c.lapsed(now): // who lets it lead may be old
+		c.askAgain(t, fx)
 	case t.load.next >= t.load.end:
 		c.loaded(now, t, fx)
 	default:

@@ -48,7 +48,7 @@ func (c *Coordinator) request(now time.Time, m api.CoordinatorRequest) {
 	case *kmsg.DescribeGroupsRequest:
 		answer(c.describe(now, r))
 	case *kmsg.ListGroupsRequest:
-		answer(c.list(r))
+		answer(c.list(now, r))
 	case *kmsg.DeleteGroupsRequest:
 		c.delete(now, r, answer)
 	default:
@@ -129,10 +129,14 @@ func (c *Coordinator) describe(now time.Time, r *kmsg.DescribeGroupsRequest) kms
 }
 
 // list gives the groups of all partitions led here. Those that are being loaded are missing, which the error says.
-func (c *Coordinator) list(r *kmsg.ListGroupsRequest) kmsg.Response {
+func (c *Coordinator) list(now time.Time, r *kmsg.ListGroupsRequest) kmsg.Response {
 	resp := kmsg.NewPtrListGroupsResponse()
 	served := c.ordered()
-	if len(served) < len(c.terms) {
+	switch {
+	case len(served) > 0 && c.lapsed(now):
+		resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
+		return resp
+	case len(served) < len(c.terms):
 		resp.ErrorCode = kerr.CoordinatorLoadInProgress.Code
 	}
 	for _, t := range served {

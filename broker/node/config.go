@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -162,6 +163,14 @@ func (c Config) complete() (Config, error) {
 		return c, errors.New("node: the broker has no incarnation")
 	}
 	return c, nil
+}
+
+// session is how long the controller takes a broker for alive that it has heard; for ever if it is not said.
+func (c Config) session() time.Duration {
+	if c.Controller.SessionTimeout == 0 {
+		return math.MaxInt64
+	}
+	return c.Controller.SessionTimeout
 }
 
 // voterIDs of the metadata quorum.

@@ -241,7 +241,7 @@ func (u *uplink) heard(now time.Time, resp kmsg.Response, fx *actor.Effects) {
 			u.epoch = -1
 		case 0:
 			if !r.IsFenced { // the session has begun anew since it was sent
-				fx.Send(api.Coordinator, api.Lease{Until: u.beatAt.Add(u.cfg.Controller.SessionTimeout)})
+				fx.Send(api.Coordinator, api.Lease{Until: u.beatAt.Add(u.cfg.session())})
 			}
 			if r.ShouldShutdown && u.retiring != nil {
 				u.release()
