@@ -29,6 +29,7 @@ var differences = []difference{
 	{areaCluster, "A leader whose AlterPartition was refused with INVALID_REQUEST asks again: that says that the controller did not take it, and not that there is anything newer", "It waits for the next metadata", "broker/partition TestTranscripts"},
 	{areaCluster, "A change of min.insync.replicas gives its partitions a new partition epoch, so that a leader that has not heard of it is refused", "The epoch stays", "broker/controller TestMinISRChangesUnderALeader"},
 	{areaCluster, "DescribeQuorum on a peer listener is answered by every voter with what it knows; observers are not listed", "Only the leader answers, with observers", "broker/controller TestDescribeQuorumOfAFollower"},
+	{areaCluster, "A broker that is not fenced cannot be unregistered: INVALID_REQUEST", "It is forgotten, and registers again", "broker/controller TestUnregisterBroker"},
 
 	{areaRecords, "Records are synced before they are acknowledged (--flush commit), and none that is not synced on all of the ISR is shown to readers; --flush interval and none are weaker", "The page cache and replication are enough", "broker/node TestFlushPolicies"},
 	{areaRecords, "The high watermark is the least synced end of the ISR", "The least end, synced or not", "broker/partition TestCommitWaitsForSync"},
@@ -49,6 +50,8 @@ var differences = []difference{
 	{areaSettings, "Groups, client metrics and broker loggers have no settings", "They have", "broker/api TestDescribeConfigs"},
 	{areaSettings, "min.insync.replicas and unclean.leader.election.enable are given to all brokers or to topics, not to one broker", "To one broker, too", "broker/controller TestIncrementalAlterConfigs"},
 	{areaSettings, "ListConfigResources has topics and brokers", "Groups and client metrics, too", "broker/api TestListConfigResources"},
+	{areaSettings, "DescribeConfigs of a broker has those settings that exist here", "Some 300", "broker/api TestDescribeConfigs"},
+	{areaSettings, "flush.messages, flush.ms, preallocate, segment.index.bytes and the throttles of replication are kept and shown", "They act", "broker/metadata TestSettingsTable"},
 	{areaSettings, "A broker has one log directory", "Several, between which replicas move", "broker/api TestDescribeLogDirs"},
 
 	{areaGroups, "FindCoordinator of transactions and share groups is INVALID_REQUEST", "Their topics are made", "broker/brokertest TestInternalTopic"},

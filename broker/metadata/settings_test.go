@@ -22,6 +22,9 @@ func TestSettingsTable(t *testing.T) {
 		if FindSetting(row.Name) != row || !row.Internal && FindBrokerSetting(row.Broker) != row {
 			t.Errorf("%s is not found", row.Name)
 		}
+		if row.field == nil && !strings.HasPrefix(row.Doc, "Kept and shown") {
+			t.Errorf("%s acts on nothing, and does not say so: %q", row.Name, row.Doc)
+		}
 		if !strings.HasSuffix(row.Doc, ".") {
 			t.Errorf("%s: its doc is no sentence: %q", row.Name, row.Doc)
 		}
