@@ -25,3 +25,13 @@ func TestGroupOfConsumers(t *testing.T) {
 		t.Error("the history has no resume or no commit")
 	}
 }
+
+// The planted bug of members is found by the rule that is there for it.
+func TestGroupThatCommitsAhead(t *testing.T) {
+	t.Parallel()
+	path := scenario(t, "warm_up:", "groups: [{name: workers, work: 1ms}]\nwarm_up:", "\n  - {fault: kill, target: node(0), after: 300ms, hold: 100ms}", " []")
+	out := want(t, ExitFail, "commit-ahead: group workers in orders/", "run", path, "--bug", "commit-ahead", "--dir", filepath.Join(t.TempDir(), "run"))
+	if !strings.Contains(out, "group-position    fail") {
+		t.Errorf("the result does not say which rule failed:\n%s", out)
+	}
+}
