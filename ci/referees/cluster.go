@@ -28,14 +28,19 @@ type cluster struct {
 	servers string
 	cmd     *exec.Cmd
 	exited  chan struct{}
+	// doors stand before the brokers, or nil.
+	doors *doors
 }
 
 // startCluster returns once clients can use it. It must be called on the main thread: the kernel ends the
 // cluster when the thread that started it ends.
-func startCluster(ctx context.Context, binary, dir, log string) (*cluster, error) {
-	c := &cluster{binary: binary, dir: dir, exited: make(chan struct{})}
+func startCluster(ctx context.Context, binary, dir, log string, behind *doors) (*cluster, error) {
+	c := &cluster{binary: binary, dir: dir, exited: make(chan struct{}), doors: behind}
 	c.cmd = exec.Command(binary, "cluster", "up", "-n", strconv.Itoa(clusterNodes), "--dir", dir)
-	c.cmd.Args = append(c.cmd.Args, "--session-timeout", "2s", "--", "--group-initial-delay", "0s")
+	if behind != nil {
+		c.cmd.Args = append(c.cmd.Args, "--port", strconv.Itoa(behind.firstPort), "--advertise-shift", strconv.Itoa(doorShift), "--session-timeout", "2s")
+	}
+	c.cmd.Args = append(c.cmd.Args, "--", "--group-initial-delay", "0s")
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	// Its notes of what it started are its own: other clusters of this user may be of other versions of logproof.
 	c.cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+dir+"-cache")
@@ -68,6 +73,9 @@ func startCluster(ctx context.Context, binary, dir, log string) (*cluster, error
 	defer cancel()
 	select {
 	case c.servers = <-found:
+		if behind != nil {
+			c.servers = behind.servers()
+		}
 		return c, nil
 	case <-c.exited:
 		said, _ := os.ReadFile(log)
@@ -80,6 +88,9 @@ func startCluster(ctx context.Context, binary, dir, log string) (*cluster, error
 
 // stop ends the cluster in order, or by force if that does not help.
 func (c *cluster) stop() {
+	if c.doors != nil {
+		defer c.doors.close()
+	}
 	_ = c.cmd.Process.Signal(syscall.SIGTERM) // an error says that it is gone already
 	select {
 	case <-c.exited:

@@ -74,6 +74,9 @@ func (f *field) kgo(ctx context.Context) ([]result, error) {
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "KGO_SEEDS="+f.cluster.servers, "KGO_TEST_RF="+strconv.Itoa(clusterNodes),
 		"KGO_TEST_RECORDS="+strconv.Itoa(records), "KGO_LOG_LEVEL="+cmp.Or(os.Getenv("KGO_LOG_LEVEL"), "none"))
+	if f.cluster.doors != nil {
+		cmd.Env = append(cmd.Env, "KGO_TEST_CHAOS=1") // connections break too, and members of groups are patient, as the tests' authors mean it
+	}
 	cmd.Stderr = f.log
 	out, err := cmd.StdoutPipe()
 	if err != nil {

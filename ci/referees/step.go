@@ -32,7 +32,13 @@ func newField(ctx context.Context, opt options, name, dir string) (*field, error
 	if f.log, err = os.Create(filepath.Join(opt.out, name+".log")); err != nil {
 		return nil, err
 	}
-	f.cluster, err = startCluster(ctx, opt.binary, filepath.Join(f.dir, "cluster"), filepath.Join(opt.out, name+"-cluster.log"))
+	var behind *doors
+	if name == "kgo-chaos" {
+		if behind, err = openDoors(); err != nil {
+			return nil, err
+		}
+	}
+	f.cluster, err = startCluster(ctx, opt.binary, filepath.Join(f.dir, "cluster"), filepath.Join(opt.out, name+"-cluster.log"), behind)
 	return f, err
 }
 

@@ -67,6 +67,8 @@ type clusterFlags struct {
 	flush, disk, bugs          string
 	replication, minISR        int
 	timing                     process.Timing
+	// shift is what is added to the port of a broker to get the one that clients are told.
+	shift int
 	// more are flags that every broker gets as they are.
 	more []string
 }
@@ -109,6 +111,7 @@ cleanly. With --dir the data stays, and the next "cluster up" in that directory 
 	flags.IntVarP(&f.brokers, "brokers", "n", 1, "how many brokers")
 	flags.IntVar(&f.controllers, "controllers", 0, "how many nodes that are controllers only, an odd number (default: brokers are controllers too)")
 	flags.IntVar(&f.port, "port", 0, fmt.Sprintf("first of the consecutive `ports` that the nodes use, %d each (default: free ones)", process.PortsPerNode))
+	flags.IntVar(&f.shift, "advertise-shift", 0, "`number` added to a broker's port to get the one that clients are told: where a proxy stands before each (needs --port)")
 	flags.IntVar(&f.replication, "default-replication", 0, "replicas of topics that are created without a number (default: 3, or as many as there are brokers)")
 	flags.IntVar(&f.minISR, "min-isr", 1, "in-sync replicas that a write needs, of topics that do not say")
 	flags.DurationVar(&f.timing.SessionTimeout, "session-timeout", 9*time.Second, "how long a broker may be silent before it is fenced")
@@ -132,6 +135,10 @@ func (f clusterFlags) check() error {
 		return usage("--controllers %d: write an odd number, a majority of one more survives no more failures; 0 lets brokers be controllers too", f.controllers)
 	case f.brokers+f.controllers > most:
 		return usage("-n %d and --controllers %d are %d nodes: at most %d run on one machine", f.brokers, f.controllers, f.brokers+f.controllers, most)
+	case f.shift != 0 && f.port == 0:
+		return usage("--advertise-shift %d: it needs --port, without which the ports are not known before", f.shift)
+	case f.shift != 0 && (f.port+f.shift < 1 || f.port+f.shift+(f.brokers+f.controllers)*process.PortsPerNode > 1<<16):
+		return usage("--advertise-shift %d: with --port %d it leaves the range of ports", f.shift, f.port)
 	case f.replication < 0 || f.replication > f.brokers:
 		return usage("--default-replication %d: there may be as many replicas as brokers, which are %d", f.replication, f.brokers)
 	case f.minISR < 1 || f.minISR > f.replicas():
@@ -249,7 +256,11 @@ func startCluster(ctx context.Context, f clusterFlags, dir string, book *ledger.
 				return b.Args(self, all)
 			}
 			b.Disk = f.disk
-			return append(b.Args(self, all), f.more...)
+			args := b.Args(self, all)
+			if f.shift != 0 {
+				args = append(args, "--advertise", shifted(self.Direct, f.shift))
+			}
+			return append(args, f.more...)
 		},
 	}
 	for id := range f.brokers {

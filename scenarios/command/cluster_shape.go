@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 )
 
 // shapeFile in a cluster's directory says of how many nodes it is.
@@ -21,6 +23,16 @@ type shape struct {
 
 // flags that start a cluster of that shape.
 func (s shape) flags() string { return fmt.Sprintf("-n %d --controllers %d", s.Brokers, s.Controllers) }
+
+// shifted is an address with another port.
+func shifted(address string, by int) string {
+	host, text, err := net.SplitHostPort(address)
+	port, bad := strconv.Atoi(text)
+	if err != nil || bad != nil {
+		return address // the broker says what is wrong with it
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port+by))
+}
 
 // keepShape notes the shape of a new cluster in its directory, or refuses that of another one.
 func keepShape(dir string, want shape) error {

@@ -226,6 +226,16 @@ func TestKilledClusterLeavesNoNode(t *testing.T) {
 	next.interrupt(t)
 }
 
+// With a shift, clients are told other ports than the brokers have.
+func TestShifted(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{"127.0.0.1:9092": "127.0.0.1:9192", "[::1]:1": "[::1]:101", "x": "x", "x:y": "x:y"} {
+		if got := shifted(address, 100); got != want {
+			t.Errorf("%s shifted by 100 is %s, want %s", address, got, want)
+		}
+	}
+}
+
 // What follows -- goes to every broker, which says what is wrong with it.
 func TestClusterPassesFlags(t *testing.T) {
 	t.Parallel()
@@ -252,6 +262,8 @@ func TestClusterUsage(t *testing.T) {
 		{"write an odd number", []string{"up", "--controllers", "-1"}},
 		{"as many replicas as brokers, which are 2", []string{"up", "-n", "2", "--default-replication", "3"}},
 		{"write 1 to 3, the default replication", []string{"up", "-n", "5", "--min-isr", "4"}},
+		{"it needs --port", []string{"up", "--advertise-shift", "100"}},
+		{"leaves the range of ports", []string{"up", "--port", "20000", "--advertise-shift", "50000"}},
 		{"must be above 0", []string{"up", "--quorum-tick", "0s"}},
 		{"must be above 0", []string{"up", "--session-timeout", "0s"}},
 		{"--heartbeat not below", []string{"up", "--heartbeat", "-1s"}},
