@@ -57,6 +57,21 @@ func TestItemsAreRefused(t *testing.T) {
 	}
 }
 
+// An answer with one error of its own is refused as a whole, and what was refused before stays refused.
+func TestUnregisterBrokerIsRefused(t *testing.T) {
+	req := kmsg.NewPtrUnregisterBrokerRequest()
+	req.BrokerID = 7
+	refused := Refusal(req, kerr.NotController, "it is another").(*kmsg.UnregisterBrokerResponse)
+	if !NotController(refused) || refused.ErrorMessage == nil || *refused.ErrorMessage != "it is another" {
+		t.Errorf("%+v is not seen to be refused", refused)
+	}
+	_, resp := newMachine(1, 1).Decide(time.Unix(0, 0), req)
+	Refuse(resp, kerr.RequestTimedOut, "who knows")
+	if code := resp.(*kmsg.UnregisterBrokerResponse).ErrorCode; code != kerr.BrokerIDNotRegistered.Code {
+		t.Errorf("taken back with %v", kerr.ErrorForCode(code))
+	}
+}
+
 // Only the leader of the quorum knows where the voters are: an answer without that is no answer.
 func TestDescribeQuorumOfAFollower(t *testing.T) {
 	resp := kmsg.NewPtrDescribeQuorumResponse()
