@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/logproof/logproof/broker"
 	"github.com/logproof/logproof/broker/batch"
 	"github.com/logproof/logproof/broker/brokertest"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -166,6 +167,64 @@ func TestTopicLimits(t *testing.T) {
 	if p = produceBatch(t, client, "tables", "", now); p.ErrorCode != kerr.InvalidRecord.Code || len(p.ErrorRecords) != 1 || p.ErrorRecords[0].RelativeOffset != 1 {
 		t.Errorf("one of three records has no key: %+v", p)
 	}
+}
+
+// What a topic takes changes while it is in use: the next batch goes by the new settings.
+func TestSettingsChangeLive(t *testing.T) {
+	cluster := brokertest.Start(t, brokertest.Brokers(3), brokertest.Configure(func(cfg *broker.Config) { cfg.RetentionCheck = 10 * time.Millisecond }))
+	client := newClient(t, cluster, kgo.ProducerBatchCompression(kgo.NoCompression()))
+	admin, ctx := kadm.NewClient(client), testContext(t)
+	if _, err := admin.CreateTopic(ctx, 1, 3, nil, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	set := func(name, value string) {
+		t.Helper()
+		answers, err := admin.AlterTopicConfigs(ctx, []kadm.AlterConfig{{Name: name, Value: &value}}, "orders")
+		if err != nil || answers[0].Err != nil {
+			t.Fatal(err, answers)
+		}
+	}
+	// The leader is told a moment after the controller has decided.
+	until := func(what string, done func(err error) bool) {
+		t.Helper()
+		for {
+			err := client.ProduceSync(ctx, &kgo.Record{Topic: "orders", Value: make([]byte, 500), Timestamp: time.Now().Add(-time.Hour)}).FirstErr()
+			if ctx.Err() != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+			if done(err) {
+				return
+			}
+		}
+	}
+	last := func() batch.View {
+		t.Helper()
+		all := stored(t, client, cluster.Leader("orders", 0), "orders")
+		return all[len(all)-1]
+	}
+	until("nothing is set", func(err error) bool { return err == nil })
+	set("max.message.bytes", "300")
+	until("max.message.bytes", func(err error) bool { return errors.Is(err, kerr.MessageTooLarge) })
+	set("max.message.bytes", "3000")
+	until("max.message.bytes back", func(err error) bool { return err == nil })
+	set("compression.type", "lz4")
+	until("compression.type", func(error) bool { return last().Codec() == batch.LZ4 })
+	set("message.timestamp.type", "LogAppendTime")
+	until("message.timestamp.type", func(error) bool { return last().TimestampType() == batch.LogAppendTime })
+	set("message.timestamp.type", "CreateTime")
+	set("message.timestamp.before.max.ms", "1000")
+	until("message.timestamp.before.max.ms", func(err error) bool { return errors.Is(err, kerr.InvalidTimestamp) })
+	starts, err := admin.ListStartOffsets(ctx, "orders")
+	if o, _ := starts.Lookup("orders", 0); err != nil || o.Offset != 0 {
+		t.Fatalf("the log starts at %d before retention.ms is set, %v", o.Offset, err)
+	}
+	ends, err := admin.ListEndOffsets(ctx, "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	end, _ := ends.Lookup("orders", 0)
+	set("retention.ms", "1")
+	waitStart(t, admin, "orders", end.Offset, end.Offset)
 }
 
 // produceBatch sends three records, of which the second is another, and gives the answer.
