@@ -72,6 +72,8 @@ type checker struct {
 	buffer     []byte
 	// unfenced is where the metadata log ended, at least, when a broker was unfenced last.
 	unfenced map[int32]int64
+	// purged is where each node's replica of the purger's topic starts.
+	purged []started
 	// adding is what reassignments are bringing, by partition.
 	adding map[string][]int32
 	groups groupChecker
@@ -95,7 +97,7 @@ func newChecker(s *simulation) checker {
 	c := checker{sim: s, asked: map[askedOf]asked{}, parts: make([]agreed, s.terrain.load.Partitions+int(s.terrain.groups.partitions)), sums: map[int64]uint64{}, adding: map[string][]int32{}, unfenced: map[int32]int64{}}
 	c.raft.voters = make([]voter, len(s.hosts))
 	c.seen, c.told = make([]*metadata.Image, len(s.hosts)), make([]*metadata.Image, len(s.hosts))
-	c.groups = newGroupChecker(s)
+	c.groups, c.purged = newGroupChecker(s), make([]started, len(s.hosts))
 	for range s.hosts {
 		c.replicas = append(c.replicas, make([]watched, len(c.parts)))
 	}

@@ -50,6 +50,8 @@ type Config struct {
 	Timing Timing
 	// Retune changes min.insync.replicas of the topic again and again.
 	Retune bool
+	// Purge deletes records of a topic beside the one that is judged, again and again, and has nodes look at retention.
+	Purge bool
 	// Story is told of one record and one crash as they happen; nil for nobody. It changes nothing.
 	Story func(Line)
 	// Events is told of everything that nodes say of themselves and of every fault; nil for nobody. It

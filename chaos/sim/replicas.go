@@ -101,6 +101,8 @@ func (c *checker) look(h *host, b *box) {
 				here[index] = true
 				c.replica(h, &all[i])
 				c.replicas[h.slot][index].shard = b.address
+			} else {
+				c.beside(h, &all[i])
 			}
 		}
 	}}, &none)
@@ -109,6 +111,26 @@ func (c *checker) look(h *host, b *box) {
 			*w = watched{} // given up
 		}
 	}
+}
+
+// beside looks at a replica of a topic that is not judged.
+func (c *checker) beside(h *host, r *node.Replica) {
+	if r.LogStart > r.HighWatermark || r.HighWatermark > r.LogEnd {
+		c.violated("watermarks", "%s-%d on %v: log start %d, high watermark %d, log end %d are not in order", r.Topic, r.Partition, h, r.LogStart, r.HighWatermark, r.LogEnd)
+	}
+	if r.Topic != Purged {
+		return // it may have been made anew
+	}
+	if before := c.purged[h.slot]; before.life == h.life && r.LogStart < before.start {
+		c.violated("watermarks", "%s on %v: the log start went back from %d to %d", r.Topic, h, before.start, r.LogStart)
+	}
+	c.purged[h.slot] = started{h.life, r.LogStart}
+}
+
+// started is where a log starts in a life of its node.
+type started struct {
+	life  uint64
+	start int64
 }
 
 func (c *checker) replica(h *host, r *node.Replica) {

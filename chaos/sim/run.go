@@ -25,8 +25,10 @@ type Result struct {
 	Faults        int
 	// Retuned is how often min.insync.replicas was changed, see Config.Retune.
 	Retuned int
-	Kinds   []timeline.Kind
-	Marks   Marks
+	// Purged is how often records were deleted, see Config.Purge.
+	Purged int
+	Kinds  []timeline.Kind
+	Marks  Marks
 	// Violations of invariants, the first ones.
 	Violations []Violation
 	// Pending says what did not come to its end after everything was healed; nil if all did.
@@ -61,7 +63,7 @@ func Run(cfg Config, rec Recorder) (Result, error) {
 		Groups: groups,
 		Seed:   cfg.Seed, Hash: s.hash, Events: s.events, Virtual: s.now, Load: s.terrain.load, Cluster: s.terrain.cluster,
 		Sent: s.sent, Settled: s.settled, Faults: int(s.nemesis.fired), Kinds: s.nemesis.swarm.kinds,
-		Retuned: s.retuned, Marks: s.marks, Violations: s.checker.violations, Pending: pending,
+		Retuned: s.retuned, Purged: s.purged, Marks: s.marks, Violations: s.checker.violations, Pending: pending,
 	}, nil
 }
 
@@ -129,6 +131,9 @@ func (s *simulation) beginLoad() {
 	}
 	if s.cfg.Retune {
 		newRetuner(s).work()
+	}
+	if s.cfg.Purge {
+		newPurger(s).work()
 	}
 	s.nemesis.begin()
 }

@@ -19,6 +19,8 @@ type simulation struct {
 	rec    Recorder
 	// retuned counts the changes of a retuner.
 	retuned int
+	// purged counts the deletions of a purger.
+	purged int
 
 	now    time.Duration
 	queue  queue
