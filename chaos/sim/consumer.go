@@ -34,6 +34,7 @@ const (
 type consumer struct {
 	*reader
 	group *consumers
+	place int // in the group
 	life  int
 	// instance is that of a static member, nil for a dynamic one.
 	instance *string
@@ -65,7 +66,7 @@ type consumer struct {
 
 func newConsumer(g *consumers, place, life int) *consumer {
 	name := fmt.Sprintf("%s-%d-%d", g.name, place, life)
-	m := &consumer{reader: newReader(g.sim, name, history.Fetch), group: g, life: life, generation: -1, coordinator: nobody}
+	m := &consumer{reader: newReader(g.sim, name, history.Fetch), group: g, place: place, life: life, generation: -1, coordinator: nobody}
 	if life > 1 {
 		m.endpoint = g.members[place].endpoint
 	}
@@ -160,7 +161,7 @@ func (m *consumer) trouble(code int16, again func()) bool {
 		m.soon(m.join)
 	case codeFencedInstance: // another process has its instance id
 		m.sim.marks[InstanceFenced]++
-		m.crashed()
+		m.fenced()
 	default: // there is another coordinator, or none yet, or no answer
 		m.coordinator = nobody
 		m.find()
@@ -337,6 +338,15 @@ func (m *consumer) crashed() {
 	m.release(history.Unknown)
 	m.turn++
 	m.crash()
+}
+
+// fenced ends a process that was told that another one has its instance id. It may be told so by a coordinator that
+// never heard of it, because it was one member more when the one before died: whoever runs it starts it again, unless
+// there is another one in its place already.
+func (m *consumer) fenced() {
+	if m.crashed(); m.group.members[m.place] == m {
+		m.group.replace(m.place, between(m.group.draw, 100*time.Millisecond, time.Second), func() {})
+	}
 }
 
 // leave gives everything up in order and tells the coordinator; then follows. A member that has not come so far

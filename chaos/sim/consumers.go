@@ -272,10 +272,10 @@ func (s *simulation) behindBarrier(offsets []int64) (text string) {
 	return text
 }
 
-// committed is the highest offset of a partition whose commit a present member was acknowledged.
+// committed is the highest offset of a partition that a member knows to be committed.
 func (g *consumers) committed(index int) (at int64) {
 	at = history.Unset
-	for _, m := range g.members {
+	for _, m := range slices.Concat(g.members, g.doubled) {
 		at = max(at, m.done[index])
 	}
 	return at

@@ -356,7 +356,7 @@ func (c *checker) expired(e nodeevent.GroupMemberExpired) {
 // confirmed by the coordinator has it until its session, or the time to rejoin, may be over. Another process of the
 // same static member takes its place.
 func (c *checker) owners(m *consumer, partition int) {
-	for _, other := range m.group.members {
+	for _, other := range slices.Concat(m.group.members, m.group.doubled) {
 		if other == m || other.dead || !other.held[partition] || m.instance != nil && *m.instance == *other.instance {
 			continue
 		}
