@@ -50,8 +50,8 @@ known-bugs: ## plant each known bug: each must be caught, and the clean broker m
 bench: ## our broker beside kfake, same client, same run: about five minutes
 	cd ci/peers && go run .
 
-referees: kafka ## kgo's own tests, kcat and Apache Kafka's tools against three brokers, unmodified; the README's table: half an hour
-	cd ci/referees && go run . --chaos --readme ../../README.md
+referees: kafka ## kgo's own tests, kcat and Apache Kafka's tools against three brokers, unmodified; the README's table: five minutes
+	cd ci/referees && go run . $(REFEREES) --readme ../../README.md
 
 kafka: ## Apache Kafka 4.3.1 by Maven into the folder kafka, for tests that need it: 55 MB
 	.ci/kafka
