@@ -73,14 +73,14 @@ func TestRefereesCatches(t *testing.T) {
 		t.Errorf("a good table: found %q", found)
 	}
 	for change, want := range map[string]string{
-		"<!-- referees -->|<!-- x -->":      "does not have one line",
-		"| run | pass ||| pass | run |":     "not as make referees writes it",
-		"on 2026-01-02||today":              "does not say when",
-		"| 3 | 2 | 1 ||| 3 | 1 | 1 ":        "3 run, 1 passed, 1 failed",
-		"1 (`TestX`)||1":                    "without a reason",
-		"2: no transactions||2":             "without a reason",
-		"| 3 | 3 | 0 | 0 ||| 0 | 0 | 0 | 0": "0 run",
-		"| v1 | 3||| v1 | all":              "is no row",
+		"<!-- referees -->|<!-- x -->":       "does not have one line",
+		"| run | pass ||| pass | run |":      "not as make referees writes it",
+		"on 2026-01-02||today":               "does not say when",
+		"| 3 | 2 | 1 ||| 3 | 1 | 1 ":         "3 run, 1 passed, 1 failed",
+		"1 (`TestX`)||1":                     "without a reason",
+		"2: no transactions||2":              "without a reason",
+		"| 3 | 3 | 0 | 0 ||| 0 | 0 | 0 | 0 ": "0 run",
+		"| v1 | 3||| v1 | all":               "is no row",
 	} {
 		old, new, ok := strings.Cut(change, "||")
 		if !ok {
