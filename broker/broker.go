@@ -156,7 +156,7 @@ func (b *Broker) node(cfg Config) (n node.Config, err error) {
 		Roles:     node.Roles{Controller: cfg.Roles.Controller, Broker: cfg.Roles.Broker},
 		Rack:      cfg.Rack,
 		Timing: node.Timing{
-			QuorumTick: cfg.QuorumTick, Heartbeat: cfg.Heartbeat, ReplicaLagMax: cfg.ReplicaLagMax, Scrub: scrubEvery,
+			QuorumTick: cfg.QuorumTick, Heartbeat: cfg.Heartbeat, ReplicaLagMax: cfg.ReplicaLagMax, Scrub: scrubEvery, ScrubRest: scrubRest,
 			ExpireOffsets: cfg.Groups.RetentionCheck, RetentionCheck: cfg.RetentionCheck,
 		},
 		Log:      log.Config{SegmentBytes: cfg.SegmentBytes, Bugs: cfg.Bugs},
@@ -189,6 +189,10 @@ func (b *Broker) node(cfg Config) (n node.Config, err error) {
 // scrubEvery is how often a shard looks at another 256 KiB of its sealed segments: 2.5 MiB a second, a few
 // thousandths of a core.
 const scrubEvery = 100 * time.Millisecond
+
+// scrubRest is the pause before all of it is looked at again: small logs would cost a quiet broker a fifth of its
+// processor time without it.
+const scrubRest = 5 * time.Second
 
 // Kafka's leader.imbalance.check.interval.seconds and leader.imbalance.per.broker.percentage.
 const (

@@ -53,6 +53,7 @@ type member struct {
 	waiting map[actor.Address][]func(kmsg.Response, error)
 	gone    bool
 	events  []event.Event
+	scrubs  int // looks at sealed segments
 }
 
 func partyConfig(id int32, incarnation int) Config {
@@ -180,6 +181,7 @@ func (m *member) step(to actor.Address, message any) {
 	}
 	m.events = append(m.events, fx.Events...)
 	for _, scrub := range fx.Scrubs {
+		m.scrubs++
 		next, err := scrub.Run()
 		m.deliver(to, actor.Scrubbed{Token: scrub.Token, Next: next, Err: err})
 	}

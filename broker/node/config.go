@@ -84,8 +84,9 @@ type Timing struct {
 	FetchWait time.Duration
 	// CallTimeout is how long a request to another node may take, and FetchWait on top of a fetch.
 	CallTimeout time.Duration
-	// Scrub is how often a shard looks at the next part of its sealed segments, 256 KiB each; never if 0.
-	Scrub time.Duration
+	// Scrub is how often a shard looks at the next part of its sealed segments, 256 KiB each; never if 0. ScrubRest
+	// comes after the last of them, if it is longer.
+	Scrub, ScrubRest time.Duration
 	// RetentionCheck is how often a shard looks at what its topics need not keep (log.retention.check.interval.ms);
 	// never if it is negative.
 	RetentionCheck time.Duration

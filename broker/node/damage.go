@@ -222,7 +222,8 @@ type scrubbing struct {
 	offset int64
 }
 
-// scrub begins to look at the next part, and arms the clock for the one after.
+// scrub begins to look at the next part, and arms the clock for the one after. Where there is little to look at, the
+// same bytes need not be read again and again: after the last replica it rests.
 func (s *shard) scrub(fx *actor.Effects) {
 	all := s.ordered()
 	for range all {
@@ -235,16 +236,19 @@ func (s *shard) scrub(fx *actor.Effects) {
 			return
 		}
 		s.scrubbing.at, s.scrubbing.offset = s.scrubbing.at+1, 0
+		if s.scrubbing.at >= len(all) && s.cfg.Timing.ScrubRest > 0 {
+			break
+		}
 	}
 	s.scrubbing.armed = false
-	s.armScrub(fx)
+	s.armScrub(max(s.cfg.Timing.Scrub, s.cfg.Timing.ScrubRest), fx)
 }
 
 // armScrub makes the next look happen.
-func (s *shard) armScrub(fx *actor.Effects) {
+func (s *shard) armScrub(after time.Duration, fx *actor.Effects) {
 	if s.cfg.Timing.Scrub > 0 && !s.scrubbing.armed {
 		s.scrubbing.armed = true
-		fx.After(s.cfg.Timing.Scrub, scrubTick{})
+		fx.After(after, scrubTick{})
 	}
 }
 
@@ -253,5 +257,5 @@ func (s *shard) scrubbed(m actor.Scrubbed, fx *actor.Effects) {
 	if m.Err != nil {
 		s.readFailed(actor.ReadFailed{Token: m.Token, Err: m.Err}, fx)
 	}
-	s.armScrub(fx)
+	s.armScrub(s.cfg.Timing.Scrub, fx)
 }

@@ -170,6 +170,33 @@ func TestSegmentRots(t *testing.T) {
 	}
 }
 
+// What has been looked at is not looked at again before the rest is over, and then it is.
+func TestScrubRests(t *testing.T) {
+	const rest = 5 * time.Second
+	p := newParty(t, func(cfg *Config) {
+		cfg.Log.SegmentBytes, cfg.Timing.Scrub, cfg.Timing.ScrubRest = 2000, 20*time.Millisecond, rest
+	})
+	topic := p.create(0, "orders")
+	leader := p.healthy("orders")
+	for i := range 60 {
+		p.produce(leader, topic, int32(i), fmt.Sprintf("%d %060d", i, i))
+	}
+	m := p.up[leader]
+	sealed := len(filesOf(t, p.files[leader], ".log")) - 1
+	wait := func(d time.Duration) {
+		end := p.now.Add(d)
+		p.until("time has gone by", func() bool { return p.now.After(end) })
+	}
+	wait(rest + time.Second) // whatever the first round has found, it is over
+	for range 3 {
+		before := m.scrubs
+		wait(rest + 500*time.Millisecond)
+		if looks := m.scrubs - before; looks < sealed || looks > 2*sealed {
+			t.Errorf("%d looks at %d sealed segments in %v; want each once, or twice where two rounds meet", looks, sealed, rest)
+		}
+	}
+}
+
 // Recovery meets damage where a crash cannot have caused it: the node comes back without it, is in no ISR
 // meanwhile, and is refilled.
 func TestSegmentRotsWhileTheNodeIsDown(t *testing.T) {

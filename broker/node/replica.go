@@ -36,7 +36,7 @@ func (s *shard) assign(now time.Time, m assign, fx *actor.Effects) {
 		}
 		s.replicas[m.replica] = r
 		delete(s.away, m.replica)
-		s.armScrub(fx)
+		s.armScrub(s.cfg.Timing.Scrub, fx)
 		s.armRetain(fx)
 	}
 	if err := s.configure(r, m.settings); err != nil {
