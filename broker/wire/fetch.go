@@ -2,13 +2,15 @@ package wire
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Records gives the record batches of one partition of a fetch response.
 type Records interface {
-	// Most is the most bytes that Append appends.
+	// Most is about how many bytes Append appends. It may be more: a first batch is appended whole, however
+	// large it is.
 	Most(p *kmsg.FetchResponseTopicPartition) int
 	// Append appends the batches. With an error it sets the partition's error code, and what it
 	// appended is dropped.
@@ -138,7 +140,7 @@ func (f *fetchFrame) aborted(list []kmsg.FetchResponseTopicPartitionAbortedTrans
 }
 
 // batches appends the length of the batches and then the batches. The length is known only when
-// they are read: room for the longest is kept, and if it needs less, they move up.
+// they are read: room for the likely one is kept, and if it needs less or more, they move.
 func (f *fetchFrame) batches(p *kmsg.FetchResponseTopicPartition) {
 	start := len(f.buf)
 	f.length(f.records.Most(p))
@@ -153,8 +155,9 @@ func (f *fetchFrame) batches(p *kmsg.FetchResponseTopicPartition) {
 	}
 	var length [binary.MaxVarintLen32]byte
 	used := binary.PutUvarint(length[:], uint64(n)+1)
-	if start+used < body {
-		copy(f.buf[start+used:], f.buf[body:])
+	if start+used != body {
+		f.buf = slices.Grow(f.buf, max(0, start+used-body))[:max(len(f.buf), start+used+n)]
+		copy(f.buf[start+used:start+used+n], f.buf[body:body+n])
 		f.buf = f.buf[:start+used+n]
 	}
 	copy(f.buf[start:], length[:used])

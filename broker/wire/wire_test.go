@@ -176,7 +176,9 @@ func (r testRecords) bytes(p *kmsg.FetchResponseTopicPartition) []byte {
 	return bytes.Repeat([]byte{byte(p.Partition)}, 100*int(p.Partition)*int(p.Partition))
 }
 
-func (r testRecords) Most(p *kmsg.FetchResponseTopicPartition) int { return len(r.bytes(p)) + r.slack }
+func (r testRecords) Most(p *kmsg.FetchResponseTopicPartition) int {
+	return max(0, len(r.bytes(p))+r.slack)
+}
 
 func (r testRecords) Append(buf []byte, p *kmsg.FetchResponseTopicPartition) ([]byte, error) {
 	if p.Partition == 3 {
@@ -187,11 +189,11 @@ func (r testRecords) Append(buf []byte, p *kmsg.FetchResponseTopicPartition) ([]
 }
 
 // Our encoder of fetch responses gives what kmsg gives, in every version, whether or not the
-// records turn out shorter than announced, and if some cannot be read.
+// records turn out shorter or longer than announced, and if some cannot be read.
 func TestAppendFetchIsKmsg(t *testing.T) {
 	versions, _ := Served(Clients, kmsg.Fetch.Int16())
 	for version := versions.Min; version <= versions.Max; version++ {
-		for _, slack := range []int{0, 1, 200, 1 << 22} {
+		for _, slack := range []int{0, 1, 200, 1 << 22, -1, -2400, -1 << 22} {
 			resp := kmsg.NewPtrFetchResponse()
 			resp.SetVersion(version)
 			resp.ThrottleMillis, resp.ErrorCode, resp.SessionID = 1, 2, 3
