@@ -354,10 +354,12 @@ func (c *checker) expired(e nodeevent.GroupMemberExpired) {
 
 // owners checks that nobody else in the group may still think that it has a partition which a member is given: who was
 // confirmed by the coordinator has it until its session, or the time to rejoin, may be over. Another process of the
-// same static member takes its place.
+// same static member takes its place, and may give up what it never had: who was replaced goes on for a while.
 func (c *checker) owners(m *consumer, partition int) {
-	for _, other := range slices.Concat(m.group.members, m.group.doubled) {
-		if other == m || other.dead || !other.held[partition] || m.instance != nil && *m.instance == *other.instance {
+	all := slices.Concat(m.group.members, m.group.doubled)
+	for _, other := range all {
+		twice := func(p *consumer) bool { return p != other && p.place == other.place }
+		if other == m || other.dead || !other.held[partition] || slices.ContainsFunc(all, twice) {
 			continue
 		}
 		// An answer may come so late that its generation is over.

@@ -75,3 +75,11 @@ func TestStoryOfARebalance(t *testing.T) {
 		at += i
 	}
 }
+
+// A process that was replaced by another one of its static instance holds on for a while; the owner of its partitions
+// is no second one. And a static member of whom a new coordinator never heard is fenced, and started again.
+func TestStaticMembersOfTwoProcesses(t *testing.T) {
+	for _, seed := range []int64{3013, 2084, 2086} {
+		simulate(t, sim.Config{Seed: seed, Duration: 30 * time.Second, Groups: sim.WithGroups}).clean(t)
+	}
+}
