@@ -37,6 +37,7 @@ var differences = []difference{
 	{areaRecords, "A sealed segment whose bits rot is set aside and fetched again from the leader", "It is found by whoever reads it", "broker/node TestSegmentRots"},
 	{areaRecords, "A fetch whose last epoch is above all that the leader knows is told where the logs part", "OFFSET_OUT_OF_RANGE", "ci/twins TestTwins"},
 	{areaRecords, "A batch that expands to more than 100 MiB is refused with MESSAGE_TOO_LARGE, a zstd window above 8 MiB with INVALID_RECORD", "No limit, and 128 MiB", "broker/batch TestBombs"},
+	{areaRecords, "A producer that a log does not know begins with sequence 0, unless it may have been forgotten: a second batch must not go before the first, which was refused for a moment's reason", "It may begin with any sequence (KAFKA-14359)", "broker/log TestUnknownProducerGoesOn"},
 	{areaRecords, "Producers' sequences are found again in the batches that are left after a crash or a truncation", "In producer state snapshots", "broker/log TestProducersSurvive"},
 
 	{areaRetention, "A segment whose records have no timestamp is never too old", "The time of its file counts", "broker/log TestExpired"},

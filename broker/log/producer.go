@@ -117,6 +117,9 @@ func (ps *producers) touch(id int64) *producer {
 	return p
 }
 
+// full reports whether there may have been more.
+func (ps *producers) full() bool { return len(ps.byID) >= ps.max }
+
 func (ps *producers) unlink(p *producer) {
 	if p.older != nil {
 		p.older.newer = p.newer
@@ -149,15 +152,24 @@ func (ps *producers) reach(offset int64) bool {
 //   - an older epoch than the last one is refused
 //   - a newer epoch begins with sequence 0
 //   - in the same epoch, the first sequence follows the last one; after 2147483647 comes 0
-//   - a producer id that is not known may begin with any sequence: retention or DeleteRecords may
-//     have taken its records, and a client cannot be asked to know that (KIP-360; so
+//   - a producer id that is not known may begin with any sequence where it may have been forgotten: retention or
+//     DeleteRecords may have taken its records, and a client cannot be asked to know that (KIP-360; so
 //     UNKNOWN_PRODUCER_ID is never the answer)
+//   - where nothing has been forgotten it begins with sequence 0. Apache Kafka takes any: if the first batch is refused,
+//     as for want of replicas, and the second, which is on its way already, is not, the first can never be
+//     appended any more (KAFKA-14359)
 func (l *Log) CheckSequence(v batch.View) error {
-	p := l.producers.byID[v.ProducerID()]
-	if p == nil || v.ProducerID() < 0 {
+	if v.ProducerID() < 0 {
 		return nil
 	}
-	first, last, epoch := v.BaseSequence(), v.LastSequence(), v.ProducerEpoch()
+	p, first := l.producers.byID[v.ProducerID()], v.BaseSequence()
+	if p == nil {
+		if first == 0 || l.start > 0 || l.producers.full() {
+			return nil
+		}
+		return fmt.Errorf("%w: producer %d begins with sequence %d, want 0: nothing that was here is forgotten", ErrOutOfOrderSequence, v.ProducerID(), first)
+	}
+	last, epoch := v.LastSequence(), v.ProducerEpoch()
 	if epoch == p.epoch {
 		for _, b := range p.batches[:p.count] {
 			if b.firstSequence == first && b.lastSequence == last {

@@ -51,7 +51,7 @@ func TestCheckSequence(t *testing.T) {
 		"old epoch":                  {sent(7, 1, 10, 1), ErrInvalidProducerEpoch, -1},
 		"old epoch, known sequence":  {sent(7, 1, 8, 2), ErrInvalidProducerEpoch, -1},
 		"unknown producer":           {sent(9, 0, 0, 1), nil, -1},
-		"unknown producer, sequence": {sent(9, 4, 1000, 1), nil, -1},
+		"unknown producer, sequence": {sent(9, 4, 1000, 1), ErrOutOfOrderSequence, -1},
 		"another producer":           {sent(8, 0, 1, 1), nil, -1},
 		"another producer's":         {sent(8, 0, 10, 1), ErrOutOfOrderSequence, -1},
 		"not idempotent":             {made(-1, -1, 3, 0, 0), nil, -1},
@@ -73,6 +73,45 @@ func TestCheckSequence(t *testing.T) {
 	}
 	if err := l.CheckSequence(sent(7, 2, 8, 2)); !errors.Is(err, ErrInvalidProducerEpoch) {
 		t.Errorf("a batch of the epoch before: %v", err)
+	}
+}
+
+// A producer that is not known begins with 0, or the first of two batches that are on their way could be refused for
+// a moment's reason and never be appended again (KAFKA-14359). Where producers may have been forgotten it may go on
+// where it is.
+func TestUnknownProducerGoesOn(t *testing.T) {
+	l, _ := mustOpen(t, mem.New(), Config{})
+	mustAppend(t, l, sent(1, 0, 0, 1))
+	mustAppend(t, l, sent(1, 0, 1, 1))
+	if err := l.CheckSequence(sent(9, 0, 5, 1)); !errors.Is(err, ErrOutOfOrderSequence) {
+		t.Errorf("nothing is forgotten: %v", err)
+	}
+	if _, err := l.RaiseStart(1); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.CheckSequence(sent(9, 0, 5, 1)); err != nil {
+		t.Errorf("records were deleted: %v", err)
+	}
+
+	files := mem.New()
+	few := Config{MaxProducers: 2}
+	l, _ = mustOpen(t, files, few)
+	for id := range int64(3) {
+		mustAppend(t, l, sent(id, 0, 0, 1))
+	}
+	if err := l.CheckSequence(sent(0, 0, 1, 1)); err != nil {
+		t.Errorf("there were too many producers: %v", err)
+	}
+	again, _ := mustOpen(t, files, few)
+	if err := again.CheckSequence(sent(0, 0, 1, 1)); err != nil {
+		t.Errorf("there were too many producers before the crash: %v", err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, _ = mustOpen(t, files, few)
+	if err := again.CheckSequence(sent(0, 0, 1, 1)); err != nil {
+		t.Errorf("there were too many producers before the clean stop: %v", err)
 	}
 }
 

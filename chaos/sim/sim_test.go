@@ -229,6 +229,12 @@ func TestANewbornWithAFullDisk(t *testing.T) {
 	simulate(t, sim.Config{Seed: 2121}).clean(t)
 }
 
+// The first batch of a producer that is refused for want of replicas, while the second is on its way and the replicas
+// come, must not leave the second as the first: found when topics were made while brokers were away.
+func TestTheFirstBatchStaysTheFirst(t *testing.T) {
+	simulate(t, sim.Config{Seed: 5190, Duration: 20 * time.Second}).clean(t)
+}
+
 func TestBadConfigurations(t *testing.T) {
 	for want, cfg := range map[string]sim.Config{
 		"must not be negative":        {Duration: -1},
