@@ -247,8 +247,8 @@ func (m *consumer) sync(req *kmsg.SyncGroupRequest) {
 		case code == codeRebalancing:
 			m.soon(m.join)
 		case !m.trouble(code, func() { m.sync(req) }):
-			m.confirmed = r.written
 			m.settle(decodeAssignment(answer.(*kmsg.SyncGroupResponse).MemberAssignment))
+			m.confirmed = r.written // of this generation: it says nothing of what the one before gave
 		}
 	})
 }

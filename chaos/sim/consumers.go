@@ -149,7 +149,7 @@ func (g *consumers) replace(place int, away time.Duration, then func()) {
 
 // assignment of partitions to members by the group's assignor: what each is to have, by member id.
 func (g *consumers) assign(members []kmsg.JoinGroupResponseMember) map[string][]int {
-	ids, owned := make([]string, 0, len(members)), map[string][]int{}
+	ids, owned := make([]string, 0, len(members)), map[string]claims{}
 	for i := range members {
 		ids = append(ids, members[i].MemberID)
 		owned[members[i].MemberID] = ownedBy(members[i].ProtocolMetadata)
@@ -168,12 +168,13 @@ func (g *consumers) assign(members []kmsg.JoinGroupResponseMember) map[string][]
 }
 
 // sticky shares partitions out evenly and moves as few as it can. A partition that another member still holds is
-// given to nobody: that one gives it up first, and joins again (KIP-429).
-func sticky(ids []string, owned map[string][]int, count int) map[string][]int {
+// given to nobody: that one gives it up first, and joins again (KIP-429). Of two that say they hold it one has missed
+// a generation: the other's is the later one (KIP-792).
+func sticky(ids []string, owned map[string]claims, count int) map[string][]int {
 	held := map[int]string{}
 	for _, id := range ids {
-		for _, p := range owned[id] {
-			if held[p] == "" && p < count {
+		for _, p := range owned[id].partitions {
+			if p < count && (held[p] == "" || owned[held[p]].generation < owned[id].generation) {
 				held[p] = id
 			}
 		}
@@ -201,7 +202,7 @@ func sticky(ids []string, owned map[string][]int, count int) map[string][]int {
 // subscription is what a member tells the assignor.
 func (m *consumer) subscription() []byte {
 	meta := kmsg.NewConsumerMemberMetadata()
-	meta.Version, meta.Topics, meta.UserData, meta.Generation = 3, []string{Topic}, nil, m.generation
+	meta.Version, meta.Topics, meta.UserData, meta.Generation = 3, []string{Topic}, nil, m.ownGeneration
 	if m.group.cooperative {
 		owned := kmsg.NewConsumerMemberMetadataOwnedPartition()
 		owned.Topic = Topic
@@ -213,18 +214,25 @@ func (m *consumer) subscription() []byte {
 	return meta.AppendTo(nil)
 }
 
+// claims are the partitions that a member says it holds, and the generation in which it was given them.
+type claims struct {
+	generation int32
+	partitions []int
+}
+
 // ownedBy is what a member told the assignor that it holds.
-func ownedBy(metadata []byte) (all []int) {
+func ownedBy(metadata []byte) (c claims) {
 	var meta kmsg.ConsumerMemberMetadata
 	if meta.ReadFrom(metadata) != nil {
-		return nil
+		return c
 	}
+	c.generation = meta.Generation
 	for _, t := range meta.OwnedPartitions {
 		for _, p := range t.Partitions {
-			all = append(all, int(p))
+			c.partitions = append(c.partitions, int(p))
 		}
 	}
-	return all
+	return c
 }
 
 // encodeAssignment and decodeAssignment are what the leader tells a member.

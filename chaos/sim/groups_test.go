@@ -83,3 +83,9 @@ func TestStaticMembersOfTwoProcesses(t *testing.T) {
 		simulate(t, sim.Config{Seed: seed, Duration: 30 * time.Second, Groups: sim.WithGroups}).clean(t)
 	}
 }
+
+// A static member that was away for a rebalance keeps its place without its partitions (KIP-345), and says later that it
+// holds what others have been given meanwhile: neither its sync of a later generation nor its claim counts.
+func TestAStaticMemberThatMissedAGeneration(t *testing.T) {
+	simulate(t, sim.Config{Seed: 4024, Duration: 20 * time.Second, Groups: sim.WithGroups}).clean(t)
+}

@@ -50,6 +50,9 @@ type holding struct {
 	member, instance string
 	generation       int32
 	since            history.Time
+	// bound is when the coordinator was free to take it away, once a later generation has begun for the member; 0
+	// before that.
+	bound history.Time
 }
 
 func newMembership(recorder Recorder, names topicNames, process string, s GroupSpec) *membership {
@@ -104,10 +107,11 @@ func (m *membership) answered(q *question, frame []byte, now history.Time) error
 		m.heard(q, q.request.(*kmsg.HeartbeatRequest).Generation, r.ErrorCode, false)
 	case *kmsg.SyncGroupResponse:
 		req := q.request.(*kmsg.SyncGroupRequest)
-		m.heard(q, req.Generation, r.ErrorCode, true)
 		if r.ErrorCode == 0 {
-			return m.assigned(req, r, now)
+			err = m.assigned(req, r, now)
 		}
+		m.heard(q, req.Generation, r.ErrorCode, true)
+		return err
 	}
 	return nil
 }
@@ -167,8 +171,14 @@ func (m *membership) assigned(req *kmsg.SyncGroupRequest, resp *kmsg.SyncGroupRe
 		}
 	}
 	m.end(now, history.OK, func(p history.Partition) bool { return next[p] })
+	for p, h := range m.held {
+		if h.bound == 0 {
+			h.bound = m.until
+			m.held[p] = h
+		}
+	}
 	for p := range next {
-		m.held[p] = holding{m.member, m.instance, m.generation, now}
+		m.held[p] = holding{member: m.member, instance: m.instance, generation: m.generation, since: now}
 	}
 	if len(next) == 0 {
 		m.recorder.Operation(history.Operation{
@@ -198,10 +208,14 @@ func (m *membership) end(now history.Time, outcome history.Outcome, which func(h
 	}
 	for h, positions := range ended {
 		sortPositions(positions)
+		until := m.until
+		if h.bound > 0 {
+			until = h.bound
+		}
 		m.recorder.Operation(history.Operation{
 			Process: m.process, Kind: history.Own, Outcome: outcome, Invoke: h.since, Return: now,
 			Group: &history.GroupPart{
-				Group: m.group, Member: h.member, Instance: h.instance, Generation: h.generation, Until: m.until, Positions: positions,
+				Group: m.group, Member: h.member, Instance: h.instance, Generation: h.generation, Until: until, Positions: positions,
 			},
 		})
 	}

@@ -141,6 +141,26 @@ func TestAssignmentsEndWhenTheyAreGivenUp(t *testing.T) {
 	}
 }
 
+// A member that has missed a generation is told so by a later one, whose answer does not bind the coordinator to what
+// it gave in the former: it was free to give that to others when the session or the time to rejoin was over.
+func TestALaterGenerationBindsNobodyToAFormerOne(t *testing.T) {
+	w, c, m, process := tappedMember()
+	written := m.now + 1
+	syncAnswer(t, w, c, 1, 5, 0, 1)
+	m.now += history.Time(10 * time.Second)
+	syncAnswer(t, w, c, 2, 7, 1)
+	process.membership.giveUp(map[string][]int32{"orders": {0}}, history.OK)
+	ends := m.of(history.Own)
+	if len(ends) != 2 {
+		t.Fatalf("%d assignments have ended, want that of partition 1 and then that of 0", len(ends))
+	}
+	for _, op := range ends {
+		if want := written + history.Time(time.Second); op.Group.Generation != 5 || op.Group.Until != want {
+			t.Errorf("%v of generation %d binds until %d, want that of generation 5 until %d", op.Group.Positions, op.Group.Generation, op.Group.Until, want)
+		}
+	}
+}
+
 // A coordinator that is loading takes anybody's heartbeat: only one that has answered something else of the
 // generation is believed, and only while the connection to it lasts.
 func TestOnlyKnownCoordinatorsBind(t *testing.T) {
