@@ -199,6 +199,30 @@ func TestJoinAgain(t *testing.T) {
 	d.expect("A: join: REBALANCE_IN_PROGRESS") // the older request; the newer one waits
 }
 
+// A coordinator that is gone before the assignment of a generation is stored leaves members that ask the next one for
+// it: they have to join again, those that it knows and those that were new.
+func TestTheCoordinatorGoesBetweenJoinAndSync(t *testing.T) {
+	d := newDesk(t, nil)
+	d.enter("X", nil) // the group's first generation, of which nothing is stored
+	d.pass(3 * time.Second)
+	d.successor()
+	d.told = nil
+	d.sync("X", 1)
+	d.expect("X: sync: REBALANCE_IN_PROGRESS")
+
+	d = newDesk(t, nil)
+	generation := d.stable("A")
+	d.enter("B", nil)
+	d.join("A", nil)
+	d.successor()
+	d.told = nil
+	d.sync("A", generation+1)
+	d.sync("B", generation+1)
+	d.expect("A: sync: REBALANCE_IN_PROGRESS", "B: sync: REBALANCE_IN_PROGRESS")
+	d.join("B", nil)
+	d.expect("B: join: UNKNOWN_MEMBER_ID")
+}
+
 // Requests that are refused.
 func TestRefusals(t *testing.T) {
 	d := newDesk(t, func(c *Config) { c.MaxSize = 2 })
@@ -219,7 +243,7 @@ func TestRefusals(t *testing.T) {
 	d.beat("C", 2, nil)
 	d.sync("C", 2)
 	d.beat("A", 1, nil)
-	d.sync("A", 3)
+	d.sync("A", 1)
 	d.expect("C: beat: UNKNOWN_MEMBER_ID", "C: sync: UNKNOWN_MEMBER_ID", "A: beat: ILLEGAL_GENERATION", "A: sync: ILLEGAL_GENERATION")
 	for _, change := range []func(*kmsg.SyncGroupRequest){
 		func(r *kmsg.SyncGroupRequest) { r.ProtocolType = kmsg.StringPtr("connect") },

@@ -14,6 +14,8 @@ import (
 func (m *Machine) Sync(now time.Time, req *kmsg.SyncGroupRequest, answer Answer) {
 	g, mem, err := m.present(req.Group, req.MemberID, req.InstanceID, req.Generation)
 	switch {
+	case (err == kerr.UnknownMemberID || err == kerr.IllegalGeneration) && m.ahead(req):
+		err = kerr.RebalanceInProgress
 	case err != nil:
 	case req.ProtocolType != nil && *req.ProtocolType != g.protocolType, req.Protocol != nil && *req.Protocol != g.protocol:
 		err = kerr.InconsistentGroupProtocol
@@ -35,6 +37,15 @@ func (m *Machine) Sync(now time.Time, req *kmsg.SyncGroupRequest, answer Answer)
 		m.store(now, g, req)
 	}
 	m.arm(g)
+}
+
+// ahead reports whether a member asks for the assignment of a generation that this coordinator has not heard of: a
+// former one began it, and was gone before its assignment was stored. All of its members have to join again, which
+// they do for REBALANCE_IN_PROGRESS. Apache Kafka answers ILLEGAL_GENERATION, or UNKNOWN_MEMBER_ID to those who were
+// new, which clients take for the end of their membership and tell their users (franz-go).
+func (m *Machine) ahead(req *kmsg.SyncGroupRequest) bool {
+	g := m.groups[req.Group]
+	return req.Group != "" && (g == nil && req.Generation > 0 || g != nil && req.Generation > g.generation)
 }
 
 // present finds the group and the member of a request, which must be of the present generation.

@@ -17,6 +17,7 @@ var explanations = []explanation{
 	{key: 9, question: "what was never committed", path: `.*Metadata`, why: "no words are an empty text, as in Kafka"},
 	{key: 9, question: "what a group committed that is none", why: "a group that is none has committed nothing, without an error, as in Kafka"},
 	{key: 11, question: "a member without an id", path: `MemberID`, why: "each draws its ids"},
+	{key: 14, question: "nobody's assignment", path: `ErrorCode`, why: "a generation that is not known yet was begun by a coordinator that is gone: REBALANCE_IN_PROGRESS, so that all join again"},
 	{key: 16, why: "who was only given a member id (KIP-394) has not made the group: it is not listed"},
 	{key: 18, path: `ApiKeys.*|(Finalized|Supported)Features.*`, why: "each says what it serves: here ListOffsets 11 and Kafka 4's lower ends, and no features, since there are no transactions"},
 	{key: 19, question: "a name .*|the metadata log's name", path: `Topics.ErrorCode`, why: "Kafka's rule for names; kfake takes any"},
