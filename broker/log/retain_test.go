@@ -367,7 +367,6 @@ func (w *life) deletes(n int, total bool) (told, end int64, over bool) {
 	if err != nil {
 		return 0, 0, false
 	}
-	fail := errors.New("")
 	for _, step := range []func() error{
 		func() error { return w.appendSome(l, 25, &end) },
 		func() error { _, err := l.RaiseStart(13); return err },
@@ -382,7 +381,7 @@ func (w *life) deletes(n int, total bool) (told, end int64, over bool) {
 		l.Close,
 	} {
 		end = min(end, l.EndOffset()-8) // a cut takes no more, and is told of when it begins
-		if fail = step(); fail != nil {
+		if err := step(); err != nil {
 			return told, end, false
 		}
 		told, end = l.StartOffset(), min(l.SyncedOffset(), l.EndOffset())
