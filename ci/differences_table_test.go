@@ -58,6 +58,7 @@ var differences = []difference{
 	{areaGroups, "FindCoordinator of transactions and share groups is INVALID_REQUEST", "Their topics are made", "broker/brokertest TestInternalTopic"},
 	{areaGroups, "__consumer_offsets gets as many replicas as there are brokers, if that is less than it should have", "It is not made until there are enough", "broker/brokertest TestInternalTopic"},
 	{areaGroups, "SyncGroup of a generation that a former coordinator began and did not store is REBALANCE_IN_PROGRESS: all join again", "ILLEGAL_GENERATION, or UNKNOWN_MEMBER_ID to new members", "broker/group TestTheCoordinatorGoesBetweenJoinAndSync"},
+	{areaGroups, "Who leaves a group is gone once it is answered, also for the next coordinator", "Only with the next assignment: another coordinator waits a whole session for it", "broker/group TestWhoLeavesIsRemembered"},
 	{areaGroups, "A second JoinGroup or SyncGroup of a member answers the first with REBALANCE_IN_PROGRESS", "The first is never answered", "broker/group TestJoinAgain"},
 	{areaGroups, "A coordinator that the controllers have not answered for a session tells members COORDINATOR_NOT_AVAILABLE: another may have been elected", "It goes on, and two may", "broker/coordinator TestLease"},
 	{areaGroups, "Without a leader of their partition of __consumer_offsets, groups are told COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR", "broker/coordinator TestWhoServes"},

@@ -51,8 +51,10 @@ type group struct {
 	offsets map[partition]offset
 	// inFlight counts the commits of a partition that are being written.
 	inFlight map[partition]int
-	// stored is set if there is a record of the group's metadata in the log.
+	// stored is set if there is a record of the group's metadata in the log; kept is the protocol of the last
+	// assignment in it that was told to members.
 	stored bool
+	kept   string
 	// armed is the group's entry in the heap; zero for none.
 	armed time.Time
 }

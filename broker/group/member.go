@@ -29,6 +29,8 @@ type member struct {
 	newcomer bool
 	// synced is set once the member has asked for its assignment of this generation.
 	synced bool
+	// kept is set while the last assignment that is committed has the member.
+	kept bool
 }
 
 // protocol is an assignor, and what the member tells it. Nobody here understands that.

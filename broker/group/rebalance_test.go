@@ -223,6 +223,34 @@ func TestTheCoordinatorGoesBetweenJoinAndSync(t *testing.T) {
 	d.expect("B: join: UNKNOWN_MEMBER_ID")
 }
 
+// Who has left is gone for the next coordinator too, although the rebalance that follows has not ended: nobody waits
+// for the dead.
+func TestWhoLeavesIsRemembered(t *testing.T) {
+	d := newDesk(t, nil)
+	d.stable("A", "B", "C")
+	d.leave("C")
+	d.join("A", nil)
+	d.successor()
+	d.told = nil
+	d.join("A", nil)
+	d.join("B", nil)
+	if len(d.told) != 2 {
+		t.Errorf("A and B have joined, and are told %q; want an end of the rebalance", d.told)
+	}
+}
+
+// The answer of who leaves waits until that is committed.
+func TestLeavingIsCommitted(t *testing.T) {
+	d := newDesk(t, nil)
+	d.stable("A", "B")
+	d.hold = true
+	d.told = nil
+	d.leave("B")
+	d.expect()
+	d.release(nil)
+	d.expect("leave: ok ok")
+}
+
 // Requests that are refused.
 func TestRefusals(t *testing.T) {
 	d := newDesk(t, func(c *Config) { c.MaxSize = 2 })

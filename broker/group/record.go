@@ -2,6 +2,7 @@ package group
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -38,17 +39,34 @@ type offset struct {
 
 // record is the group's metadata with an assignment, as it is now.
 func (m *Machine) record(now time.Time, g *group, assigned map[*member][]byte) Record {
+	return m.recordOf(now, g, g.protocol, g.leader, g.members, assigned)
+}
+
+// remaining is the last assignment that is committed, without those who have gone since. It has the generation of now:
+// one that has begun must not begin a second time under another coordinator.
+func (m *Machine) remaining(now time.Time, g *group) Record {
+	members := slices.DeleteFunc(slices.Clone(g.members), func(mem *member) bool { return !mem.kept })
+	protocol, leader := g.kept, g.leader
+	if len(members) == 0 {
+		protocol = ""
+	} else if lead := g.byID[leader]; lead == nil || !lead.kept {
+		leader = members[0].id
+	}
+	return m.recordOf(now, g, protocol, leader, members, g.assigned())
+}
+
+func (m *Machine) recordOf(now time.Time, g *group, protocol, leader string, members []*member, assigned map[*member][]byte) Record {
 	value := kmsg.NewGroupMetadataValue()
 	value.Version, value.ProtocolType, value.Generation = groupValueVersion, g.protocolType, g.generation
 	value.CurrentStateTimestamp = m.cfg.Wall(now).UnixMilli()
-	if g.protocol != "" {
-		value.Protocol, value.Leader = kmsg.StringPtr(g.protocol), kmsg.StringPtr(g.leader)
+	if protocol != "" {
+		value.Protocol, value.Leader = kmsg.StringPtr(protocol), kmsg.StringPtr(leader)
 	}
-	for _, mem := range g.members {
+	for _, mem := range members {
 		one := kmsg.NewGroupMetadataValueMember()
 		one.MemberID, one.InstanceID, one.ClientID, one.ClientHost = mem.id, mem.instance, mem.client.ID, mem.client.Host
 		one.SessionTimeoutMillis, one.RebalanceTimeoutMillis = int32(mem.session.Milliseconds()), int32(mem.rebalance.Milliseconds())
-		one.Subscription, one.Assignment = mem.metadata(g.protocol), assigned[mem]
+		one.Subscription, one.Assignment = mem.metadata(protocol), assigned[mem]
 		value.Members = append(value.Members, one)
 	}
 	return Record{groupKey(g.id), value.AppendTo(nil), value.CurrentStateTimestamp}
@@ -141,13 +159,14 @@ func (m *Machine) loadGroup(key, value []byte) error {
 	g.stored, g.generation, g.protocolType, g.since = true, v.Generation, v.ProtocolType, time.UnixMilli(v.CurrentStateTimestamp)
 	if len(v.Members) > 0 && v.Protocol != nil {
 		g.state, g.protocol = Stable, *v.Protocol
+		g.kept = *v.Protocol
 	}
 	for i := range v.Members {
 		one := &v.Members[i]
 		mem := &member{
 			id: one.MemberID, instance: one.InstanceID, client: Client{one.ClientID, one.ClientHost}, synced: true,
 			session: millis(one.SessionTimeoutMillis), rebalance: millis(one.RebalanceTimeoutMillis),
-			protocols: []protocol{{g.protocol, one.Subscription}}, assignment: one.Assignment,
+			protocols: []protocol{{g.protocol, one.Subscription}}, assignment: one.Assignment, kept: true,
 		}
 		if mem.rebalance <= 0 {
 			mem.rebalance = mem.session

@@ -101,8 +101,9 @@ func (m *Machine) store(now time.Time, g *group, req *kmsg.SyncGroupRequest) {
 func (m *Machine) assign(now time.Time, g *group, assigned map[*member][]byte) {
 	g.storing = false
 	m.enter(now, g, Stable)
+	g.kept = g.protocol
 	for _, mem := range g.members {
-		mem.assignment = assigned[mem]
+		mem.assignment, mem.kept = assigned[mem], true
 		if mem.sync != nil {
 			mem.alive(now)
 		}
