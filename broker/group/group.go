@@ -51,12 +51,18 @@ type group struct {
 	offsets map[partition]offset
 	// inFlight counts the commits of a partition that are being written.
 	inFlight map[partition]int
-	// stored is set if there is a record of the group's metadata in the log; kept is the protocol of the last
-	// assignment in it that was told to members.
+	// stored is set if there is a record of the group's metadata in the log; kept is the last assignment in it that was
+	// told to members.
 	stored bool
-	kept   string
+	kept   kept
 	// armed is the group's entry in the heap; zero for none.
 	armed time.Time
+}
+
+// kept is a generation whose assignment is committed, and its protocol.
+type kept struct {
+	generation int32
+	protocol   string
 }
 
 // partition of a topic.

@@ -209,6 +209,15 @@ func (m *model) check() {
 			owner[p] = i
 		}
 	}
+	if g := m.m.groups["g"]; g != nil && g.state == Stable {
+		dealt := 0
+		for _, mem := range g.members {
+			dealt += len(mem.assignment)
+		}
+		if dealt != modelPartitions {
+			m.bad("the group is stable, and %d of %d partitions are assigned", dealt, modelPartitions)
+		}
+	}
 	asked := kmsg.NewOffsetFetchRequestGroup()
 	asked.Group = "g"
 	asked.Topics = nil

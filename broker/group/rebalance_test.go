@@ -227,10 +227,13 @@ func TestTheCoordinatorGoesBetweenJoinAndSync(t *testing.T) {
 // for the dead.
 func TestWhoLeavesIsRemembered(t *testing.T) {
 	d := newDesk(t, nil)
-	d.stable("A", "B", "C")
+	generation := d.stable("A", "B", "C")
 	d.leave("C")
 	d.join("A", nil)
 	d.successor()
+	d.told = nil
+	d.beat("B", generation, nil) // what C had is nobody's: B has to join too, although it has heard nothing of that
+	d.expect("B: beat: REBALANCE_IN_PROGRESS")
 	d.told = nil
 	d.join("A", nil)
 	d.join("B", nil)

@@ -39,34 +39,35 @@ type offset struct {
 
 // record is the group's metadata with an assignment, as it is now.
 func (m *Machine) record(now time.Time, g *group, assigned map[*member][]byte) Record {
-	return m.recordOf(now, g, g.protocol, g.leader, g.members, assigned)
-}
-
-// remaining is the last assignment that is committed, without those who have gone since. It has the generation of now:
-// one that has begun must not begin a second time under another coordinator.
-func (m *Machine) remaining(now time.Time, g *group) Record {
-	members := slices.DeleteFunc(slices.Clone(g.members), func(mem *member) bool { return !mem.kept })
-	protocol, leader := g.kept, g.leader
-	if len(members) == 0 {
-		protocol = ""
-	} else if lead := g.byID[leader]; lead == nil || !lead.kept {
-		leader = members[0].id
+	var leader *string
+	if g.protocol != "" {
+		leader = kmsg.StringPtr(g.leader)
 	}
-	return m.recordOf(now, g, protocol, leader, members, g.assigned())
+	return m.recordOf(now, g, kept{g.generation, g.protocol}, leader, g.members, assigned)
 }
 
-func (m *Machine) recordOf(now time.Time, g *group, protocol, leader string, members []*member, assigned map[*member][]byte) Record {
+// remaining is the last assignment that is committed, without those who have gone since. It has no leader: who loads it
+// knows by that that it is no longer whole.
+func (m *Machine) remaining(now time.Time, g *group) Record {
+	members, of := slices.DeleteFunc(slices.Clone(g.members), func(mem *member) bool { return !mem.kept }), g.kept
+	if len(members) == 0 {
+		of.protocol = ""
+	}
+	return m.recordOf(now, g, of, nil, members, g.assigned())
+}
+
+func (m *Machine) recordOf(now time.Time, g *group, of kept, leader *string, members []*member, assigned map[*member][]byte) Record {
 	value := kmsg.NewGroupMetadataValue()
-	value.Version, value.ProtocolType, value.Generation = groupValueVersion, g.protocolType, g.generation
+	value.Version, value.ProtocolType, value.Generation = groupValueVersion, g.protocolType, of.generation
 	value.CurrentStateTimestamp = m.cfg.Wall(now).UnixMilli()
-	if protocol != "" {
-		value.Protocol, value.Leader = kmsg.StringPtr(protocol), kmsg.StringPtr(leader)
+	if value.Leader = leader; of.protocol != "" {
+		value.Protocol = kmsg.StringPtr(of.protocol)
 	}
 	for _, mem := range members {
 		one := kmsg.NewGroupMetadataValueMember()
 		one.MemberID, one.InstanceID, one.ClientID, one.ClientHost = mem.id, mem.instance, mem.client.ID, mem.client.Host
 		one.SessionTimeoutMillis, one.RebalanceTimeoutMillis = int32(mem.session.Milliseconds()), int32(mem.rebalance.Milliseconds())
-		one.Subscription, one.Assignment = mem.metadata(protocol), assigned[mem]
+		one.Subscription, one.Assignment = mem.metadata(of.protocol), assigned[mem]
 		value.Members = append(value.Members, one)
 	}
 	return Record{groupKey(g.id), value.AppendTo(nil), value.CurrentStateTimestamp}
@@ -159,7 +160,7 @@ func (m *Machine) loadGroup(key, value []byte) error {
 	g.stored, g.generation, g.protocolType, g.since = true, v.Generation, v.ProtocolType, time.UnixMilli(v.CurrentStateTimestamp)
 	if len(v.Members) > 0 && v.Protocol != nil {
 		g.state, g.protocol = Stable, *v.Protocol
-		g.kept = *v.Protocol
+		g.kept = kept{v.Generation, *v.Protocol}
 	}
 	for i := range v.Members {
 		one := &v.Members[i]
@@ -173,7 +174,10 @@ func (m *Machine) loadGroup(key, value []byte) error {
 		}
 		g.add(mem, v.ProtocolType)
 	}
-	if v.Leader != nil && g.byID[*v.Leader] != nil {
+	switch {
+	case v.Leader == nil:
+		g.leader = ""
+	case g.byID[*v.Leader] != nil:
 		g.leader = *v.Leader
 	}
 	m.groups[k.Group] = g
@@ -198,6 +202,9 @@ func (m *Machine) Loaded(now time.Time) {
 			if !by.IsZero() {
 				*by = now.Add(g.rebalanceTimeout())
 			}
+		}
+		if g.state == Stable && g.leader == "" {
+			m.prepare(now, g, "a member has left under another coordinator")
 		}
 		m.forget(g)
 		m.arm(g)

@@ -101,7 +101,7 @@ func (m *Machine) store(now time.Time, g *group, req *kmsg.SyncGroupRequest) {
 func (m *Machine) assign(now time.Time, g *group, assigned map[*member][]byte) {
 	g.storing = false
 	m.enter(now, g, Stable)
-	g.kept = g.protocol
+	g.kept = kept{g.generation, g.protocol}
 	for _, mem := range g.members {
 		mem.assignment, mem.kept = assigned[mem], true
 		if mem.sync != nil {
