@@ -133,11 +133,16 @@ func (g *consumers) live(place int) {
 	})
 }
 
-// replace starts another process in the place of a member after a while.
+// replace starts another process in the place of a member after a while, unless that has been done meanwhile: a static
+// member that was doubled may be fenced before its double comes.
 func (g *consumers) replace(place int, away time.Duration, then func()) {
 	before := g.members[place]
 	g.sim.after(away, kindClient, func() {
-		if g.ending {
+		switch {
+		case g.ending:
+			return
+		case g.members[place] != before:
+			then()
 			return
 		}
 		m := newConsumer(g, place, before.life+1)

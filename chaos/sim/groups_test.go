@@ -89,3 +89,9 @@ func TestStaticMembersOfTwoProcesses(t *testing.T) {
 func TestAStaticMemberThatMissedAGeneration(t *testing.T) {
 	simulate(t, sim.Config{Seed: 4024, Duration: 20 * time.Second, Groups: sim.WithGroups}).clean(t)
 }
+
+// A static member that is doubled, and fenced before its double comes, is not replaced twice: two processes of one name
+// would read everything twice.
+func TestADoubledMemberIsReplacedOnce(t *testing.T) {
+	simulate(t, sim.Config{Seed: 923}).clean(t)
+}
