@@ -219,7 +219,7 @@ func TestATruncationThatIsNotSynced(t *testing.T) {
 // A disk that fails, or is full, while a damaged segment is set aside or a log is truncated ends the process half way:
 // what it had in memory then is nobody's any more, and what is on the disk is the log up to the cut, or all of it.
 func TestALogCutWhileTheDiskFails(t *testing.T) {
-	for _, seed := range []int64{1456, 1820, 4313} {
+	for _, seed := range []int64{1456, 1820, 4313, 4921} {
 		simulate(t, sim.Config{Seed: seed}).clean(t)
 	}
 }
