@@ -20,9 +20,9 @@ func groupLine(g course.Group) string {
 
 // groupTable is the same for the page.
 func (r Run) groupTable() sheet {
-	s := sheet{ID: "group-table", Caption: "Consumer groups", Head: []column{
-		{"group", false}, {"members", true}, {"generations", true}, {"processed", true}, {"again", true}, {"acknowledged positions", true},
-		{"refused", true}, {"unknown", true}, {"resumed", true}, {"longest pause", true}, {"from", true},
+	s := sheet{ID: "group-table", Caption: "Consumer groups, each with its longest pause", Head: []column{
+		{"group", false}, {"members", true}, {"generations", true}, {"processed", true}, {"again", true}, {"committed", true},
+		{"refused", true}, {"unknown", true}, {"resumed", true}, {"pause", true}, {"at", true},
 	}}
 	for _, g := range r.Page.Course.Groups {
 		pause, from := "-", "-"
