@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -28,75 +26,15 @@ type animal struct {
 // zoo reads every history of testdata/zoo.
 func zoo(t *testing.T) []animal {
 	t.Helper()
-	paths, err := filepath.Glob("testdata/zoo/*.txt")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("the zoo has %d histories: %v", len(paths), err)
+	specimens, err := Zoo()
+	if err != nil || len(specimens) == 0 {
+		t.Fatalf("the zoo has %d histories: %v", len(specimens), err)
 	}
 	var animals []animal
-	for _, path := range paths {
-		a, err := readAnimal(path)
-		if err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		animals = append(animals, a)
+	for _, s := range specimens {
+		animals = append(animals, animal{s.Name, s.Verdict, s.Words, s.Expect, s.Entries})
 	}
 	return animals
-}
-
-func readAnimal(path string) (animal, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return animal{}, err
-	}
-	defer f.Close()
-	text, err := history.ReadText(f)
-	if err != nil {
-		return animal{}, err
-	}
-	words := strings.Fields(text.Head["expect"])
-	if len(words) == 0 {
-		return animal{}, fmt.Errorf("the head has no expect")
-	}
-	a := animal{name: strings.TrimSuffix(filepath.Base(path), ".txt"), verdict: words[0], words: words[1:]}
-	a.expect = Expect{Idempotent: true, RequireScan: true, RequireAttempts: text.Head["attempts"] == "yes"}
-	if faults := text.Head["faults"]; faults != "" {
-		if a.expect.Faults, err = strconv.Atoi(faults); err != nil {
-			return animal{}, err
-		}
-	}
-	partitions, told := map[history.Partition]bool{}, false
-	for {
-		entry, err := text.Next()
-		if err == io.EOF {
-			break
-		}
-		a.entries = append(a.entries, entry)
-		if entry.Operation != nil {
-			told = told || len(entry.Operation.Watermarks) > 0
-			for _, run := range entry.Operation.Runs {
-				partitions[run.Partition] = true
-			}
-		}
-	}
-	for _, entry := range a.entries {
-		if op := entry.Operation; op != nil && op.Group != nil && !slices.Contains(a.expect.Groups, op.Group.Group) {
-			a.expect.Groups = append(a.expect.Groups, op.Group.Group)
-		}
-	}
-	a.expect.Partitions = sortedPartitions(partitions)
-	a.expect.Rules = Rules()
-	if !told { // a history about records only
-		a.expect.Rules = without(Rules(), Watermarks, Recency)
-	}
-	if len(a.expect.Groups) == 0 {
-		a.expect.Rules = without(a.expect.Rules, GroupPosition, Exclusivity)
-	}
-	return a, nil
-}
-
-// without is rules but for some.
-func without(rules []Rule, off ...Rule) []Rule {
-	return slices.DeleteFunc(slices.Clone(rules), func(r Rule) bool { return slices.Contains(off, r) })
 }
 
 // entries is a source over a slice that ends with an error.

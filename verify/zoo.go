@@ -1,0 +1,115 @@
+package verify
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/logproof/logproof/verify/history"
+)
+
+//go:embed testdata/zoo/*.txt
+var zooFiles embed.FS
+
+// Specimen is one history of the zoo: a few operations written by hand that show one anomaly, the same without
+// it (a clean twin, whose name ends in ".clean"), or something that must stay inconclusive.
+type Specimen struct {
+	Name string
+	// Verdict that its head expects: "fail", "pass" or "inconclusive".
+	Verdict string
+	// Words after the verdict: the rule and the class of a bad history, what is in doubt of an inconclusive one.
+	Words []string
+	// Expect is what the history was meant to be.
+	Expect  Expect
+	Entries []history.Entry
+	// Text is the file as it was written: see history.Text.
+	Text string
+}
+
+// Zoo reads all histories of the zoo, in the order of their names.
+func Zoo() ([]Specimen, error) {
+	const dir = "testdata/zoo"
+	files, err := zooFiles.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read the zoo: %w", err)
+	}
+	var list []Specimen
+	for _, f := range files {
+		text, err := zooFiles.ReadFile(path.Join(dir, f.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("read the zoo: %w", err)
+		}
+		s, err := ReadSpecimen(strings.TrimSuffix(f.Name(), ".txt"), string(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Name(), err)
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+// ReadSpecimen reads a history in its text form with the head of the zoo: "# expect: fail loss lost-write",
+// "# attempts: yes", "# faults: 1". The error names the line.
+func ReadSpecimen(name, text string) (Specimen, error) {
+	src, err := history.ReadText(strings.NewReader(text))
+	if err != nil {
+		return Specimen{}, err
+	}
+	words := strings.Fields(src.Head["expect"])
+	if len(words) == 0 {
+		return Specimen{}, errors.New("the head has no expect")
+	}
+	s := Specimen{Name: name, Verdict: words[0], Words: words[1:], Text: text}
+	s.Expect = Expect{Idempotent: true, RequireScan: true, RequireAttempts: src.Head["attempts"] == "yes"}
+	if faults := src.Head["faults"]; faults != "" {
+		if s.Expect.Faults, err = strconv.Atoi(faults); err != nil {
+			return s, fmt.Errorf("faults: %w", err)
+		}
+	}
+	for {
+		entry, err := src.Next()
+		if err == io.EOF {
+			break
+		}
+		s.Entries = append(s.Entries, entry)
+	}
+	s.infer()
+	return s, nil
+}
+
+// infer takes from the entries what the head leaves out: partitions, groups, and which rules have
+// something to judge.
+func (s *Specimen) infer() {
+	partitions, told := map[history.Partition]bool{}, false
+	for _, entry := range s.Entries {
+		op := entry.Operation
+		if op == nil {
+			continue
+		}
+		told = told || len(op.Watermarks) > 0
+		for _, run := range op.Runs {
+			partitions[run.Partition] = true
+		}
+		if op.Group != nil && !slices.Contains(s.Expect.Groups, op.Group.Group) {
+			s.Expect.Groups = append(s.Expect.Groups, op.Group.Group)
+		}
+	}
+	s.Expect.Partitions = sortedPartitions(partitions)
+	s.Expect.Rules = Rules()
+	if !told { // a history about records only
+		s.Expect.Rules = without(Rules(), Watermarks, Recency)
+	}
+	if len(s.Expect.Groups) == 0 {
+		s.Expect.Rules = without(s.Expect.Rules, GroupPosition, Exclusivity)
+	}
+}
+
+// without is rules but for some.
+func without(rules []Rule, off ...Rule) []Rule {
+	return slices.DeleteFunc(slices.Clone(rules), func(r Rule) bool { return slices.Contains(off, r) })
+}
