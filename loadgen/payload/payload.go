@@ -17,8 +17,24 @@ const magic = 0x6c677066
 // version of the layout.
 const version = 1
 
-// flagBarrier marks the record that ends a partition after everything healed.
-const flagBarrier = 1 << 0
+// Flags of a value.
+const (
+	// flagBarrier marks the record that ends a partition after everything healed.
+	flagBarrier = 1 << 0
+	// flagSource says that the source follows the header, flagKey that the number of the key follows that.
+	flagSource = 1 << 1
+	flagKey    = 1 << 2
+
+	knownFlags = flagBarrier | flagSource | flagKey
+)
+
+// Sizes of what may follow the header.
+const (
+	// SourceSize in bytes: partition and offset.
+	SourceSize = 12
+	// KeySize in bytes: the number of the key.
+	KeySize = 4
+)
 
 // Offsets of the fields.
 const (
@@ -62,6 +78,43 @@ type Header struct {
 	Intended int64
 	// Barrier marks the record that ends a partition after everything healed.
 	Barrier bool
+	// Source is the record of an input topic that this one was made from, of consume-transform-produce.
+	Source Source
+	// Key is one more than the number of the record's key; 0 is a record without a key.
+	Key uint32
+}
+
+// Source is the place of an input record. The zero value is none: a source that exists says so.
+type Source struct {
+	Exists    bool
+	Partition int32
+	Offset    int64
+}
+
+// flags of the value of a header.
+func (h Header) flags() (flags byte) {
+	if h.Barrier {
+		flags |= flagBarrier
+	}
+	if h.Source.Exists {
+		flags |= flagSource
+	}
+	if h.Key != 0 {
+		flags |= flagKey
+	}
+	return flags
+}
+
+// headed is the size in bytes of the header and what follows it, by the flags of a value.
+func headed(flags byte) int {
+	size := MinSize
+	if flags&flagSource != 0 {
+		size += SourceSize
+	}
+	if flags&flagKey != 0 {
+		size += KeySize
+	}
+	return size
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -75,11 +128,14 @@ func CheckSize(size int) error {
 }
 
 // Encode returns the value of h with the given size in bytes, in the array of buf if that is large
-// enough: with a buffer of that size it allocates nothing. It panics where CheckSize fails, which is
-// asked once when a run is configured and not for every record.
+// enough: with a buffer of that size it allocates nothing. It panics where the size is below MinSize and
+// what the header's source and key need (SourceSize, KeySize), which is asked once when a run is
+// configured and not for every record.
 func Encode(buf []byte, size int, h Header) []byte {
-	if err := CheckSize(size); err != nil {
-		panic("payload: " + err.Error())
+	flags := h.flags()
+	begin := headed(flags)
+	if size < begin {
+		panic(fmt.Sprintf("payload: a value of %d bytes has no room for its header of %d", size, begin))
 	}
 	if cap(buf) < size {
 		buf = make([]byte, size)
@@ -87,17 +143,23 @@ func Encode(buf []byte, size int, h Header) []byte {
 	value := buf[:size]
 	binary.BigEndian.PutUint32(value, magic)
 	value[atVersion] = version
-	value[atFlags] = 0
-	if h.Barrier {
-		value[atFlags] = flagBarrier
-	}
+	value[atFlags] = flags
 	binary.BigEndian.PutUint16(value[atTopic:], h.Topic)
 	binary.BigEndian.PutUint32(value[atProducer:], h.Producer)
 	binary.BigEndian.PutUint64(value[atRun:], h.Run)
 	binary.BigEndian.PutUint64(value[atSequence:], uint64(h.Sequence))
 	binary.BigEndian.PutUint64(value[atIntended:], uint64(h.Intended))
 	binary.BigEndian.PutUint32(value[atPartition:], uint32(h.Partition))
-	fill(value[MinSize:], seed(h))
+	rest := value[MinSize:begin]
+	if h.Source.Exists {
+		binary.BigEndian.PutUint32(rest, uint32(h.Source.Partition))
+		binary.BigEndian.PutUint64(rest[4:], uint64(h.Source.Offset))
+		rest = rest[SourceSize:]
+	}
+	if h.Key != 0 {
+		binary.BigEndian.PutUint32(rest, h.Key-1)
+	}
+	fill(value[begin:], seed(h))
 	binary.BigEndian.PutUint32(value[atChecksum:], crc32.Checksum(value[atVersion:], castagnoli))
 	return value
 }
@@ -114,8 +176,13 @@ func Decode(value []byte) (Header, error) {
 	if crc32.Checksum(value[atVersion:], castagnoli) != binary.BigEndian.Uint32(value[atChecksum:]) {
 		return Header{}, ErrChecksum
 	}
-	if value[atVersion] != version || value[atFlags]&^flagBarrier != 0 {
+	flags := value[atFlags]
+	if value[atVersion] != version || flags&^knownFlags != 0 {
 		return Header{}, ErrVersion
+	}
+	begin := headed(flags)
+	if len(value) < begin {
+		return Header{}, ErrShort
 	}
 	h := Header{
 		Run:       binary.BigEndian.Uint64(value[atRun:]),
@@ -124,18 +191,36 @@ func Decode(value []byte) (Header, error) {
 		Topic:     binary.BigEndian.Uint16(value[atTopic:]),
 		Partition: int32(binary.BigEndian.Uint32(value[atPartition:])),
 		Intended:  int64(binary.BigEndian.Uint64(value[atIntended:])),
-		Barrier:   value[atFlags]&flagBarrier != 0,
+		Barrier:   flags&flagBarrier != 0,
 	}
-	if !filled(value[MinSize:], seed(h)) {
+	rest := value[MinSize:begin]
+	if flags&flagSource != 0 {
+		h.Source = Source{Exists: true, Partition: int32(binary.BigEndian.Uint32(rest)), Offset: int64(binary.BigEndian.Uint64(rest[4:]))}
+		rest = rest[SourceSize:]
+	}
+	if flags&flagKey != 0 {
+		h.Key = binary.BigEndian.Uint32(rest) + 1
+		if h.Key == 0 {
+			return Header{}, ErrVersion // the one number that no key has
+		}
+	}
+	if !filled(value[begin:], seed(h)) {
 		return Header{}, ErrFiller
 	}
 	return h, nil
 }
 
-// seed of the filler: every identifying field moves it, the intended time and the flags do not.
+// seed of the filler: every identifying field moves it, source and key among them where they are; the
+// intended time and the barrier flag do not.
 func seed(h Header) uint64 {
 	s := mix(h.Run)
 	s = mix(s ^ uint64(h.Producer)<<32 ^ uint64(uint32(h.Partition)))
+	if h.Source.Exists {
+		s = mix(s ^ mix(uint64(h.Source.Offset)) + uint64(uint32(h.Source.Partition)))
+	}
+	if h.Key != 0 {
+		s = mix(s ^ uint64(h.Key)<<16)
+	}
 	return mix(s ^ uint64(h.Sequence) ^ bits.RotateLeft64(uint64(h.Topic), 48))
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"hash/crc32"
 	"testing"
@@ -12,9 +13,13 @@ import (
 
 func TestRoundTrip(t *testing.T) {
 	check := func(h Header, size uint16) bool {
-		value := Encode(nil, MinSize+int(size)%3000, h)
+		if !h.Source.Exists {
+			h.Source = Source{}
+		}
+		length := headed(h.flags()) + int(size)%3000
+		value := Encode(nil, length, h)
 		got, err := Decode(value)
-		return err == nil && got == h && len(value) == MinSize+int(size)%3000
+		return err == nil && got == h && len(value) == length
 	}
 	if err := quick.Check(check, &quick.Config{MaxCount: 2000}); err != nil {
 		t.Error(err)
@@ -164,4 +169,38 @@ func BenchmarkDecode1K(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// A run that uses neither sources nor keys writes the same bytes as before there were any.
+func TestLayoutWithoutSourceAndKeyStays(t *testing.T) {
+	value := Encode(nil, 60, Header{Run: 0x0102030405060708, Producer: 3, Topic: 2, Partition: 5, Sequence: 9, Intended: 77})
+	want := "6c6770669874ddc9010000020000000301020304050607080000000000000009000000000000004d00000005d17845a6a4acf2dffb8faec020b50bca"
+	if got := hex.EncodeToString(value); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestSourceAndKeyAreIdentity(t *testing.T) {
+	h := Header{Run: 1, Producer: 2, Source: Source{Exists: true, Partition: 4, Offset: 1 << 33}, Key: 7}
+	value := Encode(nil, 120, h)
+	if got, err := Decode(value); err != nil || got != h {
+		t.Errorf("%+v, %v; want %+v", got, err, h)
+	}
+	for _, at := range []int{MinSize + 3, MinSize + 11, MinSize + SourceSize + 3} {
+		damaged := bytes.Clone(value)
+		damaged[at] ^= 1
+		if _, err := Decode(restamp(damaged)); !errors.Is(err, ErrFiller) {
+			t.Errorf("byte %d changed and stamped again: %v; want %v", at, err, ErrFiller)
+		}
+	}
+	cut := bytes.Clone(value[:MinSize+SourceSize+KeySize-1])
+	if _, err := Decode(restamp(cut)); !errors.Is(err, ErrShort) {
+		t.Errorf("a value that ends in its key: %v; want %v", err, ErrShort)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("Encode wrote a value without room for its source and key")
+		}
+	}()
+	Encode(nil, MinSize+SourceSize+KeySize-1, h)
 }
