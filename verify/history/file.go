@@ -8,6 +8,8 @@ import (
 	"time"
 )
 
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
 // The file: a header, blocks, an end mark. All fixed-width numbers are little-endian.
 //
 //	header  magic "logproof" | version u16 | length u32 of meta | meta as JSON | CRC-32C of all before
