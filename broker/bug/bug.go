@@ -88,6 +88,14 @@ var all = map[Name]string{
 	TwoOwners:            "end a rebalance before the members of the last generation have joined or timed out",
 }
 
+// clients are the bugs that are not a broker's: those of the load, in the simulator and out of it.
+var clients = map[Name]bool{
+	CommitAhead: true,
+}
+
+// Client reports whether a bug is one of clients, so that a broker with it is as good as one without.
+func Client(n Name) bool { return clients[n] }
+
 // Set of planted bugs; nil is none.
 type Set map[Name]bool
 
