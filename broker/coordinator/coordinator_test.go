@@ -227,7 +227,7 @@ func (p piece) Release() { *p.released++ }
 func (b *bench) load(read api.FetchRead) {
 	b.t.Helper()
 	released := 0
-	old, young := record(b.t, 3), record(b.t, 7)
+	old, young := recorded(b.t, 3), recorded(b.t, 7)
 	old.Assign(10, 1)
 	young.Assign(11, 2)
 	owner := actor.Address{Role: actor.Shard}
@@ -255,8 +255,8 @@ func (b *bench) load(read api.FetchRead) {
 	}
 }
 
-// record is the batch of a commit, as another coordinator wrote it.
-func record(t *testing.T, at int64) batch.View {
+// recorded is the batch of a commit, as another coordinator wrote it.
+func recorded(t *testing.T, at int64) batch.View {
 	other := newBench(t, nil)
 	other.serve(1)
 	other.request(commitOf(at))

@@ -7,7 +7,6 @@ import (
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/group"
-	"github.com/logproof/logproof/broker/metadata"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -56,33 +55,11 @@ func (c *Coordinator) request(now time.Time, m api.CoordinatorRequest) {
 	}
 }
 
-// term gives the term that serves a group, or Kafka's error of who cannot.
-func (c *Coordinator) term(now time.Time, id string) (*term, *kerr.Error) {
-	if c.image == nil || c.lapsed(now) {
-		return nil, kerr.CoordinatorNotAvailable
-	}
-	topic := c.image.Topic(metadata.ConsumerOffsets)
-	if topic == nil || len(topic.Partitions) == 0 {
-		return nil, kerr.CoordinatorNotAvailable
-	}
-	index := api.CoordinatorPartition(id, len(topic.Partitions))
-	t := c.terms[index]
-	switch {
-	case topic.Partitions[index].Leader == metadata.NoLeader:
-		return nil, kerr.CoordinatorNotAvailable
-	case t == nil:
-		return nil, kerr.NotCoordinator
-	case !t.loaded:
-		return nil, kerr.CoordinatorLoadInProgress
-	}
-	return t, nil
-}
-
-// serving is term for a request about one group, which is answered if nobody here serves it. While groups are loaded
+// serving is the term for a request about one group, which is answered if nobody here serves it. While groups are loaded
 // members are kept quiet: old clients do not know the error, so a heartbeat is taken for good, and who wants its
 // assignment is told to join again, as Apache Kafka does.
-func (c *Coordinator) serving(now time.Time, id string, req kmsg.Request, answer group.Answer) *term {
-	t, err := c.term(now, id)
+func (c *Coordinator) serving(now time.Time, id string, req kmsg.Request, answer group.Answer) *term[*group.Machine] {
+	t, err := c.of(now, id)
 	if err == nil {
 		return t
 	}
@@ -103,7 +80,7 @@ func (c *Coordinator) serving(now time.Time, id string, req kmsg.Request, answer
 func (c *Coordinator) fetch(now time.Time, r *kmsg.OffsetFetchRequest) kmsg.Response {
 	resp := kmsg.NewPtrOffsetFetchResponse()
 	for i := range r.Groups {
-		if t, err := c.term(now, r.Groups[i].Group); err == nil {
+		if t, err := c.of(now, r.Groups[i].Group); err == nil {
 			resp.Groups = append(resp.Groups, t.machine.Fetch(&r.Groups[i]))
 		} else {
 			out := kmsg.NewOffsetFetchResponseGroup()
@@ -117,7 +94,7 @@ func (c *Coordinator) fetch(now time.Time, r *kmsg.OffsetFetchRequest) kmsg.Resp
 func (c *Coordinator) describe(now time.Time, r *kmsg.DescribeGroupsRequest) kmsg.Response {
 	resp := kmsg.NewPtrDescribeGroupsResponse()
 	for _, id := range r.Groups {
-		if t, err := c.term(now, id); err == nil {
+		if t, err := c.of(now, id); err == nil {
 			resp.Groups = append(resp.Groups, t.machine.Describe(id, r.Version))
 		} else {
 			out := kmsg.NewDescribeGroupsResponseGroup()
@@ -136,7 +113,7 @@ func (c *Coordinator) list(now time.Time, r *kmsg.ListGroupsRequest) kmsg.Respon
 	case len(served) > 0 && c.lapsed(now):
 		resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
 		return resp
-	case len(served) < len(c.terms):
+	case len(served) < len(c.led):
 		resp.ErrorCode = kerr.CoordinatorLoadInProgress.Code
 	}
 	for _, t := range served {
@@ -165,7 +142,7 @@ func (c *Coordinator) delete(now time.Time, r *kmsg.DeleteGroupsRequest, answer 
 			}
 			done()
 		}
-		if t, err := c.term(now, id); err == nil {
+		if t, err := c.of(now, id); err == nil {
 			t.machine.Delete(now, id, finish)
 		} else {
 			finish(err)
