@@ -24,6 +24,8 @@ const (
 	Uplink
 	// Coordinator keeps the consumer groups of the partitions of __consumer_offsets that the node leads.
 	Coordinator
+	// Transactions keeps the transactions of the partitions of __transaction_state that the node leads.
+	Transactions
 )
 
 // Address names an actor within its node.

@@ -253,7 +253,22 @@ type CoordinatorReply struct {
 	Body kmsg.Response
 }
 
-// Lease tells the coordinator until when the controller takes this broker for alive: before, no other broker can have
+// TransactionRequest asks the transaction coordinator of this node; TransactionReply answers it, when what was decided is
+// in the log of transactions. AddPartitionsToTxn comes in any version: that of brokers, from 4 on, for several
+// transactions at a time.
+type TransactionRequest struct {
+	From actor.Address
+	Call uint64
+	Body kmsg.Request
+}
+
+// TransactionReply answers a TransactionRequest.
+type TransactionReply struct {
+	Call uint64
+	Body kmsg.Response
+}
+
+// Lease tells a coordinator until when the controller takes this broker for alive: before, no other broker can have
 // been elected in its place.
 type Lease struct{ Until time.Time }
 

@@ -13,11 +13,12 @@ import (
 )
 
 var (
-	// Controller, Metadata, Uplink and Coordinator are the addresses of the node's single actors.
-	Controller  = actor.Address{Role: actor.Controller}
-	Metadata    = actor.Address{Role: actor.Metadata}
-	Uplink      = actor.Address{Role: actor.Uplink}
-	Coordinator = actor.Address{Role: actor.Coordinator}
+	// Controller, Metadata, Uplink, Coordinator and Transactions are the addresses of the node's single actors.
+	Controller   = actor.Address{Role: actor.Controller}
+	Metadata     = actor.Address{Role: actor.Metadata}
+	Uplink       = actor.Address{Role: actor.Uplink}
+	Coordinator  = actor.Address{Role: actor.Coordinator}
+	Transactions = actor.Address{Role: actor.Transactions}
 )
 
 // call is one request being answered.
@@ -65,6 +66,9 @@ type (
 	}
 	coordinated interface {
 		coordinated(*Session, *call, CoordinatorReply)
+	}
+	transacted interface {
+		transacted(*Session, *call, TransactionReply, *actor.Effects)
 	}
 	// expirer is called when the deadline of the call has passed.
 	expirer interface {
@@ -261,6 +265,10 @@ func (s *Session) deliver(message any, fx *actor.Effects) {
 	case CoordinatorReply:
 		if c := s.open(m.Call); c != nil {
 			c.handler.(coordinated).coordinated(s, c, m)
+		}
+	case TransactionReply:
+		if c := s.open(m.Call); c != nil {
+			c.handler.(transacted).transacted(s, c, m, fx)
 		}
 	case DeleteAnswer:
 		if c := s.open(m.Call); c != nil {
