@@ -25,6 +25,7 @@ type Engine struct {
 	judges      []judge
 	assumptions *assumptions
 	faults      *faults
+	wipes       wipes
 	outages     *outages
 	progress    *progress
 	ended       bool
@@ -35,7 +36,7 @@ type Engine struct {
 // inconclusive; Check refuses it.
 func New(expect Expect) *Engine {
 	l, f := newLedger(), &faults{}
-	e := &Engine{expect: expect, ledger: l, faults: f, assumptions: newAssumptions(expect, l, f), outages: newOutages(f), progress: newProgress(expect.Budgets)}
+	e := &Engine{expect: expect, ledger: l, faults: f, assumptions: newAssumptions(expect, l, f), outages: newOutages(f), progress: newProgress(expect.Budgets), wipes: wipes{claim: expect.Claim}}
 	for _, r := range Rules() {
 		e.judges = append(e.judges, e.newJudge(r))
 	}
@@ -47,7 +48,7 @@ func (e *Engine) newJudge(r Rule) judge {
 	switch {
 	case !e.expect.asks(r):
 		return notAsked{r, "not asked"}
-	case r == ProducerOrder && !e.expect.Idempotent:
+	case r == ProducerOrder && !e.expect.Idempotent && e.expect.Claim == nil:
 		return notAsked{r, "not asked: producers that are not idempotent may repeat and reorder"}
 	case (r == GroupPosition || r == Exclusivity) && len(e.expect.Groups) == 0:
 		return notAsked{r, "not asked: no consumer group worked"}
@@ -98,6 +99,7 @@ func (e *Engine) Observe(entry history.Entry) {
 	}
 	e.ledger.observe(op)
 	e.faults.observe(op)
+	e.wipes.observe(op)
 	e.assumptions.observe(op)
 	e.outages.observe(op)
 	e.progress.observe(op)
@@ -133,7 +135,7 @@ func (e *Engine) Report() Report {
 	asked := false
 	r.Verdict = Pass
 	for _, j := range e.judges {
-		result := j.result()
+		result := e.expect.Claim.separate(j.result(), e.wipes.most)
 		if result.Asked {
 			asked = true
 			r.Verdict = Worst(r.Verdict, result.Verdict)
@@ -209,7 +211,7 @@ func Check(src interface{ Next() (history.Entry, error) }, expect Expect) (Repor
 // CheckFile judges a history file and reads it a second time for the evidence of what was found.
 func CheckFile(path string, expect Expect) (Report, error) {
 	report, err := checkFile(path, expect)
-	if err != nil || report.Verdict != Fail {
+	if err != nil || !report.listed() {
 		return report, err
 	}
 	src, err := history.Open(path)

@@ -21,10 +21,12 @@ func Explain(src interface{ Next() (history.Entry, error) }, r *Report) error {
 		if r.Rules[i].Rule == Availability {
 			continue // it is about what did not happen
 		}
-		for j := range r.Rules[i].Anomalies {
-			a := &r.Rules[i].Anomalies[j]
-			a.Evidence = nil
-			wanted[a.Partition] = append(wanted[a.Partition], a)
+		for _, list := range r.Rules[i].lists() {
+			for j := range list {
+				a := &list[j]
+				a.Evidence = nil
+				wanted[a.Partition] = append(wanted[a.Partition], a)
+			}
 		}
 	}
 	for {

@@ -62,8 +62,11 @@ type Expect struct {
 	// Partitions that were loaded. With RequireScan each needs a barrier and a scan to it.
 	Partitions []history.Partition `json:"partitions,omitempty"`
 	// Idempotent says that the producers promise no duplicates and no reordering. Without it
-	// producer-order is not asked.
+	// producer-order is not asked, unless there is a Claim.
 	Idempotent bool `json:"idempotent"`
+	// Claim is what the run was set up to promise; nil promises all that is asked. With it producer-order is
+	// asked of every producer, and what the claim allows is reported as that.
+	Claim *Claim `json:"claim,omitempty"`
 	// Groups are the consumer groups that worked. Each must have had a commit acknowledged. Without any,
 	// group-position and exclusivity are not asked.
 	Groups []string `json:"groups,omitempty"`
@@ -111,6 +114,7 @@ func (x Expect) Validate() error {
 	for _, b := range x.Budgets {
 		errs = append(errs, b.validate())
 	}
+	errs = append(errs, x.Claim.validate()...)
 	return errors.Join(errs...)
 }
 

@@ -108,19 +108,14 @@ type RuleResult struct {
 	// Anomalies are the first AnomaliesMax of Total.
 	Anomalies []Anomaly `json:"anomalies,omitempty"`
 	Total     int64     `json:"total"`
+	// Allowed is what was found and Expect.Claim allows: it counts neither in Total nor for the Verdict.
+	Allowed []Allowance `json:"allowed,omitempty"`
 	// Skipped says what was not judged and why, "" if nothing.
 	Skipped string `json:"skipped,omitempty"`
 	// Detail is what was seen and permitted but should not go unseen, "" if nothing.
 	Detail string `json:"detail,omitempty"`
-}
 
-// add takes an anomaly into the result.
-func (r *RuleResult) add(a Anomaly) {
-	a.Rule = r.Rule
-	r.Total++
-	if len(r.Anomalies) < AnomaliesMax {
-		r.Anomalies = append(r.Anomalies, a)
-	}
+	strains []strain
 }
 
 // conclude sets the verdict from what was judged, found and left out.

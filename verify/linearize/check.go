@@ -102,6 +102,9 @@ func Check(open func() (Source, error), found verify.Report, cfg Config) (Result
 	if missing := unasked(cfg.Expect); missing != "" {
 		return Result{Skipped: "not asked: it judges what " + missing + " judges, which is not asked"}, nil
 	}
+	if lost := permitted(found); lost != "" {
+		return Result{Skipped: "not asked: " + lost}, nil
+	}
 	s, err := take(open, found.Outages)
 	if err != nil {
 		return Result{}, err
@@ -149,6 +152,19 @@ func unasked(x verify.Expect) string {
 	for _, rule := range []verify.Rule{verify.AppendOrder, verify.ReaderAgreement, verify.Loss, verify.Corruption} {
 		if x.Rules != nil && !slices.Contains(x.Rules, rule) {
 			return string(rule)
+		}
+	}
+	return ""
+}
+
+// permitted says what of a log that is none the claim of the run allows; "" if nothing was found.
+func permitted(found verify.Report) string {
+	for _, rule := range found.Rules {
+		for _, a := range rule.Allowed {
+			switch a.Class {
+			case verify.LostWrite, verify.ReadThenGone, verify.InconsistentOffsets, verify.NonmonotonicAppend:
+				return "a log that may lose records is none that porcupine knows (" + a.String() + ")"
+			}
 		}
 	}
 	return ""
