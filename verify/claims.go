@@ -144,7 +144,7 @@ func (c *Claim) Excuses(topic, group string, wiped int) (list []Excuse) {
 		list = append(list, Excuse{append([]Class{InconsistentOffsets, NonmonotonicAppend, NonmonotonicPoll}, gone...),
 			"unclean.leader.election.enable=false", "a replica that lacks committed records may lead"})
 	}
-	return append(list, t.excuse(profile, wiped)...)
+	return append(list, t.excuse(profile, wiped, c.Unsynced)...)
 }
 
 // lateEnd is KAFKA-17754: under transaction version 1 all transactions of a producer have one epoch, and an
@@ -154,7 +154,7 @@ var lateEnd = Excuse{
 }
 
 // excuse is what a topic does not promise when so many replicas lose their data at once.
-func (t TopicClaim) excuse(p Profile, wiped int) []Excuse {
+func (t TopicClaim) excuse(p Profile, wiped int, unsynced bool) []Excuse {
 	survives := max(t.MinISR, t.InSync) - 1
 	if p.Majority {
 		survives = (t.Replicas - 1) / 2
@@ -166,7 +166,11 @@ func (t TopicClaim) excuse(p Profile, wiped int) []Excuse {
 	case wiped > survives && p.Majority:
 		return []Excuse{{gone, "more replicas", lost + ", and a minority may"}}
 	case wiped > survives:
-		return []Excuse{{gone, fmt.Sprintf("min.insync.replicas=%d", min(wiped+1, max(t.Replicas, 2))), lost + fmt.Sprintf(", and with %d in sync %d may", survives+1, survives)}}
+		forbid := fmt.Sprintf("min.insync.replicas=%d", min(wiped+1, max(t.Replicas, 2)))
+		if unsynced {
+			forbid = "syncing before acknowledging (flush.messages=1, of the reference broker flush: commit)"
+		}
+		return []Excuse{{gone, forbid, lost + fmt.Sprintf(", and with %d in sync %d may", survives+1, survives)}}
 	case !p.EligibleReplicas && !p.SyncsFirst:
 		return []Excuse{{gone, "eligible.leader.replicas.version=1 (KIP-966, Kafka 4.0)", lost + ", and the last one in the ISR may lead again without it"}}
 	}

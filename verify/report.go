@@ -83,6 +83,9 @@ type Anomaly struct {
 	Offset int64 `json:"offset"`
 	// Text is one sentence for people that names the records.
 	Text string `json:"text"`
+	// Cause is one sentence on how it came about, from the broker's own events; "" if nobody knows. Whoever has
+	// those events fills it in.
+	Cause string `json:"cause,omitempty"`
 	// Evidence is a few operations that touch the records, cut down to them. Explain fills it in.
 	Evidence []history.Operation `json:"evidence,omitempty"`
 

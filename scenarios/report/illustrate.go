@@ -47,6 +47,9 @@ func (r Run) violations(excerpts int) (shown []violation, more []string) {
 		}
 		for _, a := range rule.Anomalies {
 			text := string(a.Class) + ": " + a.Text
+			if a.Cause != "" {
+				text += " (why: " + a.Cause + ")"
+			}
 			found := false
 			for _, e := range pictures {
 				if e.Anomaly.Rule == a.Rule && e.Anomaly.Class == a.Class && e.Anomaly.Text == a.Text && len(e.Operations) > 0 {
@@ -68,7 +71,7 @@ func (r Run) violations(excerpts int) (shown []violation, more []string) {
 
 // violation is one anomaly with its excerpt of the history.
 func (r Run) violation(id string, e excerpt.Excerpt) violation {
-	v := violation{ID: id, Class: string(e.Anomaly.Class), Rule: string(e.Anomaly.Rule), Text: e.Anomaly.Text}
+	v := violation{ID: id, Class: string(e.Anomaly.Class), Rule: string(e.Anomaly.Rule), Text: e.Anomaly.Text, Cause: e.Anomaly.Cause}
 	p := picture.Operations{Faults: r.faultSpans()}
 	v.Table = sheet{ID: id + "-table", Caption: fmt.Sprintf("The %d operations of the picture, on %s", len(e.Operations), e.Anomaly.Partition), Head: []column{
 		{"#", true}, {"client", false}, {"operation", false}, {"outcome", false}, {"call", true}, {"took", true}, {"what it carried or was told", false},

@@ -79,6 +79,8 @@ type ruleLine struct {
 	Checked   int64          `json:"checked"`
 	Unit      string         `json:"unit"`
 	Anomalies int64          `json:"anomalies"`
+	// Allowed are anomalies that the claim of the run allows, beside Anomalies.
+	Allowed int64 `json:"allowed,omitempty"`
 }
 
 // VerdictJSON writes verdict.json: the judgement, with every anomaly that was kept.
@@ -100,7 +102,11 @@ func ResultJSON(w io.Writer, r Run) error {
 		RunAssumptions: some(r.Assumptions), Environment: some(r.Environment), NodeLogs: r.NodeLogs,
 	}
 	for _, rule := range r.Report.Rules {
-		file.Rules = append(file.Rules, ruleLine{rule.Rule, rule.Asked, rule.Verdict, rule.Checked, rule.Unit, rule.Total})
+		line := ruleLine{Rule: rule.Rule, Asked: rule.Asked, Verdict: rule.Verdict, Checked: rule.Checked, Unit: rule.Unit, Anomalies: rule.Total}
+		for _, a := range rule.Allowed {
+			line.Allowed += a.Total
+		}
+		file.Rules = append(file.Rules, line)
 	}
 	return encode(w, file)
 }

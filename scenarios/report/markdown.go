@@ -23,8 +23,12 @@ func Markdown(w io.Writer, r Run) error {
 				break
 			}
 			fmt.Fprintf(&out, "- **%s**: %s\n", cell(string(anomaly.Class)), cell(anomaly.Text))
+			if anomaly.Cause != "" {
+				fmt.Fprintf(&out, "  - why: %s\n", cell(anomaly.Cause))
+			}
 		}
 	}
+	markdownAllowed(&out, r)
 	for _, doubt := range r.doubts() {
 		fmt.Fprintf(&out, "- in doubt: %s\n", cell(doubt.name+": "+doubt.reason))
 	}

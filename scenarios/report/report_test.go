@@ -82,6 +82,7 @@ func failing() Run {
 	}
 	gone := lost
 	gone.Class, gone.Text = "read-then-gone", "orders/4: 2 records of producer 0 that reader-1 <had> read | are gone"
+	lost.Cause = "acknowledged at high watermark 1200 in epoch 5; epoch 6 elected broker 2, whose log ended at 1190"
 	r.Report.Rules[2].Verdict, r.Report.Rules[2].Anomalies, r.Report.Rules[2].Total = verify.Fail, []verify.Anomaly{lost, gone}, 9
 	return r
 }
@@ -95,6 +96,45 @@ func inconclusive() Run {
 	r.Accounting[1].Right[1].Records = 3
 	r.Outages = []Outage{{Outage: verify.Outage{Partition: "orders/2", Kind: history.Produce, From: 9e9, To: 12e9, Open: true}}}
 	return r
+}
+
+// allowing is the passing run with less promised: a loss and repeats that its settings allow.
+func allowing() Run {
+	r := passing()
+	r.Report.Rules[2].Allowed = []verify.Allowance{{
+		Class: verify.LostWrite, Total: 1200, Forbid: "acks=all", Because: "with acks=1 the leader answers alone",
+		Anomalies: []verify.Anomaly{{Class: verify.LostWrite, Text: "orders/3: 1 <record> is gone | lost"}},
+	}}
+	r.Report.Rules[1].Allowed = []verify.Allowance{{Class: verify.Duplicate, Total: 3, Forbid: "enable.idempotence=true", Because: "a request is sent again"}}
+	return r
+}
+
+// What the claim allows passes, and is told everywhere with the setting that would forbid it.
+func TestAllowedIsTold(t *testing.T) {
+	run := allowing()
+	var text, summary, junit, result, page bytes.Buffer
+	if err := errors.Join(Text(&text, run, Style{Width: 400}), Markdown(&summary, run), JUnit(&junit, run), ResultJSON(&result, run), HTML(&page, run)); err != nil {
+		t.Fatal(err)
+	}
+	if run.Verdict() != verify.Pass || strings.Contains(junit.String(), "<failure") {
+		t.Errorf("what is allowed made the run %s:\n%s", run.Verdict(), &junit)
+	}
+	for _, c := range []struct {
+		name, got string
+		want      []string
+	}{
+		{"text", text.String(), []string{"kept; allowed: 3 duplicate, 1,200 lost-write, which", "1200 lost-write, allowed: with acks=1 the leader answers alone; acks=all would forbid it. One of them: orders/3"}},
+		{"summary", summary.String(), []string{"- allowed, but worth knowing: 1200 lost-write", "acks=all would forbid it", "1 &lt;record> is gone \\| lost"}},
+		{"junit", junit.String(), []string{"allowed: 1,200 lost-write"}},
+		{"result.json", result.String(), []string{"\"allowed\": 1200"}},
+		{"page", page.String(), []string{"Allowed, but worth knowing", "enable.idempotence=true would forbid it", "1 &lt;record&gt; is gone"}},
+	} {
+		for _, want := range c.want {
+			if !strings.Contains(c.got, want) {
+				t.Errorf("the %s does not say %q", c.name, want)
+			}
+		}
+	}
 }
 
 // TestGolden compares everything that is written with files under testdata.

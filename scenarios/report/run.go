@@ -185,7 +185,7 @@ func (r Run) Headline() string {
 	case verify.Fail:
 		return r.failure()
 	case verify.Pass:
-		return "every promise that was judged was kept"
+		return "every promise that was judged was kept" + r.worthKnowing()
 	default:
 		var names []string
 		for _, doubt := range r.doubts() {
@@ -263,6 +263,9 @@ func judged(rule verify.RuleResult) string {
 	text := count(rule.Checked) + " " + units(rule.Checked, rule.Unit)
 	if rule.Total > 0 {
 		text += ", anomalies: " + count(rule.Total)
+	}
+	if allowed := allowedShort(rule.Allowed); allowed != "" {
+		text += "; " + allowed
 	}
 	if rule.Skipped != "" {
 		text += "; " + rule.Skipped

@@ -37,6 +37,7 @@ func Text(w io.Writer, r Run, style Style) error {
 	}
 	p.verdict()
 	p.anomalies()
+	p.allowed()
 	p.doubts()
 	p.nodeLogs()
 	p.judged()
@@ -114,6 +115,9 @@ func (p *page) anomalies() {
 				label = ""
 			}
 			p.line(label, string(anomaly.Class)+": "+anomaly.Text)
+			if anomaly.Cause != "" {
+				p.line("", "why: "+anomaly.Cause)
+			}
 			label = ""
 		}
 		if more := rule.Total - int64(len(shown)); more > 0 {

@@ -27,6 +27,7 @@ type view struct {
 	Broken         []violation
 	Opinions       []string // pictures of the second opinion, by their files
 	BrokenMore     []string
+	Allowed        []string // what was found and the claim of the run allows
 	Course         pair
 	Leaders        string // why they are not known
 	CourseTable    sheet
@@ -63,6 +64,7 @@ type reason struct {
 // violation is one anomaly with its picture and the same as a table.
 type violation struct {
 	ID, Class, Rule, Text string
+	Cause                 string // from the broker's own events; "" if nobody knows
 	Picture               pair
 	Table                 sheet
 	Note                  string
@@ -128,6 +130,7 @@ func (r Run) view(excerpts int) view {
 		v.Started = r.Started.UTC().Format("2006-01-02 15:04:05 UTC")
 	}
 	v.Broken, v.BrokenMore = r.violations(excerpts)
+	v.Allowed = r.allowedLines()
 	for _, name := range r.Page.Files {
 		if strings.HasPrefix(name, string(linearize.Rule)+"-") {
 			v.Opinions = append(v.Opinions, name)

@@ -122,7 +122,7 @@ func expectation(p plan.Plan) verify.Expect {
 		Idempotent: p.Load.Idempotent, MinAcked: p.Floor.Acked, MinRead: p.Floor.Read,
 		Faults: len(p.Timeline), RequireScan: true, RequireAttempts: true,
 		UncommittedAcks: p.Load.Acks != spec.AcksAll,
-		Partitions:      p.Partitions(), Rules: []verify.Rule{}, Groups: p.GroupNames(),
+		Partitions:      p.Partitions(), Rules: []verify.Rule{}, Groups: p.GroupNames(), Claim: claim(p),
 	}
 	for _, rule := range p.Checks {
 		expect.Rules = append(expect.Rules, verify.Rule(rule))
