@@ -88,21 +88,22 @@ func (v View) countRecords(sum *Summary) error {
 
 // Head is what stands before the key and value of a record.
 type Head struct {
+	// Index is the offset relative to the batch's; where compaction has been, some are missing.
 	Index     int32
 	Timestamp int64
 	Keyed     bool
 }
 
-// Each gives the head of every record of a batch, compressed or not, until each returns false. Records that do not
+// Each gives the head of every record of a batch, compressed or not, stored or new, until each returns false. Records that do not
 // fit their batch are ErrInvalidRecord.
 func (c *Codecs) Each(v View, each func(Head) bool) error {
 	s, err := c.open(v)
 	if err != nil {
 		return err
 	}
-	count := v.Count()
+	count, last := v.Count(), int32(-1)
 	for i := range count {
-		h, err := s.head(i)
+		h, err := s.head(i, last, v.LastOffsetDelta())
 		if err != nil {
 			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
@@ -112,6 +113,7 @@ func (c *Codecs) Each(v View, each func(Head) bool) error {
 			}
 			return undecodable(v, fmt.Errorf("record %d of %d: %w", i, count, err))
 		}
+		last = h.Index
 		if h.Timestamp += v.BaseTimestamp(); v.TimestampType() == LogAppendTime {
 			h.Timestamp = v.MaxTimestamp()
 		}
@@ -128,8 +130,9 @@ func (c *Codecs) Each(v View, each func(Head) bool) error {
 	return nil
 }
 
-// head takes one record; its timestamp is relative.
-func (s *stream) head(i int32) (h Head, err error) {
+// head takes the i-th record; its timestamp is relative. Its offset is beyond that of the one before it, and not
+// beyond the batch's: where none is missing, that leaves one.
+func (s *stream) head(i, before, most int32) (h Head, err error) {
 	length, _, err := s.varint()
 	if err != nil {
 		return h, err
@@ -150,12 +153,12 @@ func (s *stream) head(i int32) (h Head, err error) {
 		fields[f], left = n, left-size
 	}
 	switch {
-	case fields[1] != int64(i):
+	case fields[1] <= int64(before) || fields[1] > int64(most):
 		return h, fmt.Errorf("%w: record %d has offset delta %d", ErrInvalidRecord, i, fields[1])
 	case left < 0 || fields[2] < -1 || fields[2] > left:
 		return h, fmt.Errorf("%w: record %d of %d bytes has a key of %d bytes", ErrInvalidRecord, i, length, fields[2])
 	}
-	return Head{i, fields[0], fields[2] >= 0}, s.skip(left)
+	return Head{int32(fields[1]), fields[0], fields[2] >= 0}, s.skip(left)
 }
 
 // SetTimestamps says who set the timestamps and which is the largest, in place, and makes the checksum right again,

@@ -6,21 +6,23 @@ import (
 	"math"
 )
 
-// Records takes an uncompressed batch apart. Keys and values are parts of v. A compressed batch is
+// Records takes an uncompressed batch apart, of which compaction may have taken records out. Keys and values are parts of v. A compressed batch is
 // ErrUnsupportedCodec, records that do not fill the batch exactly are ErrInvalidRecord.
 func Records(v View) ([]Record, error) {
-	if err := v.Validate(); err != nil {
+	if err := v.ValidateStored(); err != nil {
 		return nil, err
 	}
 	if v.Codec() != Uncompressed {
 		return nil, fmt.Errorf("%w: the records are compressed with %s", ErrUnsupportedCodec, v.Codec())
 	}
 	records := make([]Record, v.Count())
-	r := reader{rest: v.records()}
+	r, last := reader{rest: v.records()}, int64(-1)
 	for i := range records {
-		if delta := r.record(v, &records[i]); !r.bad && delta != int64(i) {
+		delta := r.record(v, &records[i])
+		if !r.bad && (delta <= last || delta > int64(v.LastOffsetDelta())) {
 			return nil, fmt.Errorf("%w: record %d has offset delta %d", ErrInvalidRecord, i, delta)
 		}
+		last = delta
 		if r.bad {
 			return nil, fmt.Errorf("%w: record %d of %d cannot be decoded", ErrInvalidRecord, i, len(records))
 		}

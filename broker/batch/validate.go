@@ -62,6 +62,20 @@ func Next(b []byte) (v View, rest []byte, err error) {
 // Validate checks everything that can be checked without taking the records apart: framing,
 // checksum, and that the header agrees with itself, as Kafka's LogValidator does for format v2.
 func (v View) Validate() error {
+	if err := v.sound(); err != nil {
+		return err
+	}
+	switch count, delta := v.Count(), v.LastOffsetDelta(); {
+	case count <= 0:
+		return fmt.Errorf("%w: %d records", ErrInvalidRecord, count)
+	case delta != count-1:
+		return fmt.Errorf("%w: %d records, but the last offset delta is %d", ErrInvalidRecord, count, delta)
+	}
+	return v.consistent()
+}
+
+// sound checks framing and checksum.
+func (v View) sound() error {
 	header, err := Peek(v)
 	if err != nil {
 		return err
@@ -72,17 +86,13 @@ func (v View) Validate() error {
 	if stored, computed := v.CRC(), v.Checksum(); stored != computed {
 		return fmt.Errorf("%w: its checksum is %08x, its bytes give %08x", ErrCorrupt, stored, computed)
 	}
-	return v.consistent()
+	return nil
 }
 
 // consistent checks a batch whose bytes are as its author wrote them.
 func (v View) consistent() error {
-	count, delta := v.Count(), v.LastOffsetDelta()
+	count := v.Count()
 	switch {
-	case count <= 0:
-		return fmt.Errorf("%w: %d records", ErrInvalidRecord, count)
-	case delta != count-1:
-		return fmt.Errorf("%w: %d records, but the last offset delta is %d", ErrInvalidRecord, count, delta)
 	case v.Codec() > Zstd:
 		return fmt.Errorf("%w: codec %d", ErrUnsupportedCodec, v.Codec())
 	case v.Codec() == Uncompressed && int64(count)*recordMin > int64(len(v.records())):

@@ -12,7 +12,8 @@ import (
 var ErrOutOfOrderOffset = errors.New("out of order offset")
 
 // AppendAsFollower appends whole batches exactly as a leader wrote them: they keep their offsets and
-// leader epochs, and begin at EndOffset. All of them are checked before the first is written: framing,
+// leader epochs, and begin at EndOffset; but a filler of compaction that begins before it, where this log ends within
+// what the leader's has no more records of, is taken from there. All of them are checked before the first is written: framing,
 // checksum, offsets without a gap, epochs that do not fall. An epoch that has begun at the end and left
 // no record here is forgotten where the leader has records of an older one: this log led, and nobody
 // followed. What is wrong with the bytes is an error of
@@ -26,6 +27,7 @@ func (l *Log) AppendAsFollower(batches []byte) (Appended, error) {
 	if l.failed != nil {
 		return Appended{}, l.failed
 	}
+	batches = l.clipped(batches)
 	next, within := l.startsWithin(batches)
 	err := l.checkFollowing(batches, next)
 	if err == nil && within {
@@ -51,6 +53,16 @@ func (l *Log) AppendAsFollower(batches []byte) (Appended, error) {
 		batches = batches[run:]
 	}
 	return Appended{base, l.EndOffset() - 1}, nil
+}
+
+// clipped gives the batches of a leader without what a filler at their front covers of this log.
+func (l *Log) clipped(batches []byte) []byte {
+	v, rest, err := batch.Next(batches)
+	end := l.EndOffset()
+	if err != nil || !v.IsFiller() || v.BaseOffset() >= end || v.LastOffset() < end || v.CRC() != v.Checksum() {
+		return batches
+	}
+	return append(batch.ClipFiller(v, end), rest...)
 }
 
 // firstOf gives the first of some whole batches.

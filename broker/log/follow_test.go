@@ -239,3 +239,26 @@ func TestFollowerOnFullDisk(t *testing.T) {
 		t.Errorf("only %d of the appends failed", failed)
 	}
 }
+
+// A leader whose log is compacted has fillers where nothing is left. A follower that ends within what one covers takes
+// the rest of it, and goes on after it.
+func TestFollowerTakesTheRestOfAFiller(t *testing.T) {
+	l, _ := mustOpen(t, mem.New(), small)
+	fill(t, l, 5)
+	end := l.EndOffset()
+	next := made(-1, 0, 2, 5, 0)
+	next.Assign(end+20, 5)
+	if _, err := l.AppendAsFollower(append(bytes.Clone(batch.Filler(end-3, end+19, 5, 17)), next...)); err != nil {
+		t.Fatal(err)
+	}
+	b := readAt(t, l, end+7, l.EndOffset(), 1000)
+	filler, rest, err := batch.Next(b)
+	if err != nil || !filler.IsFiller() || filler.BaseOffset() != end || filler.LastOffset() != end+19 || !bytes.Equal(rest, next) {
+		t.Errorf("%v: %x, then %x", err, []byte(filler), rest)
+	}
+	torn := bytes.Clone(batch.Filler(l.EndOffset()-1, l.EndOffset()+5, 5, 17))
+	torn[60]++
+	if _, err := l.AppendAsFollower(torn); !errors.Is(err, batch.ErrCorrupt) {
+		t.Errorf("a filler that is not what was sent: %v", err)
+	}
+}

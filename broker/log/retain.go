@@ -68,7 +68,7 @@ func (l *Log) Retain(r Retention, now, bound int64) (Deleted, error) {
 	}
 	extents := make([]extent, len(l.segments))
 	for i, s := range l.segments {
-		extents[i] = extent{s.end, s.size, s.maxTimestamp}
+		extents[i] = extent{s.end, s.size, s.youngest}
 	}
 	n, reason := expired(extents, r, now, bound)
 	if d.Reason = reason; n == 0 {

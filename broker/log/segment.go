@@ -47,8 +47,11 @@ type segment struct {
 	size      int64
 	// maxTimestamp of all batches, and the last offset of the batch that has it; -1 for none.
 	maxTimestamp, maxTimestampOffset int64
-	// firstTimestamp is the largest one of the first batch, -1 for none: it tells when the segment is old enough
-	// to be followed by another.
+	// youngest is the largest timestamp of all batches, with those that compaction has emptied: they cannot be found
+	// by time any more, but the segment is not older for that.
+	youngest int64
+	// firstTimestamp is the largest one of the first batch that has any, -1 for none: it tells when the segment is old
+	// enough to be followed by another.
 	firstTimestamp int64
 	offsets        offsetIndex
 	times          timeIndex
@@ -59,7 +62,7 @@ type segment struct {
 func newSegment(dir string, base int64) *segment {
 	s := &segment{
 		name: segmentName(dir, base, logSuffix), base: base, end: base,
-		maxTimestamp: -1, maxTimestampOffset: -1, firstTimestamp: -1,
+		maxTimestamp: -1, maxTimestampOffset: -1, firstTimestamp: -1, youngest: -1,
 	}
 	s.offsets.name = segmentName(dir, base, offsetSuffix)
 	s.times.name = segmentName(dir, base, timeSuffix)
@@ -149,10 +152,11 @@ func (s *segment) recall() error {
 // header of v is looked at.
 func (s *segment) note(v batch.View, interval int) {
 	last := v.LastOffset()
-	if s.size == 0 {
+	if s.firstTimestamp < 0 {
 		s.firstTimestamp = v.MaxTimestamp()
 	}
-	if timestamp := v.MaxTimestamp(); timestamp > s.maxTimestamp {
+	s.youngest = max(s.youngest, v.MaxTimestamp())
+	if timestamp := v.MaxTimestamp(); timestamp > s.maxTimestamp && v.Count() > 0 {
 		s.maxTimestamp, s.maxTimestampOffset = timestamp, last
 	}
 	if s.size-s.offsets.lastPosition() > int64(interval) {

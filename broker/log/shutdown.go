@@ -13,7 +13,7 @@ import (
 const cleanFile = "clean-shutdown"
 
 const (
-	cleanVersion = 2
+	cleanVersion = 3
 	// cleanMax bytes bound what is read of a file that may be damaged.
 	cleanMax = 1 << 30
 )
@@ -46,7 +46,7 @@ func (l *Log) writeClean() error {
 	var n numbers
 	n.put(cleanVersion, int64(len(l.segments)))
 	for _, s := range l.segments {
-		n.put(s.base, s.end, s.size, s.offsets.size(), s.times.size(), s.maxTimestamp, s.maxTimestampOffset)
+		n.put(s.base, s.end, s.size, s.offsets.size(), s.times.size(), s.maxTimestamp, s.maxTimestampOffset, s.youngest)
 	}
 	n.put(epochsSum(l.epochs.starts), int64(len(l.producers.byID)))
 	for p := l.producers.oldest; p != nil; p = p.newer {
@@ -122,7 +122,7 @@ func (l *Log) trust(found inventory) (ok bool, err error) {
 
 func (l *Log) trustSegment(base int64, n *numbers) (ok bool, err error) {
 	first, end, size, offsets, times := n.next(), n.next(), n.next(), n.next(), n.next()
-	timestamp, timestampOffset := n.next(), n.next()
+	timestamp, timestampOffset, youngest := n.next(), n.next(), n.next()
 	if n.bad || first != base || len(l.segments) > 0 && l.active().end != base {
 		return false, nil
 	}
@@ -137,7 +137,7 @@ func (l *Log) trustSegment(base int64, n *numbers) (ok bool, err error) {
 		before.times.close()
 	}
 	l.segments = append(l.segments, s)
-	s.end, s.size, s.maxTimestamp, s.maxTimestampOffset = end, size, timestamp, timestampOffset
+	s.end, s.size, s.maxTimestamp, s.maxTimestampOffset, s.youngest = end, size, timestamp, timestampOffset, youngest
 	haveOffsets, err := s.offsets.file.Size()
 	if err != nil {
 		return false, err

@@ -96,7 +96,7 @@ func (l *Log) searchBatch(s *segment, h batch.View, position, timestamp int64) (
 	if err := readFull(s.file, v, position); err != nil {
 		return 0, 0, false, err
 	}
-	if err := v.Validate(); err != nil {
+	if err := v.ValidateStored(); err != nil {
 		return 0, 0, false, &CorruptError{Segment: s.name, Position: position, Offset: h.BaseOffset(), Reason: err.Error()}
 	}
 	err = l.codecs().Each(v, func(r batch.Head) bool {
