@@ -19,6 +19,8 @@ type slot struct {
 	high, start      int64                // the guess for the next watermark
 	epoch            int32                // likewise
 	attempt          [attemptFields]int64 // the guess for the next attempt
+	origin           Origin               // the last one
+	source, position int64                // the guess for the next source, and for the next position of a transaction
 }
 
 type slotKey struct {
@@ -28,8 +30,8 @@ type slotKey struct {
 
 // Bits of the first byte of an entry: bit 0 tells attempts from operations; operations have their
 // kind in bits 1-3, their outcome in bits 4-5, in bit 6 whether rare fields follow, and in bit 7
-// whether watermarks do. The kinds of groups have 0 in bits 1-3 and a byte of their own after the
-// first: three bits do not hold them all.
+// whether watermarks do. Where bits 1-3 are 0 a second byte follows: the kinds that three bits do not hold,
+// and what has to do with transactions, need it.
 const (
 	tagAttempt = 1 << 0
 	tagKind    = 1
@@ -38,12 +40,24 @@ const (
 	tagMarks   = 1 << 7
 )
 
+// Bits of the second byte of an operation: its kind in bits 0-3.
+const (
+	moreKind        = 1<<4 - 1
+	moreCommitted   = 1 << 4 // the isolation is ReadCommitted
+	moreMarkers     = 1 << 5 // markers follow
+	moreTransaction = 1 << 6 // a transaction part follows
+)
+
 // Bits of the first byte of a run: which of its numbers differ from the guess and so follow.
 const (
 	runOffset = 1 << iota
 	runProducer
 	runSequence
 	runChain
+	runOrigin    // it has an origin
+	runNewOrigin // and it is not the last one of the slot
+	runSource
+	runKey
 )
 
 // Bits of the first byte of a watermark: which of its numbers differ from the guess and so follow.
@@ -92,6 +106,9 @@ func (s *slot) afterRun(r *Run) {
 		s.offset = r.FirstOffset + int64(r.Count)
 	}
 	s.sequence, s.producer = r.FirstSequence+int64(r.Count), r.Producer
+	if r.Source != nil {
+		s.source = r.Source.FirstOffset + int64(r.Count)
+	}
 }
 
 // check says what makes a run meaningless. Everything that reads histories relies on it.
@@ -123,7 +140,7 @@ func (m *Watermark) check() error {
 
 // check says what makes an operation meaningless.
 func (op *Operation) check() error {
-	if op.Kind < Produce || op.Kind > Own {
+	if op.Kind < Produce || op.Kind > Transact {
 		return fmt.Errorf("an operation of %q has kind %s", op.Process, op.Kind)
 	}
 	if op.Outcome > Fail {
@@ -136,6 +153,9 @@ func (op *Operation) check() error {
 		return fmt.Errorf("a fault of %q has stage %s", op.Process, op.Fault.Stage)
 	}
 	if err := op.checkGroup(); err != nil {
+		return fmt.Errorf("a %s of %q: %w", op.Kind, op.Process, err)
+	}
+	if err := op.checkTransaction(); err != nil {
 		return fmt.Errorf("a %s of %q: %w", op.Kind, op.Process, err)
 	}
 	for i := range op.Runs {
@@ -162,6 +182,7 @@ type encoder struct {
 	strings    map[string]int
 	partitions map[Partition]int
 	slots      map[slotKey]*slot
+	numbers    map[int]int64 // the last number of a transaction, by process
 }
 
 // reset begins a new block in buf.
@@ -169,7 +190,9 @@ func (e *encoder) reset(buf []byte) {
 	e.buf, e.entries, e.time = buf, 0, 0
 	if e.strings == nil {
 		e.strings, e.partitions, e.slots = map[string]int{}, map[Partition]int{}, map[slotKey]*slot{}
+		e.numbers = map[int]int64{}
 	}
+	clear(e.numbers)
 	clear(e.strings)
 	clear(e.partitions)
 	clear(e.slots)
@@ -218,9 +241,9 @@ func (e *encoder) slot(k slotKey) *slot {
 // operation appends one operation, which must have passed check.
 func (e *encoder) operation(op *Operation) {
 	rare := len(op.Corrupt) > 0 || op.Fault != nil || op.Error != ""
-	tag := byte(op.Outcome) << tagOutcome
-	if !op.Kind.ofGroup() {
-		tag |= byte(op.Kind) << tagKind
+	tag, more := byte(op.Outcome)<<tagOutcome, op.more()
+	if more == byte(op.Kind) && op.Kind <= Fault {
+		tag, more = tag|more<<tagKind, 0
 	}
 	if rare {
 		tag |= tagRare
@@ -229,8 +252,8 @@ func (e *encoder) operation(op *Operation) {
 		tag |= tagMarks
 	}
 	e.buf = append(e.buf, tag)
-	if op.Kind.ofGroup() {
-		e.buf = append(e.buf, byte(op.Kind))
+	if more != 0 {
+		e.buf = append(e.buf, more)
 	}
 	process := e.string(op.Process)
 	e.int(int64(op.Return - e.time))
@@ -252,7 +275,28 @@ func (e *encoder) operation(op *Operation) {
 	if op.Group != nil {
 		e.group(process, op)
 	}
+	if len(op.Markers) > 0 {
+		e.markers(process, op.Markers)
+	}
+	if op.Transaction != nil {
+		e.transaction(process, op)
+	}
 	e.entries++
+}
+
+// more is the second byte of the operation; it is written only if it says more than a first byte could.
+func (op *Operation) more() byte {
+	more := byte(op.Kind)
+	if op.Isolation == ReadCommitted {
+		more |= moreCommitted
+	}
+	if len(op.Markers) > 0 {
+		more |= moreMarkers
+	}
+	if op.Transaction != nil {
+		more |= moreTransaction
+	}
+	return more
 }
 
 func (e *encoder) watermark(process int, m *Watermark) {
@@ -299,6 +343,22 @@ func (e *encoder) run(process int, r *Run) {
 	if r.Chain != 0 {
 		flags |= runChain
 		e.buf = binary.LittleEndian.AppendUint64(e.buf, r.Chain)
+	}
+	if r.Origin != nil {
+		flags |= runOrigin
+		if *r.Origin != s.origin {
+			flags |= runNewOrigin
+			e.origin(s, *r.Origin)
+		}
+	}
+	if r.Source != nil {
+		flags |= runSource
+		e.partition(r.Source.Partition)
+		e.int(r.Source.FirstOffset - s.source)
+	}
+	if r.Key != 0 {
+		flags |= runKey
+		e.uint(uint64(r.Key))
 	}
 	e.buf[at] = flags
 	s.afterRun(r)

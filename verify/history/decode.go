@@ -17,10 +17,11 @@ type decoder struct {
 	strings    []string
 	partitions []Partition
 	slots      map[slotKey]*slot
+	numbers    map[int]int64
 }
 
 func newDecoder(payload []byte) *decoder {
-	return &decoder{buf: payload, slots: map[slotKey]*slot{}}
+	return &decoder{buf: payload, slots: map[slotKey]*slot{}, numbers: map[int]int64{}}
 }
 
 func (d *decoder) uint() uint64 {
@@ -121,9 +122,13 @@ func (d *decoder) next() (Entry, error) {
 
 func (d *decoder) operation(tag byte) *Operation {
 	op := &Operation{Kind: Kind(tag >> tagKind & 7), Outcome: Outcome(tag >> tagOutcome & 3)}
+	more := byte(0)
 	if op.Kind == 0 {
-		op.Kind = Kind(d.byte())
-		d.bad = d.bad || !op.Kind.ofGroup()
+		more = d.byte()
+		op.Kind = Kind(more & moreKind)
+	}
+	if more&moreCommitted != 0 {
+		op.Isolation = ReadCommitted
 	}
 	process := 0
 	op.Process, process = d.string()
@@ -147,6 +152,12 @@ func (d *decoder) operation(tag byte) *Operation {
 	}
 	if op.Kind.ofGroup() {
 		d.group(process, op)
+	}
+	if more&moreMarkers != 0 {
+		d.markers(process, op)
+	}
+	if more&moreTransaction != 0 {
+		d.transaction(process, op)
 	}
 	return op
 }
@@ -197,7 +208,29 @@ func (d *decoder) run(process int, r *Run) {
 		r.Chain = binary.LittleEndian.Uint64(d.buf)
 		d.buf = d.buf[8:]
 	}
+	if flags >= runOrigin {
+		d.rareRun(flags, s, r)
+	}
 	s.afterRun(r)
+}
+
+// rareRun reads the fields that most runs do not have.
+func (d *decoder) rareRun(flags byte, s *slot, r *Run) {
+	if flags&runNewOrigin != 0 {
+		d.origin(s)
+	}
+	if flags&(runOrigin|runNewOrigin) != 0 {
+		origin := s.origin
+		r.Origin = &origin
+	}
+	if flags&runSource != 0 {
+		r.Source = &Input{}
+		r.Source.Partition, _ = d.partition()
+		r.Source.FirstOffset = s.source + d.int()
+	}
+	if flags&runKey != 0 {
+		r.Key = uint32(d.uint())
+	}
 }
 
 func (d *decoder) rare(op *Operation) {

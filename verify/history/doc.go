@@ -9,7 +9,9 @@
 // operation: a client retries inside, and its last error may hide an earlier append. Records are
 // never listed one by one but as Runs of consecutive ones, so that a hundred million of them fit
 // in less than a gigabyte. Faults are operations too: one timeline explains everything. What members
-// of a group are told and promise has a part of its own, GroupPart; what they process is their Fetch.
+// of a group are told and promise has a part of its own, GroupPart; what they process is their Fetch. What
+// became of a transaction is a promise of its own, a Transact with a TransactionPart; what the log made of it
+// stands in the Markers and the Origins of a raw reader.
 //
 // This package imports the standard library only, and every box may import it. Its API is stable.
 package history

@@ -22,7 +22,8 @@ const (
 	magic = "logproof"
 	// Version 2 added watermarks to operations; a file of version 1 is one of version 2 without any.
 	// Version 3 added the kinds of groups; a file of version 2 is one of version 3 without any.
-	formatVersion = 3
+	// Version 4 added transactions, sources and keys; a file of version 3 is one of version 4 without any.
+	formatVersion = 4
 	oldestVersion = 1
 
 	blockTarget = 64 << 10 // payload size at which a block is written

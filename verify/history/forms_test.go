@@ -138,6 +138,13 @@ reader-1   fetch   ok      61..62 orders/0=hw:16 orders/0=hw:16,lso:12,start:3,e
 workers-0  commit  unknown 63..64 workers:m1:3 orders/0@15
 workers-0  resume  ok      63..65 workers:m1:?:i1 orders/0@15 orders/1@?
 workers-0  own     ok      62..66 workers:m1:3 orders/0 orders/1 until:70
+producer-0 produce ok      67..68 txn:tx-0:7 orders/0@12=p0:5x3!4
+producer-0 transact fail   67..69 txn:tx-0:7 abort@68 orders/0@12=p0:5x3
+producer-0 transact unknown 67..70 txn:tx-0:8 commit@never
+workers-0  transact ok     67..71 txn:tx-1:0 commit@70 out/0@3=p9:0x2<orders/0@12 group:workers:m1:3 sent:69 orders/0@14
+workers-0  transact fail   67..72 txn:tx-1:1 none group:workers
+scan-2     scan    ok      73..74 orders/0@15=abort^900:3 orders/0@16=commit^901:0
+reader-2   fetch   ok      75..76 read_committed orders/0@17=barrier^900:3
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -185,6 +192,26 @@ workers-0  own     ok      62..66 workers:m1:3 orders/0 orders/1 until:70
 		{Operation: &Operation{Process: "workers-0", Kind: Own, Outcome: OK, Invoke: 62 * ms, Return: 66 * ms, Group: &GroupPart{
 			Group: "workers", Member: "m1", Generation: 3, Until: 70 * ms,
 			Positions: []Position{{orders, Unset}, {Partition{"orders", 1}, Unset}}}}},
+		{Operation: &Operation{Process: "producer-0", Kind: Produce, Outcome: OK, Invoke: 67 * ms, Return: 68 * ms,
+			Transaction: &TransactionPart{ID: "tx-0", Number: 7},
+			Runs:        []Run{{Partition: orders, FirstOffset: 12, FirstSequence: 5, Count: 3, Key: 4}}}},
+		{Operation: &Operation{Process: "producer-0", Kind: Transact, Outcome: Fail, Invoke: 67 * ms, Return: 69 * ms,
+			Transaction: &TransactionPart{ID: "tx-0", Number: 7, Decision: DecideAbort, Ending: 68 * ms},
+			Runs:        []Run{{Partition: orders, FirstOffset: 12, FirstSequence: 5, Count: 3}}}},
+		{Operation: &Operation{Process: "producer-0", Kind: Transact, Invoke: 67 * ms, Return: 70 * ms,
+			Transaction: &TransactionPart{ID: "tx-0", Number: 8, Decision: DecideCommit, Ending: Never}}},
+		{Operation: &Operation{Process: "workers-0", Kind: Transact, Outcome: OK, Invoke: 67 * ms, Return: 71 * ms,
+			Transaction: &TransactionPart{
+				ID: "tx-1", Decision: DecideCommit, Ending: 70 * ms, Group: "workers", Member: "m1", Generation: 3, Sent: 69 * ms,
+				Positions: []Position{{orders, 14}},
+			},
+			Runs: []Run{{Partition: Partition{"out", 0}, FirstOffset: 3, Producer: 9, Count: 2, Source: &Input{orders, 12}}}}},
+		{Operation: &Operation{Process: "workers-0", Kind: Transact, Outcome: Fail, Invoke: 67 * ms, Return: 72 * ms,
+			Transaction: &TransactionPart{ID: "tx-1", Number: 1, Ending: Never, Group: "workers"}}},
+		{Operation: &Operation{Process: "scan-2", Kind: Scan, Outcome: OK, Invoke: 73 * ms, Return: 74 * ms,
+			Markers: []Marker{{orders, 15, 900, 3, false}, {orders, 16, 901, 0, true}}}},
+		{Operation: &Operation{Process: "reader-2", Kind: Fetch, Outcome: OK, Invoke: 75 * ms, Return: 76 * ms, Isolation: ReadCommitted,
+			Runs: []Run{{Partition: orders, FirstOffset: 17, Producer: BarrierProducer, Count: 1, Origin: &Origin{900, 3}}}}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		a, _ := json.Marshal(got)
@@ -195,34 +222,60 @@ workers-0  own     ok      62..66 workers:m1:3 orders/0 orders/1 until:70
 
 func TestTextErrorsNameTheLine(t *testing.T) {
 	for input, want := range map[string]string{
-		"\nproducer-0 produce":                         "line 2",
-		"p produce maybe 1..2 orders/0@1=p0:1":         `"maybe"`,
-		"p throw ok 1..2 orders/0@1=p0:1":              `"throw"`,
-		"p produce ok 1-2 orders/0@1=p0:1":             "times",
-		"p produce ok 1..2 orders/0@1":                 "topic/partition@offset=records",
-		"p produce ok 1..2 orders@1=p0:1":              "no slash",
-		"p produce ok 1..2 orders/0@x=p0:1":            `offset "x"`,
-		"p produce ok 1..2 orders/0@1=q0:1":            "records",
-		"p produce ok 1..2 orders/0@1=p0:1x0":          "records",
-		"r fetch ok 1..2 orders/0@?=p0:1":              "known offset",
-		"nemesis fault ok 1..2 kill":                   "index:fault:target:stage",
-		"nemesis fault ok 1..2 0:kill:node-0:explode":  `"explode"`,
-		"p attempt ok 1..2 orders/0@1=p0:1 error=many": "error=",
-		"nemesis fault ok 1..2 x:kill:node-0:inject":   "index",
-		"p attempt ok 1..2 orders/0@1=p0:4294967296x1": "31 bits",
-		"r fetch ok 1..2 orders/0=hw:1,epoch:x":        "want numbers like",
-		"r fetch ok 1..2 orders/0=hw:1,end:2":          "want numbers like",
-		"r fetch ok 1..2 orders=hw:1":                  "no slash",
-		"p produce ok 1..2 orders/0=hw:1":              "only fetch and scan",
-		"w commit ok 1..2 orders/0@3":                  "group:member:generation",
-		"w commit ok 1..2 g:m:x orders/0@3":            "generation",
-		"w commit ok 1..2 g:m:1 orders/0@x":            `offset "x"`,
-		"w commit ok 1..2 g:m:1 orders/0":              "position -1",
-		"w commit ok 1..2 g:m:1 orders/0@3 until:7":    "of an own only",
-		"w own ok 1..2 g:m:1 until:soon":               "until:<milliseconds>",
-		"w own ok 1..2 g:m:1 orders/0@3":               "has no offsets",
-		"w own ok 1..2 g:m:1 orders/0 orders/0":        "two positions",
-		"w resume ok 1..2":                             "carry a group part",
+		"\nproducer-0 produce":                                    "line 2",
+		"p produce maybe 1..2 orders/0@1=p0:1":                    `"maybe"`,
+		"p throw ok 1..2 orders/0@1=p0:1":                         `"throw"`,
+		"p produce ok 1-2 orders/0@1=p0:1":                        "times",
+		"p produce ok 1..2 orders/0@1":                            "topic/partition@offset=records",
+		"p produce ok 1..2 orders@1=p0:1":                         "no slash",
+		"p produce ok 1..2 orders/0@x=p0:1":                       `offset "x"`,
+		"p produce ok 1..2 orders/0@1=q0:1":                       "records",
+		"p produce ok 1..2 orders/0@1=p0:1x0":                     "records",
+		"r fetch ok 1..2 orders/0@?=p0:1":                         "known offset",
+		"nemesis fault ok 1..2 kill":                              "index:fault:target:stage",
+		"nemesis fault ok 1..2 0:kill:node-0:explode":             `"explode"`,
+		"p attempt ok 1..2 orders/0@1=p0:1 error=many":            "error=",
+		"nemesis fault ok 1..2 x:kill:node-0:inject":              "index",
+		"p attempt ok 1..2 orders/0@1=p0:4294967296x1":            "31 bits",
+		"r fetch ok 1..2 orders/0=hw:1,epoch:x":                   "want numbers like",
+		"r fetch ok 1..2 orders/0=hw:1,end:2":                     "want numbers like",
+		"r fetch ok 1..2 orders=hw:1":                             "no slash",
+		"p produce ok 1..2 orders/0=hw:1":                         "only fetch and scan",
+		"w commit ok 1..2 orders/0@3":                             "group:member:generation",
+		"w commit ok 1..2 g:m:x orders/0@3":                       "generation",
+		"w commit ok 1..2 g:m:1 orders/0@x":                       `offset "x"`,
+		"w commit ok 1..2 g:m:1 orders/0":                         "position -1",
+		"w commit ok 1..2 g:m:1 orders/0@3 until:7":               "of an own only",
+		"w own ok 1..2 g:m:1 until:soon":                          "until:<milliseconds>",
+		"w own ok 1..2 g:m:1 orders/0@3":                          "has no offsets",
+		"w own ok 1..2 g:m:1 orders/0 orders/0":                   "two positions",
+		"w resume ok 1..2":                                        "carry a group part",
+		"p transact ok 1..2":                                      "no transaction part",
+		"p transact ok 1..2 commit@2":                             "the name of the transaction before",
+		"p transact ok 1..2 txn:t":                                "want txn:id:number",
+		"p transact ok 1..2 txn::1 commit@2":                      "want a transactional id",
+		"p transact ok 1..2 txn:t:1 commit@soon":                  "want milliseconds like commit@10",
+		"p transact ok 1..2 txn:t:1 maybe@2":                      `unknown decision "maybe"`,
+		"p transact ok 1..2 txn:t:1 commit@3":                     "not between its invoke",
+		"p transact ok 1..2 txn:t:1 abort@never":                  "acknowledged, but none was written",
+		"p transact ok 1..2 txn:t:1 commit@2 a/0@3":               "positions of a group without a name",
+		"p transact ok 1..2 txn:t:1 commit@2 sent:x":              "want sent:<milliseconds>",
+		"p transact ok 1..2 txn:t:1 commit@2 group:g sent:9":      "positions were sent at",
+		"p transact ok 1..2 txn:t:1 commit@2 group:g:m":           "want group:member:generation",
+		"p transact ok 1..2 txn:t:1 commit@2 group:g:m:-2":        "generation -2",
+		"p transact ok 1..2 txn:t:1 commit@2 group:g a/0@3 a/0@4": "two positions",
+		"p transact ok 1..2 txn:t:1 commit@2 group:g a/0@?":       "want an offset from 0 on",
+		"p produce ok 1..2 read_committed":                        "only fetch and scan have one",
+		"p produce ok 1..2 a/0@1=commit^1:0":                      "only fetch and scan are given any",
+		"p produce ok 1..2 a/0@1=p0:1^1:0":                        "only fetch and scan are told any",
+		"r fetch ok 1..2 txn:t:1":                                 "only produce and transact have one",
+		"r fetch ok 1..2 a/0@1=commit":                            "want a marker with its producer",
+		"r fetch ok 1..2 a/0@1=commit^1":                          "want id:epoch",
+		"r fetch ok 1..2 a/0@1=commit^-1:0":                       "a producer id and an epoch from 0 on",
+		"r fetch ok 1..2 a/0@?=commit^1:0":                        "want an offset",
+		"r fetch ok 1..2 a/0@1=p0:1^-1:0":                         "has origin",
+		"r fetch ok 1..2 a/0@1=p0:1<b/0@?":                        "source offset -1",
+		"r fetch ok 1..2 a/0@1=p0:1!0":                            "the number of a key plus 1",
 	} {
 		if _, err := ReadText(strings.NewReader(input)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error is %v, want %q in it", input, err, want)

@@ -11,10 +11,13 @@ import (
 var (
 	kindNames = [...]string{
 		Produce: "produce", Fetch: "fetch", Scan: "scan", Barrier: "barrier", Fault: "fault",
-		Commit: "commit", Resume: "resume", Own: "own",
+		Commit: "commit", Resume: "resume", Own: "own", Transact: "transact",
 	}
 	outcomeNames = [...]string{Unknown: "unknown", OK: "ok", Fail: "fail"}
 	stageNames   = [...]string{Inject: "inject", Prove: "prove", Heal: "heal", ProveHealed: "prove-healed"}
+
+	isolationNames = [...]string{ReadUncommitted: "read_uncommitted", ReadCommitted: "read_committed"}
+	decisionNames  = [...]string{Undecided: "none", DecideCommit: "commit", DecideAbort: "abort"}
 )
 
 // name returns the i-th of names, or a number that no parser takes.

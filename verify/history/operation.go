@@ -33,6 +33,8 @@ const (
 	// Own is one assignment: Invoke when the member was given the partitions, Return when it held them
 	// no longer.
 	Own
+	// Transact is one transaction of a producer: see TransactionPart.
+	Transact
 )
 
 // Outcome of an operation. The zero value is Unknown: what nobody settled may have happened.
@@ -73,6 +75,15 @@ type Run struct {
 	// the last multiple of ChainBlock offsets; 0 where the reader has not seen all of them.
 	// Two readers that saw the same log have the same Chain at the same offset. For writes it is 0.
 	Chain uint64 `json:"chain,omitempty,string"`
+	// Origin of transactional records in reads that keep control records; nil elsewhere, and of records
+	// that are not transactional. All records of the run have it.
+	Origin *Origin `json:"origin,omitempty"`
+	// Source of records that were made from others (consume-transform-produce), nil of those that were
+	// not. Writers and readers both say it: readers from the payload.
+	Source *Input `json:"source,omitempty"`
+	// Key is the number of the records' key plus 1; 0 without key, or where nobody numbers keys. All
+	// records of the run have it.
+	Key uint32 `json:"key,omitempty"`
 }
 
 // Corrupt is a record whose payload does not carry what its producer wrote.
@@ -147,6 +158,16 @@ type Operation struct {
 	Fault *FaultStage `json:"fault,omitempty"`
 	// Group is set for the kinds Commit, Resume and Own only.
 	Group *GroupPart `json:"group,omitempty"`
+	// Isolation of a Fetch or a Scan.
+	Isolation Isolation `json:"isolation,omitempty"`
+	// Markers of a Fetch or Scan that keeps control records, in the order of the log in each partition.
+	// The final scan of a run with transactions is raw: it is ReadUncommitted and has a marker or a record
+	// for each offset. Beside it one reader "scan-committed" (kind Fetch, ReadCommitted) reads every
+	// partition to its barrier. A leader tour reads by kind Fetch too: the first process that scans a
+	// partition is the final scan.
+	Markers []Marker `json:"markers,omitempty"`
+	// Transaction is set for Kind Transact, and for a Produce in a transaction.
+	Transaction *TransactionPart `json:"transaction,omitempty"`
 	// Error is the client's last error, "" when OK.
 	Error string `json:"error,omitempty"`
 }

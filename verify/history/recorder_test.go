@@ -184,7 +184,7 @@ func TestRecorderRefusesWhatNoReaderWouldTake(t *testing.T) {
 		{func(op *Operation) { op.Watermarks = make([]Watermark, 1) }, "only fetch and scan"},
 		{func(op *Operation) { op.Kind, op.Watermarks = Fetch, []Watermark{{HighWatermark: Unset}} }, "high watermark"},
 		{func(op *Operation) { op.Kind, op.Fault = Fault, &FaultStage{} }, "stage"},
-		{func(op *Operation) { op.Kind = Own + 1 }, "kind"},
+		{func(op *Operation) { op.Kind = Transact + 1 }, "kind"},
 		{func(op *Operation) { op.Kind = Own }, "group part"},
 		{func(op *Operation) { op.Group = &GroupPart{Group: "g"} }, "group part"},
 		{func(op *Operation) { op.Kind, op.Group = Own, &GroupPart{} }, "no name"},

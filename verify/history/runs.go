@@ -11,21 +11,53 @@ type RunBuilder struct {
 	lastKey Partition
 }
 
+// Record is one record as a reader was given it, or as a writer sends it.
+type Record struct {
+	Partition Partition
+	Offset    int64 // Unset where a writer was not told
+	Producer  uint32
+	Sequence  int64
+	// Origin and Source as in a Run, nil for none. They are copied.
+	Origin *Origin
+	Source *Input
+	Key    uint32 // as in a Run
+}
+
+// run is the run of this record alone.
+func (r *Record) run() Run {
+	run := Run{Partition: r.Partition, FirstOffset: r.Offset, Producer: r.Producer, FirstSequence: r.Sequence, Count: 1, Key: r.Key}
+	if r.Origin != nil {
+		origin := *r.Origin
+		run.Origin = &origin
+	}
+	if r.Source != nil {
+		source := *r.Source
+		run.Source = &source
+	}
+	return run
+}
+
 // Add takes the next record in the order in which the reader was given it. The hash is HashRecord of
 // its key and value. A run ends where the partition, the producer, or the consecution of offsets or
 // sequences ends, and at the end of each ChainBlock, so that every reader that saw a whole block has
 // a chain at the same offset.
 func (b *RunBuilder) Add(p Partition, offset int64, producer uint32, sequence int64, hash uint64) {
-	c := b.chain(p)
-	c.add(offset, hash)
-	if n := len(b.runs); n > 0 && b.runs[n-1].continues(p, offset, producer, sequence) && offset%ChainBlock != 0 {
+	b.AddRecord(Record{Partition: p, Offset: offset, Producer: producer, Sequence: sequence}, hash)
+}
+
+// AddRecord is Add for records that may be transactional, made from others, or have a key: a run ends
+// where one of these changes, too.
+func (b *RunBuilder) AddRecord(r Record, hash uint64) {
+	c := b.chain(r.Partition)
+	c.add(r.Offset, hash)
+	if n := len(b.runs); n > 0 && b.runs[n-1].continues(&r) && r.Offset%ChainBlock != 0 {
 		b.runs[n-1].Count++
 		b.runs[n-1].Chain = c.sum()
 		return
 	}
-	b.runs = append(b.runs, Run{
-		Partition: p, FirstOffset: offset, Producer: producer, FirstSequence: sequence, Count: 1, Chain: c.sum(),
-	})
+	run := r.run()
+	run.Chain = c.sum()
+	b.runs = append(b.runs, run)
 }
 
 // Runs returns the runs since the last call, in the order of Add; the caller owns the slice. Chains
@@ -65,20 +97,47 @@ func (b *RunBuilder) chain(p Partition) *chain {
 // and returns runs as append does. The offset is Unset where the client was not told it; a run whose
 // offsets are unknown is continued by records of unknown offset only.
 func AppendRun(runs []Run, p Partition, offset int64, producer uint32, sequence int64) []Run {
-	if n := len(runs); n > 0 && runs[n-1].continues(p, offset, producer, sequence) {
+	return AppendRecord(runs, Record{Partition: p, Offset: offset, Producer: producer, Sequence: sequence})
+}
+
+// AppendRecord is AppendRun for records that may be made from others or have a key.
+func AppendRecord(runs []Run, r Record) []Run {
+	if n := len(runs); n > 0 && runs[n-1].continues(&r) {
 		runs[n-1].Count++
 		return runs
 	}
-	return append(runs, Run{Partition: p, FirstOffset: offset, Producer: producer, FirstSequence: sequence, Count: 1})
+	return append(runs, r.run())
 }
 
 // continues reports whether a record is the next one of the run.
-func (r *Run) continues(p Partition, offset int64, producer uint32, sequence int64) bool {
-	if r.Partition != p || r.Producer != producer || r.FirstSequence+int64(r.Count) != sequence || r.Count == math.MaxInt32 {
+func (r *Run) continues(next *Record) bool {
+	n := int64(r.Count)
+	switch {
+	case r.Partition != next.Partition || r.Producer != next.Producer || r.FirstSequence+n != next.Sequence || r.Count == math.MaxInt32:
+		return false
+	case r.FirstOffset == Unset && next.Offset != Unset || r.FirstOffset != Unset && r.FirstOffset+n != next.Offset:
+		return false
+	case r.Key != next.Key || (r.Origin == nil) != (next.Origin == nil) || (r.Source == nil) != (next.Source == nil):
+		return false
+	case r.Origin != nil && *r.Origin != *next.Origin:
 		return false
 	}
-	if r.FirstOffset == Unset {
-		return offset == Unset
+	return r.Source == nil || *next.Source == Input{r.Source.Partition, r.Source.FirstOffset + n}
+}
+
+// Part is the run cut down to count of its records from the i-th on. Its Chain is kept only with its end.
+func (r *Run) Part(i, count int64) Run {
+	part := *r
+	part.FirstSequence += i
+	if part.FirstOffset != Unset {
+		part.FirstOffset += i
 	}
-	return r.FirstOffset+int64(r.Count) == offset
+	if r.Source != nil {
+		part.Source = &Input{r.Source.Partition, r.Source.FirstOffset + i}
+	}
+	if i+count < int64(r.Count) {
+		part.Chain = 0
+	}
+	part.Count = int32(count)
+	return part
 }

@@ -24,10 +24,17 @@ import (
 //	workers-0  own     ok      5..90   workers:m1:3 orders/0 orders/1 until:80   group:member:generation[:instance]
 //	workers-0  resume  ok      6..7    workers:m1:3 orders/0@12 orders/1@?
 //	workers-0  commit  ok      8..9    workers:m1:3 orders/0@15
+//	reader-1   fetch   ok      14..15 read_committed orders/0@12=p0:5x3
+//	scan       scan    ok      50..60 orders/0@12=p0:5x3^900:3 orders/0@15=commit^900:3   records and marker of producer id 900, epoch 3
+//	producer-0 produce ok      5..9   txn:tx-0:7 orders/0@12=p0:5x3                       in number 7 of transactional id tx-0
+//	producer-0 transact ok     4..11  txn:tx-0:7 commit@10 orders/0@12=p0:5x3             EndTxn written at 10; abort@10, commit@never, none
+//	workers-0  transact ok     4..11  txn:tx-1:0 commit@10 out/0@3=p9:0x2<orders/0@12 group:workers:m1:3 sent:9 orders/0@14
 //	producer-0 attempt ok      6..8    orders/0@12=p900:5x3  "never" as second time: not answered; error=46 at the end
 //
 // Reads get their chain hashes from a RunBuilder per process; "~word" marks records whose content
-// is another one although producer and sequence are the same. A watermark has, where it does not say
+// is another one although producer and sequence are the same, "^id:epoch" the broker's producer of
+// transactional records, "<orders/0@12" the first record that they were made from, "!4" the number of their
+// key plus 1. A group of a transact may leave out its member and generation. A watermark has, where it does not say
 // otherwise, its last stable offset at the high watermark, its log start at 0, epoch 0 and no records.
 type Text struct {
 	// Head holds the "# key: value" comments before the first entry.
@@ -118,6 +125,11 @@ func (p *textParser) item(op *Operation, item string) error {
 		return parseStage(op, item)
 	case op.Kind.ofGroup():
 		return parseGroup(op, item)
+	case item == ReadCommitted.String():
+		op.Isolation = ReadCommitted
+		return nil
+	case strings.HasPrefix(item, "txn:"), op.Kind == Transact && !strings.Contains(item, "="):
+		return parseTransaction(op, item)
 	}
 	place, what, ok := strings.Cut(item, "=")
 	if !ok {
@@ -135,7 +147,17 @@ func (p *textParser) item(op *Operation, item string) error {
 		return nil
 	}
 	run := Run{Partition: partition, FirstOffset: offset, Producer: BarrierProducer, Count: 1}
-	what, content, _ := strings.Cut(what, "~")
+	what, content, err := parseRare(&run, what)
+	if err != nil {
+		return err
+	}
+	if what == DecideCommit.String() || what == DecideAbort.String() {
+		if run.Origin == nil {
+			return fmt.Errorf("%q: want a marker with its producer, like orders/0@15=commit^900:3", item)
+		}
+		op.Markers = append(op.Markers, Marker{partition, offset, run.Origin.ProducerID, run.Origin.ProducerEpoch, what == DecideCommit.String()})
+		return nil
+	}
 	if what != "barrier" {
 		if err := parseRecords(&run, what); err != nil {
 			return err
@@ -194,8 +216,11 @@ func (p *textParser) read(process string, run Run, content string) {
 		p.readers[process] = b
 	}
 	for i := range int64(run.Count) {
-		hash := HashRecord([]byte(content), fmt.Appendf(nil, "%d:%d", run.Producer, run.FirstSequence+i))
-		b.Add(run.Partition, run.FirstOffset+i, run.Producer, run.FirstSequence+i, hash)
+		r := run.Part(i, 1)
+		hash := HashRecord([]byte(content), fmt.Appendf(nil, "%d:%d", r.Producer, r.FirstSequence))
+		b.AddRecord(Record{
+			Partition: r.Partition, Offset: r.FirstOffset, Producer: r.Producer, Sequence: r.FirstSequence, Origin: r.Origin, Source: r.Source, Key: r.Key,
+		}, hash)
 	}
 }
 
