@@ -149,8 +149,8 @@ func (b *Broker) node(cfg Config) (n node.Config, err error) {
 		Controller: controller.Config{
 			DefaultPartitions: cfg.DefaultPartitions, DefaultReplication: cfg.DefaultReplication,
 			DefaultMinISR: cfg.MinISR, MaxPartitions: 100_000, SessionTimeout: cfg.SessionTimeout,
-			LastKnownLeader: true,
-			PreferredEvery:  preferredEvery, PreferredImbalance: preferredImbalance,
+			LastKnownLeader: true, Levels: cfg.Features,
+			PreferredEvery: preferredEvery, PreferredImbalance: preferredImbalance,
 		},
 		ClusterID: cfg.ClusterID,
 		Roles:     node.Roles{Controller: cfg.Roles.Controller, Broker: cfg.Roles.Broker},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/broker/control"
+	"github.com/logproof/logproof/broker/controller"
 	"github.com/logproof/logproof/broker/env"
 	"github.com/logproof/logproof/broker/env/disk"
 	"github.com/logproof/logproof/broker/metadata"
@@ -86,6 +87,10 @@ type Config struct {
 	// has for it: log.retention.ms, log.cleanup.policy and so on. Those of SegmentBytes, MaxMessageBytes and
 	// MinISR may stand here instead.
 	Settings map[string]string
+	// Features are the levels with which a new cluster begins, by Kafka's names (transaction.version), where they are
+	// not those of this program. They count on the first active controller, and no more once there is a cluster:
+	// then UpdateFeatures changes them.
+	Features map[string]int16
 	// RetentionCheck is how often retention is looked at (log.retention.check.interval.ms); 5 min if 0, as in Kafka.
 	RetentionCheck time.Duration
 	// MaxConnections of clients at a time; one more is closed at once. 12000 if 0, or three
@@ -145,6 +150,11 @@ func (c Config) Validate() error {
 	}
 	if _, err := c.topicSettings(); err != nil {
 		errs = append(errs, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Features)) {
+		if err := controller.CheckLevel(name, c.Features[name]); err != nil {
+			bad("--feature: %w", err)
+		}
 	}
 	if err := control.CheckPath(c.Control); err != nil {
 		bad("--control: %w", err)

@@ -30,6 +30,8 @@ var differences = []difference{
 	{areaCluster, "A change of min.insync.replicas gives its partitions a new partition epoch, so that a leader that has not heard of it is refused", "The epoch stays", "broker/controller TestMinISRChangesUnderALeader"},
 	{areaCluster, "DescribeQuorum on a peer listener is answered by every voter with what it knows; observers are not listed", "Only the leader answers, with observers", "broker/controller TestDescribeQuorumOfAFollower"},
 	{areaCluster, "A broker that is not fenced cannot be unregistered: INVALID_REQUEST", "It is forgotten, and registers again", "broker/controller TestUnregisterBroker"},
+	{areaCluster, "The levels of features that nobody has changed are not in the metadata log: they are those of the program", "The log of a new cluster begins with all of them", "broker/controller TestLevelsOfANewCluster"},
+	{areaCluster, "Eligible leader replicas are always kept, and what the controllers write has one form: the levels of both features are fixed, and there is no group.version 1", "They can be raised, and some lowered", "broker/controller TestUpdateFeatures"},
 
 	{areaRecords, "Records are synced before they are acknowledged (--flush commit), and none that is not synced on all of the ISR is shown to readers; --flush interval and none are weaker", "The page cache and replication are enough", "broker/node TestFlushPolicies"},
 	{areaRecords, "The high watermark is the least synced end of the ISR", "The least end, synced or not", "broker/partition TestCommitWaitsForSync"},
@@ -65,7 +67,6 @@ var differences = []difference{
 	{areaGroups, "OffsetDelete keeps the offsets of a topic if the subscription of a member cannot be read", "It deletes them", "broker/group TestDeleteOffsets"},
 
 	{areaProtocol, "A request that names a leader epoch ahead of the broker's metadata waits up to 250 ms for it", "UNKNOWN_LEADER_EPOCH at once", "broker/api TestAClientThatIsAheadOfItsBroker"},
-	{areaProtocol, "No features are finalised, since there are no transactions", "transaction.version and others are", "ci/twins TestTwins"},
 	{areaProtocol, "A request may have 262,144 elements in all its lists: one that has more is closed", "As many as its bytes hold", "broker/wire TestLyingRequests"},
 	{areaProtocol, "There may be 12,000 connections of clients, or three quarters of the descriptors: one more is closed", "No limit by default", "broker/server TestConnectionStorm"},
 	{areaProtocol, "A request that began and does not go on for 30 s is closed", "It may take as long as it likes", "broker/server TestSlowClients"},

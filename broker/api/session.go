@@ -118,6 +118,7 @@ var handlers = [...]map[int16]func() handler{
 		kmsg.DescribeLogDirs.Int16():         func() handler { return new(describeLogDirs) },
 		kmsg.DescribeProducers.Int16():       func() handler { return new(describeProducers) },
 		kmsg.DescribeCluster.Int16():         func() handler { return new(describeCluster) },
+		kmsg.UpdateFeatures.Int16():          func() handler { return new(updateFeatures) },
 		kmsg.UnregisterBroker.Int16():        func() handler { return new(unregisterBroker) },
 		kmsg.ListConfigResources.Int16():     func() handler { return new(listConfigResources) },
 	},
@@ -136,6 +137,7 @@ var handlers = [...]map[int16]func() handler{
 		kmsg.AlterPartitionAssignments.Int16():  func() handler { return new(toController) },
 		kmsg.ListPartitionReassignments.Int16(): func() handler { return new(toController) },
 
+		kmsg.UpdateFeatures.Int16():          func() handler { return new(toController) },
 		kmsg.UnregisterBroker.Int16():        func() handler { return new(unregisterBroker) },
 		kmsg.AlterConfigs.Int16():            func() handler { return new(alterConfigs) },
 		kmsg.CreatePartitions.Int16():        func() handler { return new(createPartitions) },

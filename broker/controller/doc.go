@@ -7,6 +7,7 @@
 //	sessions.go   heartbeats, controlled shutdown     preferred.go  back to the first replica
 //	topics.go     creation and deletion               alter.go      the leader's word on its ISR
 //	placement.go  replicas over racks and brokers     reassign.go   other replicas, and back
+//	features.go   levels that all brokers agree on    configs.go    settings, live
 //
 // A decision changes no state of the cluster by itself: its records do, when they are replayed, in
 // the process that decided as in one that starts later. The machine is pure; its owner writes the

@@ -32,7 +32,9 @@ type Config struct {
 	// LastKnownLeader lets a partition without ISR and ELR be led again by its last leader, as
 	// Apache Kafka does: it may have lost records, so the election counts as unclean.
 	LastKnownLeader bool
-	Bugs            Bugs
+	// Levels are those of features with which a new cluster begins, by name, where they are not the initial ones.
+	Levels map[string]int16
+	Bugs   Bugs
 }
 
 // Bugs are planted, to show that they are found.

@@ -41,6 +41,8 @@ func (m *Machine) Decide(now time.Time, req kmsg.Request) ([]metadata.Record, km
 		return both(m.IncrementalAlterConfigs(req))
 	case *kmsg.AlterConfigsRequest:
 		return both(m.AlterConfigs(req))
+	case *kmsg.UpdateFeaturesRequest:
+		return both(m.UpdateFeatures(req))
 	case *kmsg.ListPartitionReassignmentsRequest:
 		return nil, m.ListPartitionReassignments(req)
 	case *wire.DamagedReplicaRequest:
@@ -119,6 +121,8 @@ func NotController(resp kmsg.Response) bool {
 		code = r.ErrorCode
 	case *kmsg.UnregisterBrokerResponse:
 		code = r.ErrorCode
+	case *kmsg.UpdateFeaturesResponse:
+		code = r.ErrorCode
 	case *kmsg.DescribeQuorumResponse:
 		if r.ErrorCode == 0 && knowsNobody(r) {
 			return true
@@ -192,6 +196,10 @@ func Refuse(resp kmsg.Response, err *kerr.Error, message string) {
 			r.ErrorMessage, r.Topics = &message, nil
 		}
 	case *kmsg.UnregisterBrokerResponse:
+		if code(&r.ErrorCode) {
+			r.ErrorMessage = &message
+		}
+	case *kmsg.UpdateFeaturesResponse:
 		if code(&r.ErrorCode) {
 			r.ErrorMessage = &message
 		}

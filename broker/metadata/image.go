@@ -18,6 +18,8 @@ type Image struct {
 	topics     map[string]*Topic
 	// configs are the settings that brokers were given while they run, by broker, AllBrokers too.
 	configs map[int32]map[string]string
+	// levels are those of features that were said, by name; see FeatureLevel.
+	levels map[string]int16
 	// names has exactly one entry for each of topics.
 	names map[TopicID]string
 }
@@ -94,6 +96,8 @@ func (im *Image) apply(r Record, own map[*Topic]bool) {
 		}
 	case r.ProducerIDs != nil:
 		im.NextProducerID = r.ProducerIDs.Next
+	case r.FeatureLevel != nil:
+		im.applyFeature(r.FeatureLevel)
 	case r.RegisterBroker != nil:
 		im.applyRegistration(r.RegisterBroker)
 	case r.UnregisterBroker != nil:

@@ -51,6 +51,7 @@ type Record struct {
 	UnfenceBroker    *BrokerRecord          `json:"unfence_broker,omitempty"`
 	UnregisterBroker *BrokerRecord          `json:"unregister_broker,omitempty"`
 	ShutdownBroker   *BrokerRecord          `json:"shutdown_broker,omitempty"`
+	FeatureLevel     *FeatureLevelRecord    `json:"feature_level,omitempty"`
 }
 
 // TopicRecord creates a topic.

@@ -17,6 +17,7 @@ type snapshot struct {
 	Brokers        []Broker
 	Topics         []*Topic
 	Configs        map[int32]map[string]string `json:",omitempty"`
+	Levels         map[string]int16            `json:",omitempty"`
 }
 
 // Snapshot gives the image's bytes, from which FromSnapshot makes it again. They are canonical:
@@ -25,7 +26,7 @@ func (im *Image) Snapshot() []byte {
 	s := snapshot{
 		Version: snapshotVersion, ClusterID: im.ClusterID,
 		Offset: im.Offset, NextProducerID: im.NextProducerID, Brokers: im.registered,
-		Configs: im.configs,
+		Configs: im.configs, Levels: im.levels,
 	}
 	for _, name := range im.Names() {
 		s.Topics = append(s.Topics, im.topics[name])
@@ -48,7 +49,7 @@ func FromSnapshot(encoded []byte) (*Image, error) {
 	}
 	im := NewImage(s.ClusterID, s.Brokers)
 	im.Offset, im.NextProducerID = s.Offset, s.NextProducerID
-	im.configs = s.Configs
+	im.configs, im.levels = s.Configs, s.Levels
 	im.topics, im.names = map[string]*Topic{}, map[TopicID]string{}
 	for _, topic := range s.Topics {
 		for i := range topic.Partitions {

@@ -275,6 +275,10 @@ func (a *controllerActor) takeOver(now time.Time, fx *actor.Effects) {
 	a.machine = controller.New(cfg, a.image)
 	a.machine.Activate(now)
 	fx.Emit(event.ControllerActive{Term: a.term})
+	if err := a.propose(now, a.machine.Begin(), fx); err != nil && !refused(err) {
+		fx.Fatal = err
+		return
+	}
 	if a.cfg.Roles.Broker { // what it asked before was refused
 		fx.Send(api.Uplink, leads{a.quorum.Status().Leader})
 	}

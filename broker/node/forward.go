@@ -114,6 +114,8 @@ func (u *uplink) settled(asked kmsg.Request, resp kmsg.Response) bool {
 		}
 	case *kmsg.AlterPartitionAssignmentsResponse:
 		return u.reassigned(asked.(*kmsg.AlterPartitionAssignmentsRequest), r)
+	case *kmsg.UpdateFeaturesResponse:
+		return r.ErrorCode != 0 || u.levelled(asked.(*kmsg.UpdateFeaturesRequest))
 	case *kmsg.UnregisterBrokerResponse:
 		return r.ErrorCode != 0 || u.image.Broker(asked.(*kmsg.UnregisterBrokerRequest).BrokerID) == nil
 	case *kmsg.CreatePartitionsResponse:
@@ -174,7 +176,7 @@ func (s settling) is(other settling) bool {
 func overtakes(asked kmsg.Request) bool {
 	switch asked.(type) {
 	case *kmsg.ElectLeadersRequest, *kmsg.AlterPartitionAssignmentsRequest, *kmsg.IncrementalAlterConfigsRequest, *kmsg.AlterConfigsRequest,
-		*kmsg.UnregisterBrokerRequest:
+		*kmsg.UnregisterBrokerRequest, *kmsg.UpdateFeaturesRequest:
 		return true
 	}
 	return false
@@ -225,6 +227,8 @@ func copied(req kmsg.Request) kmsg.Request {
 	case *kmsg.UnregisterBrokerRequest:
 		c := *r
 		return &c
+	case *kmsg.UpdateFeaturesRequest:
+		return newerUpdate(r)
 	}
 	return req
 }

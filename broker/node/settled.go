@@ -20,6 +20,8 @@ func validates(asked kmsg.Request) bool {
 		return r.ValidateOnly
 	case *kmsg.AlterConfigsRequest:
 		return r.ValidateOnly
+	case *kmsg.UpdateFeaturesRequest:
+		return r.ValidateOnly
 	}
 	return false
 }
@@ -108,4 +110,30 @@ func (u *uplink) replaced(asked *kmsg.AlterConfigsRequest, resp *kmsg.AlterConfi
 		}
 	}
 	return true
+}
+
+// levelled reports whether the features of a request are at the levels that it gave them.
+func (u *uplink) levelled(asked *kmsg.UpdateFeaturesRequest) bool {
+	for i := range asked.FeatureUpdates {
+		if f := &asked.FeatureUpdates[i]; u.image.FeatureLevel(f.Feature) != f.MaxVersionLevel {
+			return false
+		}
+	}
+	return true
+}
+
+// newerUpdate gives a request to update features in the form of version 2: version 0 has another way to say that a
+// level may be lowered.
+func newerUpdate(r *kmsg.UpdateFeaturesRequest) *kmsg.UpdateFeaturesRequest {
+	c := *r
+	c.FeatureUpdates = slices.Clone(r.FeatureUpdates)
+	for i := range c.FeatureUpdates {
+		if f := &c.FeatureUpdates[i]; r.Version == 0 {
+			if f.UpgradeType = 1; f.AllowDowngrade {
+				f.UpgradeType = 2
+			}
+		}
+	}
+	c.SetVersion(2)
+	return &c
 }

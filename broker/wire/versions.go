@@ -66,6 +66,7 @@ var served = [...]map[int16]Versions{
 		kmsg.DescribeLogDirs.Int16():         {Min: 1, Max: 5, Accepted: 1},
 		kmsg.DescribeProducers.Int16():       {Min: 0, Max: 0, Accepted: 0},
 		kmsg.DescribeCluster.Int16():         {Min: 0, Max: 2, Accepted: 0},
+		kmsg.UpdateFeatures.Int16():          {Min: 0, Max: 2, Accepted: 0},
 		kmsg.UnregisterBroker.Int16():        {Min: 0, Max: 0, Accepted: 0},
 		kmsg.ListConfigResources.Int16():     {Min: 0, Max: 1, Accepted: 0},
 	},
@@ -84,6 +85,7 @@ var served = [...]map[int16]Versions{
 		kmsg.AlterPartitionAssignments.Int16():  {Min: 1, Max: 1, Accepted: 1},
 		kmsg.ListPartitionReassignments.Int16(): {Min: 0, Max: 0, Accepted: 0},
 
+		kmsg.UpdateFeatures.Int16():          {Min: 2, Max: 2, Accepted: 2},
 		kmsg.UnregisterBroker.Int16():        {Min: 0, Max: 0, Accepted: 0},
 		kmsg.AlterConfigs.Int16():            {Min: 2, Max: 2, Accepted: 2},
 		kmsg.CreatePartitions.Int16():        {Min: 3, Max: 3, Accepted: 3},

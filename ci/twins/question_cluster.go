@@ -35,6 +35,12 @@ func introductions() []question {
 		{name: "a producer", ask: producer(nil)},
 		{name: "a producer that says an id without an epoch", from: 3, ask: producer(func(r *kmsg.InitProducerIDRequest) { r.ProducerID = 5 })},
 		{name: "a producer with an empty transactional id", ask: producer(func(r *kmsg.InitProducerIDRequest) { r.TransactionalID = kmsg.StringPtr("") })},
+		{name: "no features", ask: features()},
+		{name: "transactions of version 1", ask: features(feature("transaction.version", 1, true))},
+		{name: "transactions of version 2 again", ask: features(feature("transaction.version", 2, false))},
+		{name: "transactions of version 1, and nobody says that it is less", ask: features(feature("transaction.version", 1, false))},
+		{name: "transactions of a version that is none", ask: features(feature("transaction.version", 9, false))},
+		{name: "a feature that is none", ask: features(feature("unheard.of", 1, false))},
 		{name: "the cluster", ask: func(*Twin, int16) kmsg.Request { return kmsg.NewPtrDescribeClusterRequest() }},
 		{name: "the cluster, of no kind of endpoint", from: 1, ask: func(*Twin, int16) kmsg.Request {
 			req := kmsg.NewPtrDescribeClusterRequest()
@@ -96,4 +102,23 @@ func moves() []question {
 		{name: "what moves of a topic", ask: moving("orders")},
 		{name: "what moves of an unknown topic", ask: moving("nothing")},
 	}
+}
+
+// features asks for levels of features.
+func features(levels ...kmsg.UpdateFeaturesRequestFeatureUpdate) func(*Twin, int16) kmsg.Request {
+	return func(*Twin, int16) kmsg.Request {
+		req := kmsg.NewPtrUpdateFeaturesRequest()
+		req.FeatureUpdates = levels
+		return req
+	}
+}
+
+// feature is one of them, to be lowered or not.
+func feature(name string, level int16, lower bool) kmsg.UpdateFeaturesRequestFeatureUpdate {
+	f := kmsg.NewUpdateFeaturesRequestFeatureUpdate()
+	f.Feature, f.MaxVersionLevel, f.AllowDowngrade, f.UpgradeType = name, level, lower, 1
+	if lower {
+		f.UpgradeType = 2
+	}
+	return f
 }

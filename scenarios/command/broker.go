@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ type brokerFlags struct {
 	cfg                      broker.Config
 	roles, voters            string
 	flush, disk, bugs, pprof string
-	set                      []string
+	set, features            []string
 	verbose                  bool
 	groupDelay               time.Duration
 }
@@ -85,6 +86,7 @@ func (f *brokerFlags) addTo(cmd *cobra.Command) {
 	flags.DurationVar(&f.cfg.FlushInterval, "flush-interval", time.Second, "how often --flush interval syncs")
 	flags.StringVar(&f.disk, "disk", "", "`rules` of a disk that misbehaves: "+disk.Known)
 	flags.StringArrayVar(&f.set, "set", nil, "`name=value` of a setting for topics that do not have it themselves, by Kafka's name for brokers, as in log.retention.ms=60000; may be given several times")
+	flags.StringArrayVar(&f.features, "feature", nil, "`name=level` with which a new cluster begins, as in transaction.version=1; may be given several times")
 	flags.DurationVar(&f.cfg.RetentionCheck, "retention-check", 5*time.Minute, "how often it is looked what retention.ms and retention.bytes of topics do not keep")
 	flags.Int64Var(&f.cfg.SegmentBytes, "segment-bytes", 1<<30, "size at which a log begins a new segment")
 	flags.IntVar(&f.cfg.MaxMessageBytes, "max-message-bytes", 1048588, "largest record batch that is accepted")
@@ -171,6 +173,17 @@ func (f *brokerFlags) parse(stderr io.Writer) (err error) {
 			f.cfg.Settings = map[string]string{}
 		}
 		f.cfg.Settings[name] = value
+	}
+	for _, feature := range f.features {
+		name, text, _ := strings.Cut(feature, "=")
+		level, err := strconv.ParseInt(text, 10, 16)
+		if err != nil {
+			return usage("--feature %s: want name=level, as in transaction.version=1", feature)
+		}
+		if f.cfg.Features == nil {
+			f.cfg.Features = map[string]int16{}
+		}
+		f.cfg.Features[name] = int16(level)
 	}
 	if f.cfg.Groups.InitialDelay = f.groupDelay; f.groupDelay == 0 {
 		f.cfg.Groups.InitialDelay = -1 // in the configuration 0 is the default
