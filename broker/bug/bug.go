@@ -55,6 +55,13 @@ const (
 	// CommitAhead is a bug of members of consumer groups and not of brokers: they commit what they polled before
 	// they have processed it.
 	CommitAhead Name = "commit-ahead"
+	// RetryReorder is a bug of producers: they are not idempotent, and a batch that is sent again is sent after those
+	// that were made after it.
+	RetryReorder Name = "retry-reorder"
+	// SequenceReuse is a bug of producers: what was not answered they send again under a new producer id.
+	SequenceReuse Name = "sequence-reuse"
+	// ReaderSkips is a bug of readers: now and then they leave a record out.
+	ReaderSkips Name = "reader-skips"
 	// TwoOwners ends the rebalance of a group before the members of the last generation have joined or timed out.
 	TwoOwners Name = "two-owners"
 )
@@ -85,12 +92,18 @@ var all = map[Name]string{
 
 	CommitLostOnFailover: "acknowledge an offset commit before it is appended, which is a second later",
 	CommitAhead:          "commit what was polled before it is processed (a bug of group members, not of brokers)",
+	RetryReorder:         "send a batch again after those that were made after it, without sequences (a bug of producers)",
+	SequenceReuse:        "send what was not answered again under a new producer id (a bug of producers)",
+	ReaderSkips:          "leave a record out now and then (a bug of readers)",
 	TwoOwners:            "end a rebalance before the members of the last generation have joined or timed out",
 }
 
 // clients are the bugs that are not a broker's: those of the load, in the simulator and out of it.
 var clients = map[Name]bool{
-	CommitAhead: true,
+	CommitAhead:   true,
+	RetryReorder:  true,
+	SequenceReuse: true,
+	ReaderSkips:   true,
 }
 
 // Client reports whether a bug is one of clients, so that a broker with it is as good as one without.

@@ -70,5 +70,8 @@ var hunts = map[bug.Name]Hunt{
 	bug.StaleLeaderServes:          {Seed: 21, Span: time.Minute, Class: "stale-read", Invariant: "leader", Plot: "confuse"},
 	bug.CommitLostOnFailover:       {Span: 20 * time.Second, Class: "resume-regress", Invariant: "commit", Groups: true},
 	bug.CommitAhead:                {Span: 20 * time.Second, Class: "commit-ahead", Groups: true},
+	bug.RetryReorder:               {Span: 20 * time.Second, Class: "nonmonotonic-send"},
+	bug.SequenceReuse:              {Span: 20 * time.Second, Class: "duplicate"},
+	bug.ReaderSkips:                {Span: 20 * time.Second, Class: "poll-skip"},
 	bug.TwoOwners:                  {Seed: 4, Span: 20 * time.Second, Class: "two-owners", Invariant: "owners", Groups: true},
 }

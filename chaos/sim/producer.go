@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/loadgen/pace"
 	"github.com/logproof/logproof/loadgen/payload"
 	"github.com/logproof/logproof/verify/history"
@@ -180,15 +181,18 @@ func (l *lane) collect() {
 func (l *lane) send(b *sending) {
 	p := l.producer
 	b.onWire, b.tries = true, b.tries+1
-	req := produceRequest(p.topic, l.index, encode(b.values, p.pid, l.epoch, b.base, p.sim.now))
-	base, epoch := b.base, l.epoch
+	base, pid, epoch := b.base, p.pid, l.epoch
+	if p.sim.cfg.Bugs.Has(bug.RetryReorder) {
+		base, pid, epoch = -1, -1, -1
+	}
+	req := produceRequest(p.topic, l.index, encode(b.values, pid, epoch, base, p.sim.now))
 	r := p.ask(p.leaders[l.index], req, func(r *request, resp kmsg.Response) {
 		code, offset := codeNoAnswer, history.Unset
 		if resp != nil {
 			part := &resp.(*kmsg.ProduceResponse).Topics[0].Partitions[0]
 			code, offset = part.ErrorCode, part.BaseOffset
 		}
-		p.attempted(r, l.index, epoch, base, b.count, code, offset)
+		p.attempted(r, l.index, pid, epoch, base, b.count, code, offset)
 		b.onWire = false
 		l.settle(b, code, offset)
 	})
@@ -207,10 +211,12 @@ func produceRequest(topic [16]byte, index int, records []byte) *kmsg.ProduceRequ
 	return req
 }
 
-// encode makes the record batch of some values.
+// encode makes the record batch of some values; a producer id of -1 is none.
 func encode(values [][]byte, pid int64, epoch int16, base int32, now time.Duration) []byte {
 	var b batch.Builder
-	b.Producer(pid, epoch, base)
+	if pid >= 0 {
+		b.Producer(pid, epoch, base)
+	}
 	for _, v := range values {
 		b.Add(nil, v, startTime.Add(now).UnixMilli())
 	}
@@ -218,16 +224,16 @@ func encode(values [][]byte, pid int64, epoch int16, base int32, now time.Durati
 }
 
 // attempted records one attempt for the history.
-func (p *producer) attempted(r *request, index int, epoch int16, base, count int32, code int16, offset int64) {
+func (c *client) attempted(r *request, index int, pid int64, epoch int16, base, count int32, code int16, offset int64) {
 	a := history.Attempt{
-		Process: p.name, Connection: r.conn.id, Version: r.body.GetVersion(), Correlation: r.correlation, Partition: place(index),
-		ProducerID: p.pid, ProducerEpoch: epoch, BaseSequence: base, Count: count,
-		Written: history.Time(r.written), Answered: history.Time(p.sim.now), Error: code, BaseOffset: offset,
+		Process: c.name, Connection: r.conn.id, Version: r.body.GetVersion(), Correlation: r.correlation, Partition: place(index),
+		ProducerID: pid, ProducerEpoch: epoch, BaseSequence: base, Count: count,
+		Written: history.Time(r.written), Answered: history.Time(c.sim.now), Error: code, BaseOffset: offset,
 	}
 	if code == codeNoAnswer {
 		a.Answered, a.Error = history.Never, 0
 	}
-	p.sim.rec.Attempt(a)
+	c.sim.rec.Attempt(a)
 }
 
 // settle acts on the answer of a batch.
@@ -254,6 +260,7 @@ func (l *lane) settle(b *sending, code int16, offset int64) {
 		p.sim.marks[NotEnoughAfterAppend]++
 	}
 	l.last = failure(code)
+	l.mistaken(b, code)
 	if !l.waiting {
 		l.waiting = true
 		p.later(p.refresh)
@@ -274,6 +281,21 @@ func (l *lane) acknowledged(b *sending, offset int64) {
 	})
 }
 
+// mistaken does what the planted bugs of producers do with a batch that is to be sent again.
+func (l *lane) mistaken(b *sending, code int16) {
+	p := l.producer
+	if p.sim.cfg.Bugs.Has(bug.RetryReorder) {
+		l.flight = append(slices.DeleteFunc(l.flight, func(other *sending) bool { return other == b }), b)
+	}
+	if code == codeNoAnswer && p.sim.cfg.Bugs.Has(bug.SequenceReuse) {
+		p.pid = -1
+		for _, other := range p.lanes {
+			other.epoch = -1
+			other.restart()
+		}
+	}
+}
+
 // refused acts on a batch that does not follow what the leader has. Behind an unanswered batch that
 // is to be expected: that one is sent first. If the first one is refused while no other is under
 // way, the leader has lost records: the producer goes on in the next epoch, whose sequences begin
@@ -287,6 +309,11 @@ func (l *lane) refused(b *sending) {
 		l.probing = true
 		return
 	}
+	l.restart()
+}
+
+// restart goes on in the next epoch.
+func (l *lane) restart() {
 	l.epoch++
 	l.next, l.probing = 0, false
 	for _, other := range l.flight {

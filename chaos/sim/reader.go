@@ -34,6 +34,9 @@ type reader struct {
 	last    string // what the last failure was, for people
 }
 
+// skipsEvery is how manieth record a reader leaves out, about, that has the planted bug.
+const skipsEvery = 100
+
 func newReader(s *simulation, name string, kind history.Kind) *reader {
 	n := s.terrain.load.Partitions
 	r := &reader{client: s.newClient(name), kind: kind, positions: make([]int64, n), asked: make([]bool, n), grants: make([]uint64, n), polling: make([]bool, s.terrain.cluster.Brokers)}
@@ -229,6 +232,9 @@ func (r *reader) take(index int, data []byte, op *history.Operation) (next int64
 				continue
 			}
 			r.positions[index] = record.Offset + 1
+			if r.kind == history.Fetch && r.sim.cfg.Bugs.Has(bug.ReaderSkips) && r.sim.rng.IntN(skipsEvery) == 0 {
+				continue
+			}
 			if reason := r.see(index, record); reason != "" {
 				bad(record.Offset, reason)
 			}
