@@ -14,6 +14,8 @@ import (
 // Behaviour
 //   - readers see batches below the high watermark, whole; the last one may be cut by the size
 //     limit, and clients drop it
+//   - with isolation level read_committed they see batches below the last stable offset, and the aborted transactions
+//     with records among them, by first offset: clients leave those out (KIP-98); the last stable offset is in every answer
 //   - the first batch found is given whole even if it is larger than every limit, so that a reader
 //     always gets on
 //   - with fewer than min bytes the answer waits: for an append that makes up for it, or for max
@@ -78,7 +80,8 @@ func (h *fetch) build(s *Session, version int16, req *kmsg.FetchRequest) {
 			default:
 				replica := Replica{topic.ID, p.Partition}
 				h.asked = append(h.asked, FetchPart{
-					Part: int32(len(h.parts)), Replica: replica, Offset: asked.Partitions[j].FetchOffset,
+					Committed: req.IsolationLevel == readCommitted,
+					Part:      int32(len(h.parts)), Replica: replica, Offset: asked.Partitions[j].FetchOffset,
 					Epoch: asked.Partitions[j].CurrentLeaderEpoch, LastEpoch: asked.Partitions[j].LastFetchedEpoch,
 					MaxBytes: int(asked.Partitions[j].PartitionMaxBytes), LogStart: -1,
 				})
@@ -106,7 +109,13 @@ func (h *fetch) finish(_ *Session, c *call, _ *actor.Effects) {
 // into writes the result into its place in a response; ok is false if there is nothing to read.
 func (r *FetchResult) into(p *kmsg.FetchResponseTopicPartition) (read actor.Read, ok bool) {
 	p.ErrorCode = r.Error
-	p.HighWatermark, p.LastStableOffset, p.LogStartOffset = r.HighWatermark, r.HighWatermark, r.LogStart
+	p.HighWatermark, p.LastStableOffset, p.LogStartOffset = r.HighWatermark, r.LastStable, r.LogStart
+	if r.Aborted != nil {
+		p.AbortedTransactions = make([]kmsg.FetchResponseTopicPartitionAbortedTransaction, len(r.Aborted))
+		for i, a := range r.Aborted {
+			p.AbortedTransactions[i].ProducerID, p.AbortedTransactions[i].FirstOffset = a.ProducerID, a.FirstOffset
+		}
+	}
 	if r.Diverging != nil {
 		p.DivergingEpoch.Epoch, p.DivergingEpoch.EndOffset = r.Diverging.Epoch, r.Diverging.End
 	}

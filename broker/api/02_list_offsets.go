@@ -11,7 +11,7 @@ import (
 
 // Timestamps with a meaning of their own in ListOffsets.
 const (
-	LatestOffset        = -1 // the high watermark: where a reader that begins now begins
+	LatestOffset        = -1 // the high watermark, or the last stable offset: where a reader that begins now begins
 	EarliestOffset      = -2 // the log start
 	MaxTimestampOffset  = -3 // the record with the largest timestamp (v7, KIP-734)
 	EarliestLocalOffset = -4 // the log start, as nothing is stored elsewhere (v8, KIP-405)
@@ -35,8 +35,9 @@ type place struct {
 // Behaviour
 //   - a timestamp of 0 or more gives the first record that is at least as young, or -1 and -1
 //   - special timestamps as listed above; one that the version of the request does not have yet, or that nobody
-//     has, is UNSUPPORTED_VERSION for its partition; a partition that stands twice is INVALID_REQUEST, twice; the latest offset is the high watermark under both
-//     isolation levels, since there are no transactions
+//     has, is UNSUPPORTED_VERSION for its partition; a partition that stands twice is INVALID_REQUEST, twice
+//   - the latest offset is the high watermark, with isolation level read_committed the last stable offset; what lies
+//     at or above it is not found by its timestamp either
 //   - with an offset comes the leader epoch of its record, with the latest offset the current epoch; with
 //     no offset comes none
 //   - only the leader answers, and only in its own epoch (KIP-320); who is ahead of it waits (see ahead)
@@ -81,7 +82,7 @@ func (h *listOffsets) start(s *Session, c *call, _ time.Time, fx *actor.Effects)
 				replica := Replica{topic.ID, p.Partition}
 				fx.Send(ShardOf(replica, s.cfg.Shards), OffsetQuery{
 					Ticket:  partition.Ticket{To: s.self, Call: c.id, Part: int32(len(h.parts))},
-					Replica: replica, Timestamp: timestamp, Epoch: asked.Partitions[j].CurrentLeaderEpoch,
+					Replica: replica, Timestamp: timestamp, Epoch: asked.Partitions[j].CurrentLeaderEpoch, Committed: req.IsolationLevel == readCommitted,
 				})
 			}
 			out.Partitions[j] = p

@@ -14,7 +14,8 @@ import (
 // Behaviour
 //   - the leader answers: any other broker has NOT_LEADER_OR_FOLLOWER; each partition has its own error
 //   - a producer has the sequence of its last record and the largest timestamp of its last batch; by producer id
-//   - no transaction is open, since there are none: its first offset and its coordinator's epoch are -1
+//   - with an open transaction comes its first offset, -1 without; the coordinator's epoch is that of the producer's last
+//     marker, -1 before the first
 //
 // Versions
 //   - 0
@@ -62,7 +63,7 @@ func (h *describeProducers) remembered(c *call, m ProducerAnswer) {
 	for _, known := range m.Producers {
 		one := kmsg.NewDescribeProducersResponseTopicPartitionActiveProducer()
 		one.ProducerID, one.ProducerEpoch, one.LastSequence, one.LastTimestamp = known.ID, int32(known.Epoch), known.LastSequence, known.LastTimestamp
-		one.CoordinatorEpoch = -1
+		one.CurrentTxnStartOffset, one.CoordinatorEpoch = known.CurrentTxnStart, known.CoordinatorEpoch
 		p.ActiveProducers = append(p.ActiveProducers, one)
 	}
 	if h.waiting--; h.waiting == 0 {

@@ -51,6 +51,13 @@ type ProducePart struct {
 	Epoch int32
 	// Times of a client's records, which the topic may not take; nil for those of the broker itself.
 	Times *batch.Summary
+	// Guard is the one that a VerifyAnswer gave, 0 where none is needed. Trusted says that the coordinator of this node
+	// has asked the transaction's itself. A batch that begins a transaction in this log needs one of them.
+	Guard   uint64
+	Trusted bool
+	// Bumped says of a marker that its epoch is the one after that of its transaction (transaction version 2, KIP-890): it
+	// does not end a transaction of its own epoch, which is a later one (KIP-1228).
+	Bumped bool
 }
 
 // ProduceDone is the outcome of one ProducePart.
@@ -98,6 +105,8 @@ type FetchPart struct {
 	// HighWatermark that a replica knows (KIP-1166), and LogStart where its log starts (KIP-107); -1 of a reader.
 	HighWatermark, LogStart int64
 	MaxBytes                int
+	// Committed is a reader that sees no transaction before it has ended (read_committed).
+	Committed bool
 }
 
 // FetchData answers a FetchRead.
@@ -114,7 +123,11 @@ type FetchResult struct {
 	Part                    int32
 	Error                   int16
 	HighWatermark, LogStart int64
-	LeaderEpoch             int32
+	// LastStable is the last stable offset: no transaction is open below it. Aborted, for a reader of what is committed,
+	// are the transactions that have records in the range that is given and were aborted, by first offset.
+	LastStable  int64
+	Aborted     []AbortedTxn
+	LeaderEpoch int32
 	// Diverging is set if the reader's log is not the beginning of the leader's: it gets nothing, and
 	// must go back first (KIP-595).
 	Diverging *partition.DivergingEpoch
@@ -143,6 +156,8 @@ type OffsetQuery struct {
 	Replica   Replica
 	Timestamp int64
 	Epoch     int32
+	// Committed bounds the answer by the last stable offset, not by the high watermark (read_committed).
+	Committed bool
 }
 
 // OffsetAnswer answers an OffsetQuery; Offset and Timestamp are -1 where there is none.
@@ -194,6 +209,10 @@ type Producer struct {
 	// LastSequence and LastTimestamp, in milliseconds since 1970, are of its last batch; -1 for none.
 	LastSequence  int32
 	LastTimestamp int64
+	// CurrentTxnStart is the first offset of its open transaction, -1 if none is open; CoordinatorEpoch is that of its
+	// last marker, -1 before the first.
+	CurrentTxnStart  int64
+	CoordinatorEpoch int32
 }
 
 // SizeQuery asks a shard how large its replicas are; Room also how much the directory of all of them has.

@@ -28,12 +28,16 @@ type Builder struct {
 	id       int64
 	epoch    int16
 	sequence int32
+	open     bool
 }
 
 // Producer makes the batch idempotent: sequence is that of its first record.
 func (b *Builder) Producer(id int64, epoch int16, sequence int32) {
 	b.named, b.id, b.epoch, b.sequence = true, id, epoch, sequence
 }
+
+// Transactional makes the batch part of a transaction; it needs a Producer (KIP-98).
+func (b *Builder) Transactional() { b.open = true }
 
 // Add appends a record. Timestamps are in milliseconds since 1970 and need not be in order.
 func (b *Builder) Add(key, value []byte, timestamp int64, headers ...Header) {
@@ -84,6 +88,9 @@ func (b *Builder) Build() View {
 	v.put16(atProducerEpoch, epoch)
 	v.put32(atBaseSequence, sequence)
 	v.put32(atCount, b.count)
+	if b.open {
+		v.put16(atAttributes, transactionalBit)
+	}
 	v.Stamp()
 	return v
 }

@@ -64,6 +64,12 @@ const (
 	ReaderSkips Name = "reader-skips"
 	// TwoOwners ends the rebalance of a group before the members of the last generation have joined or timed out.
 	TwoOwners Name = "two-owners"
+	// LsoIsHW takes the high watermark for the last stable offset.
+	LsoIsHW Name = "lso-is-hw"
+	// AbortedUnfiltered gives readers of committed records no list of what was aborted.
+	AbortedUnfiltered Name = "aborted-unfiltered"
+	// LateProduce lets any batch begin a transaction in a log, verified or not.
+	LateProduce Name = "late-produce"
 )
 
 // all maps every planted bug to its description.

@@ -27,18 +27,17 @@ func (l *Log) Close() error {
 
 func (l *Log) closeClean() error {
 	s := l.active()
-	if err := s.finish(); err != nil {
+	if err := s.finish(l.fs); err != nil {
 		return err
 	}
+	l.sync.entries = l.sync.entries || s.aborts.file != nil
 	if l.Dirty() {
 		if err := l.BeginSync().Run(); err != nil {
 			return err
 		}
 	}
-	for _, e := range []*entryFile{&s.offsets.entryFile, &s.times.entryFile} {
-		if err := e.sync(); err != nil {
-			return err
-		}
+	if err := s.syncIndexes(); err != nil {
+		return err
 	}
 	return l.writeClean()
 }

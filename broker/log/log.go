@@ -179,10 +179,12 @@ func (l *Log) place(batches []byte) error {
 		v := firstOf(batches)
 		l.recent.add(v.BaseOffset(), s.size)
 		s.note(v, l.cfg.IndexIntervalBytes)
-		l.producers.note(v)
+		if aborted, ok := l.producers.note(v); ok {
+			s.aborts.add(aborted)
+		}
 		batches = batches[len(v):]
 	}
-	s.spill()
+	s.spill(l.fs)
 	return nil
 }
 
@@ -201,7 +203,7 @@ func (l *Log) Size() int64 { return l.size }
 // roll seals the active segment and begins the next. After an error the active segment goes on.
 func (l *Log) roll() error {
 	sealed := l.active()
-	if err := sealed.finish(); err != nil {
+	if err := sealed.finish(l.fs); err != nil {
 		return err
 	}
 	if err := l.sync.point.create(l.fs, l.dir); err != nil {

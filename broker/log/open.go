@@ -117,6 +117,9 @@ func take(files env.FS, dir string) (found inventory, err error) {
 		if _, ok := parseSegmentName(name, cutSuffix); ok || name == epochsTemp {
 			found.leftovers = append(found.leftovers, name)
 		}
+		if base, ok := parseSegmentName(name, txnSuffix); ok && !slices.Contains(found.bases, base) {
+			found.leftovers = append(found.leftovers, name)
+		}
 		for _, suffix := range []string{offsetSuffix, timeSuffix} {
 			if base, ok := parseSegmentName(name, suffix); ok && !slices.Contains(wanted, base) {
 				found.leftovers = append(found.leftovers, name)
@@ -129,7 +132,7 @@ func take(files env.FS, dir string) (found inventory, err error) {
 // uses reports whether a file is an index of a segment: of one that was begun where an old one had been.
 func (l *Log) uses(name string) bool {
 	return slices.ContainsFunc(l.segments, func(s *segment) bool {
-		return path.Base(s.offsets.name) == name || path.Base(s.times.name) == name
+		return path.Base(s.offsets.name) == name || path.Base(s.times.name) == name || s.aborts.file != nil && path.Base(s.aborts.name) == name
 	})
 }
 
@@ -181,7 +184,7 @@ func (s *segment) openIndexes(files env.FS) (err error) {
 			return err
 		}
 	}
-	return nil
+	return s.aborts.open(files)
 }
 
 // measure adds the sizes of the segments up.

@@ -131,7 +131,7 @@ func TestGarbageIndexes(t *testing.T) {
 	l, _ := mustOpen(t, files, small)
 	want := fill(t, l, 30)
 	for _, s := range l.segments {
-		if err := s.finish(); err != nil { // what would be written sooner or later
+		if err := s.finish(l.fs); err != nil { // what would be written sooner or later
 			t.Fatal(err)
 		}
 	}

@@ -18,6 +18,10 @@ var (
 	ErrOutOfOrderSequence = errors.New("out of order sequence number")
 	// ErrInvalidProducerEpoch is a batch of a producer that has been replaced (INVALID_PRODUCER_EPOCH).
 	ErrInvalidProducerEpoch = errors.New("invalid producer epoch")
+	// ErrInvalidTxnState is a batch that does not fit the state of its producer's transaction (INVALID_TXN_STATE).
+	ErrInvalidTxnState = errors.New("invalid transaction state")
+	// ErrCoordinatorFenced is a marker of a coordinator that has been replaced (TRANSACTION_COORDINATOR_FENCED).
+	ErrCoordinatorFenced = errors.New("transaction coordinator is fenced")
 )
 
 // Duplicate is a batch that was appended before. It is answered with the offsets it got then, once
@@ -34,10 +38,14 @@ type sentBatch struct {
 	baseOffset, lastOffset      int64
 }
 
-// producer is the state of one producer id, in a list ordered by last append.
+// producer is the state of one producer id, in a list ordered by last append as long as it may be forgotten.
 type producer struct {
 	id    int64
 	epoch int16
+	// first offset of its open transaction, -1 if it has none; coordinator is the epoch of its last marker, -1 before
+	// the first.
+	first       int64
+	coordinator int32
 	// batches of this epoch, oldest first; count of them are used.
 	batches [batchesKept]sentBatch
 	count   int
@@ -63,49 +71,95 @@ func (p *producer) push(b sentBatch) {
 	p.count++
 }
 
-// producers remembers idempotent producers, the most recent max of them.
+// producers remembers idempotent producers, the most recent max of them and all that have a transaction open: one of
+// those that were forgotten would never see its end.
 type producers struct {
 	byID           map[int64]*producer
 	oldest, newest *producer
 	max            int
+	// last is the largest offset of what was noted, -1 if nothing was.
+	last         int64
+	transactions transactions
 }
 
 func newProducers(max int) *producers {
-	return &producers{byID: map[int64]*producer{}, max: max}
+	return &producers{byID: map[int64]*producer{}, max: max, last: -1}
 }
 
-// note takes an appended batch into account; only its header is looked at.
-func (ps *producers) note(v batch.View) {
+// note takes an appended batch into account; only its header is looked at, and the record of a marker. If that is the
+// end of a transaction that is aborted, it comes back.
+func (ps *producers) note(v batch.View) (aborted Aborted, ok bool) {
 	id := v.ProducerID()
 	if id < 0 {
-		return
+		return Aborted{}, false
 	}
 	p := ps.touch(id)
 	if epoch := v.ProducerEpoch(); epoch != p.epoch {
 		p.epoch, p.count = epoch, 0
 	}
-	p.lastTimestamp = v.MaxTimestamp()
-	if !v.IsControl() {
-		p.push(sentBatch{v.BaseSequence(), v.LastSequence(), v.BaseOffset(), v.LastOffset()})
+	p.lastTimestamp, ps.last = v.MaxTimestamp(), v.LastOffset()
+	if v.IsControl() {
+		return ps.ended(p, v)
 	}
+	if v.IsTransactional() && p.first < 0 {
+		ps.begin(p, v.BaseOffset())
+	}
+	p.push(sentBatch{v.BaseSequence(), v.LastSequence(), v.BaseOffset(), v.LastOffset()})
+	return Aborted{}, false
 }
 
-// touch finds or makes a producer and makes it the newest.
+// begin opens a transaction; from now on the producer is not forgotten.
+func (ps *producers) begin(p *producer, first int64) {
+	ps.unlink(p)
+	p.first = first
+	ps.transactions.begin(first, p.id)
+}
+
+// ended takes a marker. One without an open transaction is the coordinator's, which could not know that.
+func (ps *producers) ended(p *producer, v batch.View) (aborted Aborted, ok bool) {
+	m, err := batch.ReadMarker(v)
+	if err != nil { // something else that a broker has written
+		return Aborted{}, false
+	}
+	p.coordinator = m.CoordinatorEpoch
+	if p.first < 0 {
+		return Aborted{}, false
+	}
+	first, marker := p.first, v.LastOffset()
+	ps.transactions.end(first, marker)
+	p.first = -1
+	ps.link(p)
+	return Aborted{p.id, first, marker, min(ps.transactions.undecided(), marker+1)}, !m.Commit
+}
+
+// touch finds or makes a producer and makes it the newest of those that may be forgotten.
 func (ps *producers) touch(id int64) *producer {
 	p := ps.byID[id]
 	switch {
 	case p == nil:
-		p = &producer{id: id, epoch: -1}
-		ps.byID[id] = p
-		if len(ps.byID) > ps.max {
+		p = ps.add(id)
+		if len(ps.byID) > ps.max && ps.oldest != nil {
 			delete(ps.byID, ps.oldest.id)
 			ps.unlink(ps.oldest)
 		}
-	case p == ps.newest:
+	case p.first >= 0 || p == ps.newest:
 		return p
 	default:
 		ps.unlink(p)
 	}
+	ps.link(p)
+	return p
+}
+
+// add makes a producer, which is in no list.
+func (ps *producers) add(id int64) *producer {
+	p := &producer{id: id, epoch: -1, first: -1, coordinator: -1}
+	ps.byID[id] = p
+	return p
+}
+
+// link makes a producer the newest.
+func (ps *producers) link(p *producer) {
 	p.older, p.newer = ps.newest, nil
 	if ps.newest != nil {
 		ps.newest.newer = p
@@ -114,7 +168,6 @@ func (ps *producers) touch(id int64) *producer {
 	if ps.oldest == nil {
 		ps.oldest = p
 	}
-	return p
 }
 
 // full reports whether there may have been more.
@@ -134,14 +187,7 @@ func (ps *producers) unlink(p *producer) {
 }
 
 // reach reports whether a batch at or above the offset is remembered.
-func (ps *producers) reach(offset int64) bool {
-	for _, p := range ps.byID {
-		if p.count > 0 && p.batches[p.count-1].lastOffset >= offset {
-			return true
-		}
-	}
-	return false
-}
+func (ps *producers) reach(offset int64) bool { return ps.last >= offset }
 
 // CheckSequence says what Kafka 4 says to a batch before it is appended: nil to append it, a
 // *Duplicate, ErrInvalidProducerEpoch or ErrOutOfOrderSequence (KIP-98, KIP-360). In this order:

@@ -17,7 +17,7 @@ func TestProducers(t *testing.T) {
 	mustAppend(t, l, made(-1, -1, 1, 900, 0))
 	mustAppend(t, l, sent(7, 3, 0, 1))
 	want := l.Producers()
-	if len(want) != 2 || want[0] != (Producer{ID: 7, Epoch: 3, LastSequence: 0}) || want[1].ID != 9 || want[1].LastSequence != 4 || want[1].LastTimestamp < 400 || want[1].LastTimestamp >= 500 {
+	if len(want) != 2 || want[0] != (Producer{ID: 7, Epoch: 3, LastSequence: 0, CurrentTxnStart: -1, CoordinatorEpoch: -1}) || want[1].ID != 9 || want[1].LastSequence != 4 || want[1].LastTimestamp < 400 || want[1].LastTimestamp >= 500 {
 		t.Errorf("%+v", want)
 	}
 	syncLog(t, l)

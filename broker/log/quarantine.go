@@ -83,7 +83,7 @@ func (l *Log) setAside(i int, file string) error {
 	if err := l.fs.Rename(s.name, file); err != nil {
 		return err
 	}
-	for _, name := range []string{s.offsets.name, s.times.name} {
+	for _, name := range []string{s.offsets.name, s.times.name, s.aborts.name} {
 		if err := l.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -236,7 +236,7 @@ func setAside(files env.FS, dir string, base int64) error {
 
 // removeSegment deletes a segment's files, the log file last.
 func removeSegment(files env.FS, dir string, base int64) error {
-	for _, suffix := range []string{timeSuffix, offsetSuffix, logSuffix} {
+	for _, suffix := range []string{txnSuffix, timeSuffix, offsetSuffix, logSuffix} {
 		if err := files.Remove(segmentName(dir, base, suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

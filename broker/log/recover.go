@@ -92,7 +92,9 @@ func (l *Log) recoverSegment(base int64, r *Recovery, lastBatch *int64) (*flaw, 
 			return false
 		}
 		s.note(h, l.cfg.IndexIntervalBytes)
-		l.producers.note(h)
+		if aborted, ok := l.producers.note(h); ok {
+			s.aborts.add(aborted)
+		}
 		*lastBatch = h.BaseOffset()
 		r.Batches++
 		return true
@@ -121,15 +123,13 @@ func (l *Log) refuse(s *segment, f *flaw) error {
 // sealRecovered does for a segment what roll and the sync after it do.
 func (l *Log) sealRecovered(s *segment) error {
 	s.noteTime()
-	for _, e := range []*entryFile{&s.offsets.entryFile, &s.times.entryFile} {
-		if err := e.settle(); err != nil {
-			return fmt.Errorf("rebuild %s: %w", e.name, err)
-		}
-		if err := e.sync(); err != nil {
-			return err
-		}
-		e.close()
+	if err := s.settleIndexes(l.fs); err != nil {
+		return err
 	}
+	if err := s.syncIndexes(); err != nil {
+		return err
+	}
+	s.closeIndexes()
 	s.seal()
 	return s.file.Sync()
 }
@@ -161,10 +161,8 @@ func (l *Log) cutTail(torn *flaw, later []int64, r *Recovery) error {
 // settle makes what recovery kept durable, and moves the recovery point.
 func (l *Log) settle() error {
 	s := l.active()
-	for _, e := range []*entryFile{&s.offsets.entryFile, &s.times.entryFile} {
-		if err := e.settle(); err != nil {
-			return fmt.Errorf("rebuild %s: %w", e.name, err)
-		}
+	if err := s.settleIndexes(l.fs); err != nil {
+		return err
 	}
 	if err := s.file.Sync(); err != nil {
 		return fmt.Errorf("sync %s: %w", s.name, err)

@@ -96,7 +96,7 @@ type flaw struct {
 
 // walk gives the headers of the batches from a position on to visit, until that returns false. The
 // first must begin at offset next (-1: anywhere), each other where the one before it ends. With
-// verify, checksums are checked. A flaw is damage, an error a failure to read.
+// verify, checksums are checked. Control batches are given with their records, if those are as few as a marker has. A flaw is damage, an error a failure to read.
 func (w *window) walk(position, next int64, verify bool, visit func(h batch.View, position int64) bool) (*flaw, error) {
 	for position < w.size {
 		h, reason, err := w.header(position)
@@ -114,6 +114,13 @@ func (w *window) walk(position, next int64, verify bool, visit func(h batch.View
 		}
 		next = h.LastOffset() + 1
 		length := h.Length()
+		if h.IsControl() && length <= headerBytes {
+			b, err := w.from(position, length)
+			if err != nil {
+				return nil, err
+			}
+			h = batch.View(b[:length])
+		}
 		if !visit(h, position) {
 			return nil, nil
 		}

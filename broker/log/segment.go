@@ -55,6 +55,7 @@ type segment struct {
 	firstTimestamp int64
 	offsets        offsetIndex
 	times          timeIndex
+	aborts         abortIndex
 	// damage is what a reader met; nothing is read any more then.
 	damage *CorruptError
 }
@@ -66,10 +67,10 @@ func newSegment(dir string, base int64) *segment {
 	}
 	s.offsets.name = segmentName(dir, base, offsetSuffix)
 	s.times.name = segmentName(dir, base, timeSuffix)
+	s.aborts.name = segmentName(dir, base, txnSuffix)
 	s.users.init(func() {
 		_ = s.file.Close() // a file that is synced or not wanted has nothing to lose
-		s.offsets.close()
-		s.times.close()
+		s.closeIndexes()
 	})
 	return s
 }
@@ -114,7 +115,7 @@ func createEmpty(files env.FS, name string) (env.File, error) {
 // remove deletes the segment's files, the log file last: what is left of an interrupted removal
 // is then still a segment. Readers that hold it can go on.
 func (s *segment) remove(files env.FS) error {
-	for _, name := range []string{s.times.name, s.offsets.name, s.name} {
+	for _, name := range []string{s.aborts.name, s.times.name, s.offsets.name, s.name} {
 		if err := files.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -175,21 +176,54 @@ func (s *segment) noteTime() {
 
 // spill writes index entries to their files when there are enough of them. Errors are not the
 // append's: the entries stay in memory, and the next spill or finish tries again.
-func (s *segment) spill() {
-	if s.offsets.waiting() >= spillBytes || s.times.waiting() >= spillBytes {
+func (s *segment) spill(files env.FS) {
+	if s.offsets.waiting() >= spillBytes || s.times.waiting() >= spillBytes || s.aborts.waiting() >= spillBytes {
 		_ = s.offsets.flush()
 		_ = s.times.flush()
+		_ = s.aborts.write(files)
 	}
 }
 
 // finish completes the index files, as Kafka does when a segment stops being active: the last
 // entry of the time index is the largest timestamp of the segment.
-func (s *segment) finish() error {
+func (s *segment) finish(files env.FS) error {
 	s.noteTime()
 	if err := s.offsets.flush(); err != nil {
 		return err
 	}
-	return s.times.flush()
+	if err := s.times.flush(); err != nil {
+		return err
+	}
+	return s.aborts.write(files)
+}
+
+// settleIndexes makes the files of the indexes hold what was rebuilt, and nothing else.
+func (s *segment) settleIndexes(files env.FS) error {
+	for _, e := range []*entryFile{&s.offsets.entryFile, &s.times.entryFile} {
+		if err := e.settle(); err != nil {
+			return fmt.Errorf("rebuild %s: %w", e.name, err)
+		}
+	}
+	if err := s.aborts.settleFile(files); err != nil {
+		return fmt.Errorf("rebuild %s: %w", s.aborts.name, err)
+	}
+	return nil
+}
+
+// syncIndexes makes the files of the indexes durable.
+func (s *segment) syncIndexes() error {
+	for _, e := range []*entryFile{&s.offsets.entryFile, &s.times.entryFile} {
+		if err := e.sync(); err != nil {
+			return err
+		}
+	}
+	return s.aborts.syncFile()
+}
+
+func (s *segment) closeIndexes() {
+	s.offsets.close()
+	s.times.close()
+	s.aborts.close()
 }
 
 // seal gives up what only the active segment needs.

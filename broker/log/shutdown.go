@@ -13,7 +13,7 @@ import (
 const cleanFile = "clean-shutdown"
 
 const (
-	cleanVersion = 3
+	cleanVersion = 4
 	// cleanMax bytes bound what is read of a file that may be damaged.
 	cleanMax = 1 << 30
 )
@@ -46,15 +46,10 @@ func (l *Log) writeClean() error {
 	var n numbers
 	n.put(cleanVersion, int64(len(l.segments)))
 	for _, s := range l.segments {
-		n.put(s.base, s.end, s.size, s.offsets.size(), s.times.size(), s.maxTimestamp, s.maxTimestampOffset, s.youngest)
+		n.put(s.base, s.end, s.size, s.offsets.size(), s.times.size(), s.maxTimestamp, s.maxTimestampOffset, s.youngest, s.aborts.size(), s.aborts.sum())
 	}
-	n.put(epochsSum(l.epochs.starts), int64(len(l.producers.byID)))
-	for p := l.producers.oldest; p != nil; p = p.newer {
-		n.put(p.id, int64(p.epoch), int64(p.count))
-		for _, b := range p.batches[:p.count] {
-			n.put(int64(b.firstSequence), int64(b.lastSequence), b.baseOffset, b.lastOffset)
-		}
-	}
+	n.put(epochsSum(l.epochs.starts))
+	l.producers.write(&n)
 	content := binary.BigEndian.AppendUint32(n.bytes, batch.AddChecksum(0, n.bytes))
 	f, err := createEmpty(l.fs, l.dir+"/"+cleanFile)
 	if err != nil {
@@ -122,7 +117,7 @@ func (l *Log) trust(found inventory) (ok bool, err error) {
 
 func (l *Log) trustSegment(base int64, n *numbers) (ok bool, err error) {
 	first, end, size, offsets, times := n.next(), n.next(), n.next(), n.next(), n.next()
-	timestamp, timestampOffset, youngest := n.next(), n.next(), n.next()
+	timestamp, timestampOffset, youngest, aborts, abortsSum := n.next(), n.next(), n.next(), n.next(), n.next()
 	if n.bad || first != base || len(l.segments) > 0 && l.active().end != base {
 		return false, nil
 	}
@@ -133,8 +128,7 @@ func (l *Log) trustSegment(base int64, n *numbers) (ok bool, err error) {
 	if len(l.segments) > 0 {
 		before := l.active()
 		before.seal()
-		before.offsets.close()
-		before.times.close()
+		before.closeIndexes()
 	}
 	l.segments = append(l.segments, s)
 	s.end, s.size, s.maxTimestamp, s.maxTimestampOffset, s.youngest = end, size, timestamp, timestampOffset, youngest
@@ -146,27 +140,11 @@ func (l *Log) trustSegment(base int64, n *numbers) (ok bool, err error) {
 	if err != nil || have != size || haveOffsets != offsets || haveTimes != times {
 		return false, err
 	}
+	if ok, err := s.aborts.load(aborts, abortsSum); err != nil || !ok {
+		return false, err
+	}
 	if err := s.times.load(times); err != nil {
 		return false, err
 	}
 	return s.offsets.load(offsets)
-}
-
-func readProducers(n *numbers, max int) (*producers, bool) {
-	ps := newProducers(max)
-	for range n.next() {
-		if n.bad {
-			break
-		}
-		p := ps.touch(n.next())
-		p.epoch = int16(n.next())
-		count := n.next()
-		if count < 0 || count > batchesKept {
-			return nil, false
-		}
-		for range count {
-			p.push(sentBatch{int32(n.next()), int32(n.next()), n.next(), n.next()})
-		}
-	}
-	return ps, !n.bad && len(n.bytes) == 0
 }

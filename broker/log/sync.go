@@ -118,7 +118,10 @@ func (p SyncPoint) Run() error {
 
 func (p SyncPoint) run() error {
 	for _, s := range p.sealed {
-		for _, f := range []env.File{s.file, s.offsets.file, s.times.file} {
+		for _, f := range []env.File{s.file, s.offsets.file, s.times.file, s.aborts.file} {
+			if f == nil {
+				continue // nothing in it was aborted
+			}
 			if err := f.Sync(); err != nil {
 				return fmt.Errorf("sync %s or an index of it: %w", s.name, err)
 			}
@@ -189,8 +192,7 @@ func (l *Log) Synced(end int64) {
 		y.epochs = nil
 	}
 	for _, s := range y.sealed[:y.begun.sealed] {
-		s.offsets.close()
-		s.times.close()
+		s.closeIndexes()
 	}
 	if y.begun.point >= 0 {
 		y.point.base = y.begun.point

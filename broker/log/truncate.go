@@ -118,10 +118,13 @@ func (l *Log) shorten(old *segment, size int64) (*segment, error) {
 	if err == nil && (torn != nil || s.size != size) {
 		err = &CorruptError{Segment: s.name, Position: s.size, Offset: s.end, Reason: "the batches do not end where the index said"}
 	}
-	for _, e := range []*entryFile{&s.offsets.entryFile, &s.times.entryFile} {
-		if err == nil {
-			err = e.settle()
+	for _, a := range old.aborts.entries {
+		if a.Last < s.end {
+			s.aborts.add(a)
 		}
+	}
+	if err == nil {
+		err = s.settleIndexes(l.fs)
 	}
 	if err == nil {
 		err = s.file.Sync()

@@ -71,6 +71,7 @@ type replica struct {
 	// settings of the topic that the log acts on, deletions the DeleteRecords that wait for followers.
 	settings  metadata.Settings
 	deletions []deletion
+	guards    guards
 	planted   planted
 }
 
@@ -96,6 +97,8 @@ func (s *shard) Step(now time.Time, message any, fx *actor.Effects) {
 	switch m := message.(type) {
 	case api.ProducePart:
 		s.produce(now, m, fx)
+	case api.VerifyPart:
+		s.verify(m, fx)
 	case api.FetchRead:
 		s.read(now, m, fx)
 	case api.FetchUnwatch:

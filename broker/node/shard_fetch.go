@@ -17,6 +17,8 @@ type watch struct {
 	// reader is -1, or the broker that fetches to have a copy.
 	reader   int32
 	replicas []*replica
+	// committed[i] says that the fetch sees replicas[i] to its last stable offset.
+	committed []bool
 	// from is the end of replicas[i] that the fetch has seen.
 	from []int64
 	// need is how many bytes above from, over all replicas, wake the fetch.
@@ -61,12 +63,15 @@ func (s *shard) readPart(part api.FetchPart, left int) api.FetchResult {
 	if r == nil {
 		return result
 	}
-	watermark := r.leader.HighWatermark()
+	bound := result.HighWatermark
+	if part.Committed {
+		bound, result.Aborted = result.LastStable, []api.AbortedTxn{}
+	}
 	switch {
 	case part.Offset > r.leader.LogEnd():
 		result.Error = kerr.OffsetOutOfRange.Code
-	case part.Offset < watermark && left > 0:
-		s.plan(r, &result, part.Offset, watermark, min(part.MaxBytes, left))
+	case part.Offset < bound && left > 0:
+		s.plan(r, &result, part, bound, left)
 	}
 	return result
 }
@@ -93,24 +98,25 @@ func (s *shard) copyPart(now time.Time, m api.FetchRead, part api.FetchPart, lef
 		}
 		s.moved(r, news, fx)
 		s.settleDeletions(r, fx)
-		result.HighWatermark = r.leader.HighWatermark()
+		result.HighWatermark, result.LastStable = r.leader.HighWatermark(), s.stable(r)
 	}
 	result.News = r.leader.Behind(m.Replica) || part.LogStart >= 0 && part.LogStart < result.LogStart
 	if end := r.leader.LogEnd(); part.Offset < end && left > 0 {
-		s.plan(r, &result, part.Offset, end, min(part.MaxBytes, left))
+		s.plan(r, &result, part, end, left)
 	}
 	return result
 }
 
 // leading begins the answer for one partition; no replica comes with one that is complete.
 func (s *shard) leading(part api.FetchPart) (*replica, api.FetchResult) {
-	result := api.FetchResult{Part: part.Part, HighWatermark: -1, LogStart: -1, LeaderEpoch: -1}
+	result := api.FetchResult{Part: part.Part, HighWatermark: -1, LastStable: -1, LogStart: -1, LeaderEpoch: -1}
 	r, code := s.find(part.Replica, part.Epoch)
 	if code != nil {
 		result.Error = code.Code
 		return nil, result
 	}
-	result.HighWatermark, result.LogStart, result.LeaderEpoch = r.leader.HighWatermark(), r.log.StartOffset(), r.leader.Epoch
+	result.HighWatermark, result.LastStable = r.leader.HighWatermark(), s.stable(r)
+	result.LogStart, result.LeaderEpoch = r.log.StartOffset(), r.leader.Epoch
 	if part.Offset < r.log.StartOffset() {
 		result.Error = kerr.OffsetOutOfRange.Code
 		return nil, result
@@ -123,8 +129,8 @@ func (s *shard) leading(part api.FetchPart) (*replica, api.FetchResult) {
 }
 
 // plan adds the range to be read.
-func (s *shard) plan(r *replica, result *api.FetchResult, offset, bound int64, most int) {
-	source, err := r.log.Read(offset, bound, most)
+func (s *shard) plan(r *replica, result *api.FetchResult, part api.FetchPart, bound int64, left int) {
+	source, err := r.log.Read(part.Offset, bound, min(part.MaxBytes, left))
 	switch {
 	case errors.Is(err, log.ErrOffsetOutOfRange):
 		result.Error = kerr.OffsetOutOfRange.Code
@@ -132,6 +138,9 @@ func (s *shard) plan(r *replica, result *api.FetchResult, offset, bound int64, m
 		result.Error = kerr.KafkaStorageError.Code
 	default:
 		result.Source, result.Bytes, result.Owner, result.Token = source, source.Len(), s.self, r
+		if part.Committed {
+			result.Aborted = s.aborted(r, source)
+		}
 	}
 }
 
@@ -160,7 +169,8 @@ func (s *shard) watch(m api.FetchRead, need int) {
 	for _, part := range m.Parts {
 		if r := s.replicas[part.Replica]; r != nil && r.leader != nil {
 			w.replicas = append(w.replicas, r)
-			w.from = append(w.from, max(w.end(r), part.Offset))
+			w.committed = append(w.committed, part.Committed)
+			w.from = append(w.from, max(s.end(w, len(w.replicas)-1), part.Offset))
 			r.watches = append(r.watches, w)
 		}
 	}
@@ -188,12 +198,12 @@ func (s *shard) unwatch(key watchKey) {
 // wake tells the fetches that watch a replica that has more, if they have enough now: readers that there
 // is more to read, followers that they are behind in what they know (KIP-1166).
 func (s *shard) wake(r *replica, fx *actor.Effects) {
-	s.wakeIf(r, func(w *watch) bool { return w.bytes() >= w.need || w.reader >= 0 && r.leader.Behind(w.reader) }, fx)
+	s.wakeIf(r, func(w *watch) bool { return s.bytes(w) >= w.need || w.reader >= 0 && r.leader.Behind(w.reader) }, fx)
 }
 
 // wakeReplicas tells the followers that a replica has more, committed or not.
 func (s *shard) wakeReplicas(r *replica, fx *actor.Effects) {
-	s.wakeIf(r, func(w *watch) bool { return w.reader >= 0 && w.bytes() >= w.need }, fx)
+	s.wakeIf(r, func(w *watch) bool { return w.reader >= 0 && s.bytes(w) >= w.need }, fx)
 }
 
 // wakeAll tells everybody that watches a replica that it does not lead any more, or has gone.
@@ -213,20 +223,24 @@ func (s *shard) wakeIf(r *replica, due func(*watch) bool, fx *actor.Effects) {
 	}
 }
 
-// end of what the watch may see of a replica that leads.
-func (w *watch) end(r *replica) int64 {
-	if w.reader >= 0 {
+// end of what a watch may see of its i-th replica, which leads.
+func (s *shard) end(w *watch, i int) int64 {
+	switch r := w.replicas[i]; {
+	case w.reader >= 0:
 		return r.leader.LogEnd()
+	case w.committed[i]:
+		return s.stable(r)
+	default:
+		return r.leader.HighWatermark()
 	}
-	return r.leader.HighWatermark()
 }
 
-func (w *watch) bytes() (sum int64) {
+func (s *shard) bytes(w *watch) (sum int64) {
 	for i, r := range w.replicas {
 		if r.leader == nil {
 			continue
 		}
-		if end := w.end(r); end > w.from[i] {
+		if end := s.end(w, i); end > w.from[i] {
 			sum += r.log.Bytes(w.from[i], end)
 		}
 	}
@@ -247,6 +261,8 @@ func (s *shard) offset(m api.OffsetQuery, fx *actor.Effects) {
 		answer.LeaderEpoch = r.leader.Epoch
 		if answer.Offset, code = r.leader.LatestOffset(); code != nil {
 			answer.Error = code.Code
+		} else if m.Committed {
+			answer.Offset = s.stable(r)
 		}
 	case api.EarliestOffset, api.EarliestLocalOffset:
 		answer.Offset = r.log.StartOffset()
@@ -255,26 +271,30 @@ func (s *shard) offset(m api.OffsetQuery, fx *actor.Effects) {
 	case api.MaxTimestampOffset:
 		// The log knows the largest timestamp; which record of its batch has it is in the file.
 		if _, timestamp := r.log.MaxTimestamp(); timestamp >= 0 {
-			s.search(r, timestamp, &answer, fx)
+			s.search(r, timestamp, m.Committed, &answer, fx)
 		}
 	default:
-		s.search(r, m.Timestamp, &answer, fx)
+		s.search(r, m.Timestamp, m.Committed, &answer, fx)
 	}
 	fx.Send(m.Ticket.To, answer)
 }
 
 // search finds the first record that readers may see and that is at least as young.
-func (s *shard) search(r *replica, timestamp int64, answer *api.OffsetAnswer, fx *actor.Effects) {
+func (s *shard) search(r *replica, timestamp int64, committed bool, answer *api.OffsetAnswer, fx *actor.Effects) {
 	if timestamp < 0 {
 		answer.Error = kerr.InvalidRequest.Code
 		return
+	}
+	bound := r.leader.HighWatermark()
+	if committed {
+		bound = s.stable(r)
 	}
 	offset, found, ok, err := r.log.OffsetForTimestamp(timestamp)
 	switch {
 	case err != nil:
 		answer.Error = kerr.KafkaStorageError.Code
 		s.readFailed(actor.ReadFailed{Token: r, Err: err}, fx)
-	case ok && offset < r.leader.HighWatermark():
+	case ok && offset < bound:
 		answer.Offset, answer.Timestamp, answer.LeaderEpoch = offset, found, r.log.EpochForOffset(offset)
 	}
 }

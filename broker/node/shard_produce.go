@@ -29,14 +29,12 @@ func (s *shard) produce(now time.Time, m api.ProducePart, fx *actor.Effects) {
 		fx.Send(m.Ticket.To, refusal(m.Ticket, err, ""))
 		return
 	}
-	if s.cfg.Bugs.Has(bug.FlipOrder) && s.hold(r, m, fx) {
+	if s.cfg.Bugs.Has(bug.FlipOrder) && !m.Batch.IsControl() && s.hold(r, m, fx) {
 		return
 	}
-	if !s.cfg.Bugs.Has(bug.NoDedupe) && !s.cfg.Bugs.Has(bug.FlipOrder) {
-		if err := r.log.CheckSequence(m.Batch); err != nil {
-			s.refuse(r, m, err, fx)
-			return
-		}
+	if err := s.admit(r, m); err != nil {
+		s.refuse(r, m, err, fx)
+		return
 	}
 	at, wrong := s.date(now, r, m)
 	if wrong != nil {
@@ -51,20 +49,15 @@ func (s *shard) produce(now time.Time, m api.ProducePart, fx *actor.Effects) {
 // killed before its sync.
 func (s *shard) refuse(r *replica, m api.ProducePart, err error, fx *actor.Effects) {
 	var duplicate *log.Duplicate
-	switch {
-	case errors.As(err, &duplicate):
+	if errors.As(err, &duplicate) {
 		s.acknowledge(r, m, duplicate.BaseOffset, duplicate.LastOffset+1, 0, fx)
-	case errors.Is(err, log.ErrOutOfOrderSequence):
-		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.OutOfOrderSequenceNumber, err.Error()))
-	case errors.Is(err, log.ErrInvalidProducerEpoch):
-		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.InvalidProducerEpoch, err.Error()))
-	default:
-		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.UnknownServerError, err.Error()))
+		return
 	}
+	fx.Send(m.Ticket.To, refusal(m.Ticket, produceCode(err), err.Error()))
 }
 
 func (s *shard) append(r *replica, m api.ProducePart, at int64, fx *actor.Effects) {
-	if s.cfg.Bugs.Has(bug.CorruptPayload) {
+	if s.cfg.Bugs.Has(bug.CorruptPayload) && !m.Batch.IsControl() {
 		r.planted.corrupt(m.Batch)
 	}
 	appended, err := r.log.Append(m.Batch, r.leader.Epoch)
@@ -72,6 +65,9 @@ func (s *shard) append(r *replica, m api.ProducePart, at int64, fx *actor.Effect
 		s.failed(r, "append to", err, fx)
 		fx.Send(m.Ticket.To, refusal(m.Ticket, kerr.KafkaStorageError, err.Error()))
 		return
+	}
+	if m.Batch.IsTransactional() {
+		r.guards.done(m.Batch.ProducerID())
 	}
 	end := appended.LastOffset + 1
 	moved := r.leader.Appended(end)

@@ -79,6 +79,7 @@ func (s *shard) resign(r *replica, fx *actor.Effects) {
 		}
 		r.dropDeletions(kerr.NotLeaderForPartition, fx)
 		r.leader = nil
+		r.guards.clear()
 		s.wakeAll(r, fx)
 	}
 	s.detach(r)
