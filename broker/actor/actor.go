@@ -26,6 +26,9 @@ const (
 	Coordinator
 	// Transactions keeps the transactions of the partitions of __transaction_state that the node leads.
 	Transactions
+	// Participant has part in transactions for the partitions that the node leads: it asks coordinators about them, and
+	// writes their ends.
+	Participant
 )
 
 // Address names an actor within its node.

@@ -287,6 +287,20 @@ type TransactionReply struct {
 	Body kmsg.Response
 }
 
+// MarkersRequest asks the participant of this node to write the ends of transactions into partitions that the node
+// leads; MarkersReply answers it once they are committed, or not to be.
+type MarkersRequest struct {
+	From actor.Address
+	Call uint64
+	Body *kmsg.WriteTxnMarkersRequest
+}
+
+// MarkersReply answers a MarkersRequest.
+type MarkersReply struct {
+	Call uint64
+	Body *kmsg.WriteTxnMarkersResponse
+}
+
 // Lease tells a coordinator until when the controller takes this broker for alive: before, no other broker can have
 // been elected in its place.
 type Lease struct{ Until time.Time }

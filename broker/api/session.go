@@ -13,12 +13,14 @@ import (
 )
 
 var (
-	// Controller, Metadata, Uplink, Coordinator and Transactions are the addresses of the node's single actors.
+	// Controller, Metadata, Uplink, Coordinator, Transactions and Participant are the addresses of the node's single
+	// actors.
 	Controller   = actor.Address{Role: actor.Controller}
 	Metadata     = actor.Address{Role: actor.Metadata}
 	Uplink       = actor.Address{Role: actor.Uplink}
 	Coordinator  = actor.Address{Role: actor.Coordinator}
 	Transactions = actor.Address{Role: actor.Transactions}
+	Participant  = actor.Address{Role: actor.Participant}
 )
 
 // call is one request being answered.
