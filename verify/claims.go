@@ -177,6 +177,21 @@ func (t TopicClaim) excuse(p Profile, wiped int, unsynced bool) []Excuse {
 	return nil
 }
 
+// forgives reports whether the claim allows that records are lost in any of its topics.
+func (c *Claim) forgives(wiped int) bool {
+	if c == nil {
+		return false
+	}
+	for _, topic := range append(sortedKeys(c.Topics), "") {
+		for _, e := range c.Excuses(topic, "", wiped) {
+			if slices.Contains(e.Classes, LostWrite) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // wipes counts the replicas that are without their data at once, from the faults of a history.
 type wipes struct {
 	claim *Claim
