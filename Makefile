@@ -1,4 +1,4 @@
-.PHONY: build test race lint demo smoke flakes scenarios sim campaign determinism orders failover known-bugs bench referees kafka check help
+.PHONY: build test race lint demo smoke flakes scenarios sim campaign determinism orders failover known-bugs soak-verify bench referees kafka check help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ failover: build ## the leader killed twenty times: tuned, with the client's defa
 
 known-bugs: ## plant each known bug: each must be caught, and the clean broker must stay silent
 	go run . known-bugs
+
+soak-verify: build ## go on counting judged records and operations without a false alarm, for FOR (30m)
+	GOGC=400 ./logproof soak --for $(or $(FOR),30m)
 
 bench: ## our broker beside kfake, same client, same run: about five minutes
 	cd ci/peers && go run .

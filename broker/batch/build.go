@@ -1,6 +1,10 @@
 package batch
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+)
 
 // Record of a batch.
 type Record struct {
@@ -39,26 +43,47 @@ func (b *Builder) Producer(id int64, epoch int16, sequence int32) {
 // Transactional makes the batch part of a transaction; it needs a Producer (KIP-98).
 func (b *Builder) Transactional() { b.open = true }
 
+// Reserve makes room for records of so many bytes at once, where that is known.
+func (b *Builder) Reserve(bytes int) { b.records = slices.Grow(b.records, bytes) }
+
 // Add appends a record. Timestamps are in milliseconds since 1970 and need not be in order.
 func (b *Builder) Add(key, value []byte, timestamp int64, headers ...Header) {
 	if b.count == 0 {
 		b.base, b.max = timestamp, timestamp
 	}
 	b.max = max(b.max, timestamp)
-	body := []byte{0} // attributes: none are defined
-	body = binary.AppendVarint(body, timestamp-b.base)
-	body = binary.AppendVarint(body, int64(b.count))
-	body = appendNullable(body, key)
-	body = appendNullable(body, value)
-	body = binary.AppendVarint(body, int64(len(headers)))
+	size := 1 + varintLen(timestamp-b.base) + varintLen(int64(b.count)) + nullableLen(key) + nullableLen(value) + varintLen(int64(len(headers)))
 	for _, h := range headers {
-		body = binary.AppendVarint(body, int64(len(h.Key)))
-		body = append(body, h.Key...)
-		body = appendNullable(body, h.Value)
+		size += varintLen(int64(len(h.Key))) + len(h.Key) + nullableLen(h.Value)
 	}
-	b.records = binary.AppendVarint(b.records, int64(len(body)))
-	b.records = append(b.records, body...)
+	to := binary.AppendVarint(slices.Grow(b.records, binary.MaxVarintLen64+size), int64(size))
+	to = append(to, 0) // attributes: none are defined
+	to = binary.AppendVarint(to, timestamp-b.base)
+	to = binary.AppendVarint(to, int64(b.count))
+	to = appendNullable(to, key)
+	to = appendNullable(to, value)
+	to = binary.AppendVarint(to, int64(len(headers)))
+	for _, h := range headers {
+		to = binary.AppendVarint(to, int64(len(h.Key)))
+		to = append(to, h.Key...)
+		to = appendNullable(to, h.Value)
+	}
+	b.records = to
 	b.count++
+}
+
+// varintLen is how many bytes AppendVarint adds.
+func varintLen(n int64) int {
+	zigzag := uint64(n<<1) ^ uint64(n>>63)
+	return (bits.Len64(zigzag|1) + 6) / 7
+}
+
+// nullableLen is how many bytes appendNullable adds.
+func nullableLen(data []byte) int {
+	if data == nil {
+		return varintLen(-1)
+	}
+	return varintLen(int64(len(data))) + len(data)
 }
 
 func appendNullable(to, data []byte) []byte {

@@ -71,6 +71,8 @@ type Load struct {
 	RecordSize int
 	// Linger is how long a producer collects records for a batch.
 	Linger time.Duration
+	// BatchRecords is how many records of a batch there are at most; 40 if 0.
+	BatchRecords int
 }
 
 // Timing says how fast the nodes notice that something is missing.
@@ -109,8 +111,8 @@ func (c Config) Validate() error {
 		}
 	}
 	if l := c.Load; l != (Load{}) {
-		if l.Partitions < 1 || l.Producers < 1 || l.Readers < 1 || l.Linger < 0 {
-			errs = append(errs, errors.New("a load needs at least one partition, producer and reader, and no negative linger"))
+		if l.Partitions < 1 || l.Producers < 1 || l.Readers < 1 || l.Linger < 0 || l.BatchRecords < 0 {
+			errs = append(errs, errors.New("a load needs at least one partition, producer and reader, and neither linger nor records of a batch may be negative"))
 		}
 		errs = append(errs, l.Rate.Validate(), payload.CheckSize(l.RecordSize))
 	}

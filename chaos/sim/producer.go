@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -17,8 +18,8 @@ const (
 	// windowMax is how many batches of a partition may be sent or unanswered from the oldest
 	// unanswered one on: the leader remembers that many (KIP-98), so each of them can be sent again.
 	windowMax = 5
-	// batchRecordsMax of one batch.
-	batchRecordsMax = 40
+	// batchRecords is Load.BatchRecords where that is 0.
+	batchRecords = 40
 )
 
 // producer is an idempotent producer that never gives a record up.
@@ -164,7 +165,8 @@ func (l *lane) pump() {
 
 // collect makes a batch of what is buffered.
 func (l *lane) collect() {
-	s, n := l.producer.sim, min(len(l.buffered), batchRecordsMax)
+	s := l.producer.sim
+	n := min(len(l.buffered), cmp.Or(s.terrain.load.BatchRecords, batchRecords))
 	b := &sending{number: l.number, first: l.buffered[0].sequence, count: int32(n), called: l.buffered[0].called, base: l.next}
 	for _, r := range l.buffered[:n] {
 		b.values = append(b.values, payload.Encode(nil, s.terrain.load.RecordSize, payload.Header{
@@ -211,11 +213,17 @@ func produceRequest(topic [16]byte, index int, records []byte) *kmsg.ProduceRequ
 	return req
 }
 
+// recordOverhead is what a record takes at most beside its value, in bytes.
+const recordOverhead = 24
+
 // encode makes the record batch of some values; a producer id of -1 is none.
 func encode(values [][]byte, pid int64, epoch int16, base int32, now time.Duration) []byte {
 	var b batch.Builder
 	if pid >= 0 {
 		b.Producer(pid, epoch, base)
+	}
+	if len(values) > 0 {
+		b.Reserve(len(values) * (len(values[0]) + recordOverhead))
 	}
 	for _, v := range values {
 		b.Add(nil, v, startTime.Add(now).UnixMilli())

@@ -64,6 +64,6 @@ environment, 4 internal error, 130 interrupted.`,
 	root.SetErr(stderr)
 	root.AddCommand(newDemo(stdout, stderr), newRun(stdout, stderr), newPlan(stdout), newVerify(stdout, stderr), newReport(stdout, stderr),
 		newHistory(stdout), newKnownBugs(stdout, stderr), newBroker(stdout, stderr), newCluster(stdout, stderr), newChaos(stdout), newSim(stdout, stderr),
-		newTally(stdout, stderr), newProduce(stdout, stderr), newConsume(stdout, stderr), newTopic(stdout), newGroup(stdout), newDump(stdout))
+		newTally(stdout, stderr), newSoak(stdout, stderr), newProduce(stdout, stderr), newConsume(stdout, stderr), newTopic(stdout), newGroup(stdout), newDump(stdout))
 	return root
 }

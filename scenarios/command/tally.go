@@ -92,13 +92,18 @@ type entry struct {
 // noteRun adds a run to the tally of a directory of runs. A tally that cannot be written is told and changes
 // no verdict: the run stands for itself.
 func noteRun(progress run.Progress, runs string, e entry) {
-	err := tally.Append(runs, tally.Line{
-		At: time.Now().UTC(), Scenario: e.scenario, Profile: e.profile, Seed: e.flags.seed, Bugs: e.flags.bugs, Verdict: e.verdict,
-		Headline: e.headline, Seconds: e.took.Seconds(), Version: run.Version(), Load: loadAverage(), Cores: runtime.NumCPU(), Dir: e.dir,
-	})
+	err := tally.Append(runs, complete(tally.Line{
+		Scenario: e.scenario, Profile: e.profile, Seed: e.flags.seed, Bugs: e.flags.bugs, Verdict: e.verdict, Headline: e.headline, Dir: e.dir,
+	}, e.took))
 	if err != nil {
 		progress.Event("warning", err.Error())
 	}
+}
+
+// complete adds to a line of the tally what does not depend on the run.
+func complete(l tally.Line, took time.Duration) tally.Line {
+	l.At, l.Seconds, l.Version, l.Load, l.Cores = time.Now().UTC(), took.Seconds(), run.Version(), loadAverage(), runtime.NumCPU()
+	return l
 }
 
 // loadAverage is the first number of /proc/loadavg, -1 where there is none.

@@ -35,6 +35,12 @@ type Line struct {
 	// known; Cores is how many can run at once.
 	Load  float64 `json:"load"`
 	Cores int     `json:"cores"`
+	// Placement of the nodes: "sim" or "process"; "" where several were.
+	Placement string `json:"placement,omitempty"`
+	// Records that were checked in the final scan, Operations of the history and Faults that were injected.
+	Records    int64 `json:"records,omitempty"`
+	Operations int64 `json:"operations,omitempty"`
+	Faults     int64 `json:"faults,omitempty"`
 	// Dir is the run directory.
 	Dir string `json:"dir"`
 }

@@ -1,0 +1,313 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/logproof/logproof/chaos/sim"
+	"github.com/logproof/logproof/loadgen/pace"
+	"github.com/logproof/logproof/scenarios/plan"
+	"github.com/logproof/logproof/scenarios/tally"
+	"github.com/logproof/logproof/verify"
+	"github.com/spf13/cobra"
+)
+
+// soakFlags are those of logproof soak.
+type soakFlags struct {
+	dir string
+	// goal is what must have been judged in all, over all runs of the tally.
+	goal soakCount
+	// span is when no further run is begun.
+	span time.Duration
+	// seeds of the simulator are one line of the tally, and each is so long in simulated time.
+	seeds int64
+	each  time.Duration
+}
+
+// soakCount is what has been judged without a false alarm.
+type soakCount struct {
+	records, real, operations, faults int64
+}
+
+// The parts of a soak, as the tally names them. The first is the scenario of that name.
+const (
+	soakReal  = "soak"
+	soakBulk  = "soak-bulk"
+	soakSwarm = "soak-swarm"
+)
+
+// soakVain is how many runs in a row may prove nothing.
+const soakVain = 3
+
+func newSoak(stdout, stderr io.Writer) *cobra.Command {
+	f := soakFlags{seeds: 10, each: 30 * time.Second}
+	cmd := &cobra.Command{
+		Use:   "soak",
+		Short: "Judge a billion records of a broker without bugs, and count false alarms",
+		Long: `Run load under faults on a broker without planted bugs, simulated and on processes by turns, until so many
+records and operations have been judged that a verifier which cries wolf would have done it. Each run adds
+its records, operations, faults and seeds to the file ` + tally.File + ` of the directory, and the next soak goes on
+from there. It ends with the first run that is accused of anything: either the broker has a bug, or the
+verifier has one, and the seed shows which.`,
+		Example: `  logproof soak --for 20m
+  logproof soak --records 1e6 --real-records 0 --operations 1e4   # a minute, in the simulator`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s := soak{flags: f, stdout: stdout, progress: newProgress(stderr)}
+			return s.run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.dir, "dir", filepath.Join("runs", "soak"), "`directory` of the tally that is gone on with")
+	count(cmd, &f.goal.records, "records", 1e9, "`records` to judge in all")
+	count(cmd, &f.goal.real, "real-records", 1e8, "`records` of those on processes")
+	count(cmd, &f.goal.operations, "operations", 1e7, "`operations` of clients to judge in all")
+	flags.DurationVar(&f.span, "for", 30*time.Minute, "no run is begun after this `time`")
+	return cmd
+}
+
+// amount is a flag for large numbers, which may be written as 1e9.
+type amount struct{ to *int64 }
+
+func count(cmd *cobra.Command, to *int64, name string, value int64, what string) {
+	*to = value
+	cmd.Flags().Var(amount{to}, name, what)
+}
+
+func (a amount) String() string {
+	if a.to == nil {
+		return "0"
+	}
+	return fmt.Sprintf("%.4g", float64(*a.to))
+}
+
+func (a amount) Type() string { return "number" }
+
+func (a amount) Set(text string) error {
+	var n float64
+	if _, err := fmt.Sscanf(text, "%g", &n); err != nil || n < 0 || n > 1e15 || n != float64(int64(n)) {
+		return fmt.Errorf("%q is not a whole number from 0 to 1e15, like 1e9 or 250000", text)
+	}
+	*a.to = int64(n)
+	return nil
+}
+
+// soak is one session of it.
+type soak struct {
+	flags    soakFlags
+	stdout   io.Writer
+	progress *progress
+	done     soakCount
+	// next seed of each part.
+	next map[string]int64
+	runs int
+	vain int
+}
+
+func (s *soak) run(ctx context.Context) error {
+	if err := s.resume(); err != nil {
+		return err
+	}
+	defer s.progress.Done()
+	for began := time.Now(); ; {
+		part := s.part()
+		if part == "" || ctx.Err() != nil || time.Since(began) >= s.flags.span {
+			break
+		}
+		s.progress.Status(fmt.Sprintf("%s, seed %d: %s", part, s.next[part], s.done.of(s.flags.goal)))
+		if err := s.one(ctx, part); err != nil {
+			s.conclude()
+			return err
+		}
+	}
+	s.conclude()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if s.part() != "" {
+		fmt.Fprintf(s.stdout, "the time is over: the next soak goes on from here\n")
+	}
+	return nil
+}
+
+// resume takes what former soaks have judged from the tally.
+func (s *soak) resume() error {
+	s.next = map[string]int64{soakReal: 1, soakBulk: 1, soakSwarm: 1}
+	if err := os.MkdirAll(s.flags.dir, 0o755); err != nil {
+		return environment(err)
+	}
+	data, err := os.ReadFile(filepath.Join(s.flags.dir, tally.File))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return environment(err)
+	}
+	lines, warnings, err := tally.Read(bytes.NewReader(data))
+	if err != nil {
+		return environment(err)
+	}
+	for _, w := range warnings {
+		s.progress.Event("warning", w)
+	}
+	for _, l := range lines {
+		if s.next[l.Scenario] == 0 {
+			continue // not a soak's
+		}
+		s.next[l.Scenario] = max(s.next[l.Scenario], l.Seed+s.seedsOf(l.Scenario))
+		if l.Verdict == verify.Pass {
+			s.done.add(l)
+		}
+	}
+	return nil
+}
+
+// add counts a run that passed.
+func (c *soakCount) add(l tally.Line) {
+	c.records += l.Records
+	c.operations += l.Operations
+	c.faults += l.Faults
+	if l.Scenario == soakReal {
+		c.real += l.Records
+	}
+}
+
+// of says how far it is for people.
+func (c soakCount) of(goal soakCount) string {
+	return fmt.Sprintf("%.3g of %.3g records, %.3g of %.3g on processes, %.3g of %.3g operations, %d faults",
+		float64(c.records), float64(goal.records), float64(c.real), float64(goal.real), float64(c.operations), float64(goal.operations), c.faults)
+}
+
+// part is what is run next: that which is furthest from its goal, "" if all are reached.
+func (s *soak) part() string {
+	part, least := "", 1.0
+	for _, p := range []struct {
+		name       string
+		done, goal int64
+	}{
+		{soakReal, s.done.real, s.flags.goal.real},
+		{soakBulk, s.done.records, s.flags.goal.records},
+		{soakSwarm, s.done.operations, s.flags.goal.operations},
+	} {
+		if share := float64(p.done) / float64(max(p.goal, 1)); p.goal > 0 && share < least {
+			part, least = p.name, share
+		}
+	}
+	return part
+}
+
+// one runs a part once and adds it to the tally; the error ends the soak.
+func (s *soak) one(ctx context.Context, part string) error {
+	began := time.Now()
+	line := tally.Line{Scenario: part, Seed: s.next[part], Placement: "sim"}
+	var err error
+	if part == soakReal {
+		line.Placement = "process"
+		err = s.real(ctx, &line)
+	} else {
+		err = s.seeds(ctx, part, &line)
+	}
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	if err := tally.Append(s.flags.dir, complete(line, time.Since(began))); err != nil {
+		return environment(err)
+	}
+	return s.take(part, line)
+}
+
+// take counts a run; the error ends the soak.
+func (s *soak) take(part string, line tally.Line) error {
+	s.runs++
+	s.vain++
+	switch line.Verdict {
+	case verify.Pass:
+		s.done.add(line)
+		s.next[part] += s.seedsOf(part)
+		s.vain = 0
+		return nil
+	case verify.Fail:
+		fmt.Fprintf(s.stdout, "%s, seed %d: %s\n", part, line.Seed, line.Headline)
+		return verdict(ExitFail)
+	}
+	s.next[part] += s.seedsOf(part)
+	fmt.Fprintf(s.stdout, "%s, seed %d proved nothing and does not count: %s\n", part, line.Seed, line.Headline)
+	if s.vain >= soakVain {
+		return verdict(ExitInconclusive)
+	}
+	return nil
+}
+
+// real runs the scenario soak on processes. Its directory is kept only if it did not pass.
+func (s *soak) real(ctx context.Context, line *tally.Line) error {
+	p, err := makePlan(soakReal, runFlags{seed: line.Seed})
+	if err != nil {
+		return err
+	}
+	dir := freeDir(filepath.Join(s.flags.dir, fmt.Sprintf("%s-%d", soakReal, line.Seed)))
+	r, err := execute(ctx, p, dir, s.progress)
+	if err != nil {
+		return err
+	}
+	line.Verdict, line.Headline, line.Dir = r.Verdict(), r.Headline(), dir
+	line.Records, line.Operations, line.Faults = r.Report.RecordsScanned, r.Report.Operations, faultsOf(p)
+	if line.Verdict == verify.Pass {
+		line.Dir = ""
+		if err := os.RemoveAll(dir); err != nil {
+			return environment(err)
+		}
+	}
+	return nil
+}
+
+// faultsOf a plan: a run that passes has had all of them.
+func faultsOf(p plan.Plan) int64 { return int64(len(p.Timeline)) }
+
+// seedsOf is how many seeds a line of the tally stands for.
+func (s *soak) seedsOf(part string) int64 {
+	if part == soakReal {
+		return 1
+	}
+	return s.flags.seeds
+}
+
+// seeds simulates as many seeds as a line of the tally stands for.
+func (s *soak) seeds(ctx context.Context, part string, line *tally.Line) error {
+	c := campaign{out: s.stdout, flags: simFlags{seeds: part, span: s.flags.each}, verdict: verify.Pass}
+	for seed := line.Seed; seed < line.Seed+s.flags.seeds && ctx.Err() == nil; seed++ {
+		cfg := sim.Config{Seed: seed, Duration: s.flags.each}
+		if part == soakBulk {
+			cfg.Load = bulk
+		}
+		out, err := c.seed(cfg)
+		if err != nil {
+			return environment(err)
+		}
+		line.Records += out.report.RecordsScanned
+		line.Operations += out.report.Operations
+		line.Faults += int64(out.result.Faults)
+		if c.verdict != verify.Pass {
+			line.Verdict, line.Headline = c.verdict, fmt.Sprintf("the simulator's seed %d, see above", seed)
+			return nil
+		}
+	}
+	line.Verdict, line.Headline = c.verdict, fmt.Sprintf("seeds %d to %d", line.Seed, line.Seed+s.flags.seeds-1)
+	return nil
+}
+
+// bulk is a load of large batches: what the simulator pays for is events, and there are few for many records.
+var bulk = sim.Load{
+	Partitions: 4, Producers: 2, Readers: 1, Rate: pace.PerSecond(20_000), RecordSize: 64, Linger: 100 * time.Millisecond, BatchRecords: 2_000,
+}
+
+// conclude prints what has been judged.
+func (s *soak) conclude() {
+	s.progress.Done()
+	fmt.Fprintf(s.stdout, "%d runs; judged without a false alarm so far, with those before: %s\n", s.runs, s.done.of(s.flags.goal))
+	fmt.Fprintf(s.stdout, "seeds: %s below %d, %s below %d, %s below %d; %s has each run\n",
+		soakReal, s.next[soakReal], soakBulk, s.next[soakBulk], soakSwarm, s.next[soakSwarm], filepath.Join(s.flags.dir, tally.File))
+}
