@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/bug"
+	"github.com/logproof/logproof/chaos/sim"
 	"github.com/logproof/logproof/scenarios"
 	"github.com/logproof/logproof/scenarios/plan"
 	"github.com/logproof/logproof/scenarios/report"
+	"github.com/logproof/logproof/scenarios/run"
 	"github.com/logproof/logproof/scenarios/spec"
 	"github.com/logproof/logproof/verify"
 	"github.com/spf13/cobra"
@@ -55,7 +57,9 @@ type hunt struct {
 	rounds         int
 	seed           int64
 	keep           string
-	wrong          int
+	// wrong runs did not end as they must, silent ones were without the bug.
+	wrong, silent int
+	kills         []kill
 }
 
 // quarry is one scenario with the bug that it catches.
@@ -80,14 +84,18 @@ func (h *hunt) all(ctx context.Context, only []string) error {
 	if h.keep == "" {
 		h.keep = scratch
 	}
-	fmt.Fprintf(h.stdout, "%-30s %-5s %-16s %-18s %-10s %8s  %s\n", "bug", "where", "rule", "anomaly", "caught", "seconds", "first anomaly")
+	h.head()
 	for _, q := range quarries {
 		if err := h.one(ctx, q); err != nil {
 			return err
 		}
 	}
 	for _, name := range names {
-		if err := h.sim(ctx, name); err != nil {
+		s, ok := sim.HuntOf(name)
+		if !ok {
+			return &exit{ExitInternal, fmt.Errorf("the simulator does not hunt the planted bug %s", name)}
+		}
+		if err := h.sim(ctx, name, s); err != nil {
 			return err
 		}
 	}
@@ -96,11 +104,12 @@ func (h *hunt) all(ctx context.Context, only []string) error {
 
 // conclude says whether every run ended as it must.
 func (h *hunt) conclude() error {
+	printMatrix(h.stdout, h.kills)
 	if h.wrong > 0 {
 		fmt.Fprintf(h.stdout, "%d of the runs did not end as they must\n", h.wrong)
 		return verdict(ExitFail)
 	}
-	fmt.Fprintf(h.stdout, "every planted bug was caught as what it is, and the broker without bugs was not accused\n")
+	fmt.Fprintf(h.stdout, "every planted bug was caught as what it is, and %d runs without bugs were accused of nothing\n", h.silent)
 	return nil
 }
 
@@ -141,37 +150,53 @@ func findQuarries(only []string) (list []quarry, names []bug.Name, err error) {
 
 // one hunts a bug for all rounds, and then runs its scenario once without it.
 func (h *hunt) one(ctx context.Context, q quarry) error {
-	caught, first, began := 0, "", time.Now()
+	began := time.Now()
+	k := kill{bug: bug.Name(q.expect.Bug), where: onReal, seed: h.seed, class: q.expect.Class, rounds: h.rounds, operations: -1}
 	for round := range h.rounds {
 		r, err := h.run(ctx, q, h.seed+int64(round), []string{q.expect.Bug}, func(r report.Run) bool { return isCaught(r, q.expect) })
 		if err != nil {
 			return err
 		}
 		if isCaught(r, q.expect) {
-			caught++
+			k.caught++
+		} else {
+			k.instead = cmp.Or(firstClass(r.Report), k.instead)
 		}
-		if first == "" {
-			first = firstAnomaly(r, q.expect)
+		if k.note == "" {
+			k.note = firstAnomaly(r, q.expect)
+			if err := k.real(r); err != nil {
+				return environment(err)
+			}
 		}
 	}
-	h.row(q.expect.Bug, onReal, q.expect.Rule, q.expect.Class, caught, h.rounds, began, first)
+	k.took = time.Since(began)
+	h.row(k)
 	began = time.Now()
 	r, err := h.run(ctx, q, h.seed, nil, passed)
 	if err != nil {
 		return err
 	}
-	silent := 0
-	if passed(r) {
-		silent = 1
-	}
-	h.row("  (none)", onReal, "", "none", silent, 1, began, r.Headline())
+	h.clean(onReal, passed(r), began, r.Headline())
 	return nil
 }
 
-func (h *hunt) row(name, where, rule, class string, good, of int, began time.Time, note string) {
-	h.wrong += of - good
-	fmt.Fprintf(h.stdout, "%-30s %-5s %-16s %-18s %-10s %8.1f  %s\n", name, where, rule, class,
-		fmt.Sprintf("%d of %d", good, of), time.Since(began).Seconds(), note)
+// real looks through the recording of a run for who found what when.
+func (k *kill) real(r report.Run) error {
+	findings, err := run.Findings(r.Dir)
+	if err == nil {
+		k.killers(findings)
+	}
+	return err
+}
+
+// firstClass is what was found first in a report; "" for nothing.
+func firstClass(r verify.Report) string {
+	for _, result := range r.Rules {
+		for _, a := range result.Anomalies {
+			return string(a.Class)
+		}
+	}
+	return ""
 }
 
 func passed(r report.Run) bool { return r.Verdict() == verify.Pass }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/chaos/sim"
@@ -85,7 +86,7 @@ limits: {converge: 10s, total: 40s}
 	if err := h.one(t.Context(), q); err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
-	if h.wrong != 2 || strings.Count(stdout.String(), "0 of 1") != 2 {
+	if h.wrong != 2 || strings.Count(stdout.String(), "missed") != 1 || strings.Count(stdout.String(), "accused") != 1 {
 		t.Errorf("%d runs did not end as they must, want the one with the bug and the one without\n%s", h.wrong, stdout.String())
 	}
 	if kept, err := os.ReadDir("runs"); err != nil || len(kept) != 2 {
@@ -111,7 +112,7 @@ func TestSightings(t *testing.T) {
 		{sim.Hunt{Class: "duplicate"}, broken, lost, 0}, {sim.Hunt{Invariant: "isr"}, broken, lost, 0},
 		{sim.Hunt{Invariant: "ack"}, broken, verify.Report{}, 1},
 	} {
-		if _, note, caught := sighting(c.hunt, c.result, c.judged); caught != c.want || note == "" {
+		if note, caught := sighting(c.hunt, c.result, c.judged); caught != c.want || note == "" {
 			t.Errorf("%+v: caught %d, want %d: %q", c.hunt, caught, c.want, note)
 		}
 	}
@@ -133,15 +134,60 @@ func TestEveryPlantedBugIsHunted(t *testing.T) {
 	}
 }
 
-// A bug that is switched off is not found, so a row of it says so and the hunt fails.
-func TestSimHuntFails(t *testing.T) {
-	var stdout bytes.Buffer
-	h := hunt{stdout: &stdout}
-	if err := h.sim(t.Context(), bug.FlipOrder); err != nil || h.wrong != 0 || !strings.Contains(stdout.String(), "nonmonotonic-send") {
-		t.Errorf("%v, %d wrong:\n%s", err, h.wrong, stdout.String())
+// The matrix is made of what runs showed. A bug that does something which nobody looks at is missed, one that is taken
+// for another is told as that, and both fail the hunt.
+func TestKillMatrix(t *testing.T) {
+	short := 5 * time.Second
+	flip, _ := sim.HuntOf(bug.FlipOrder)
+	for want, c := range map[string]struct {
+		bug  bug.Name
+		hunt sim.Hunt
+	}{
+		"caught": {bug.FlipOrder, flip},
+		// Members that commit too early, and no rule is asked about members where there are none.
+		"missed":                      {bug.CommitAhead, sim.Hunt{Class: "commit-ahead", Span: short}},
+		"taken for nonmonotonic-send": {bug.FlipOrder, sim.Hunt{Class: "lost-write", Span: flip.Span}},
+	} {
+		var stdout bytes.Buffer
+		h := hunt{stdout: &stdout}
+		if err := h.sim(t.Context(), c.bug, c.hunt); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.conclude(); (err == nil) != (want == "caught") {
+			t.Errorf("%s: the hunt ended with %v", want, err)
+		}
+		if got := h.kills[0].verdict(); got != want || !strings.Contains(stdout.String(), want) {
+			t.Errorf("%s is %q, want %q\n%s", c.bug, got, want, stdout.String())
+		}
 	}
-	if err := h.sim(t.Context(), "no-such-bug"); err == nil {
-		t.Error("a bug that nobody hunts was hunted")
+}
+
+// What is printed of a kill is who found it, when, and who else found something.
+func TestKillMatrixColumns(t *testing.T) {
+	kills := []kill{
+		{bug: bug.NoDedupe, class: "duplicate", by: []string{"producer-order"}, also: []string{"loss"}, rounds: 1, caught: 1},
+		{bug: bug.CommitAhead, class: "commit-ahead", by: []string{"group-position"}, rounds: 1, caught: 1},
+		{bug: bug.IsrABA, invariant: "isr", by: []string{inside}, rounds: 1, caught: 1},
+		{bug: bug.Unclean, class: "lost-write", rounds: 1},
+	}
+	var out bytes.Buffer
+	printMatrix(&out, kills)
+	for _, says := range []string{"2 bugs of the broker and 1 of clients", "only group-position catches commit-ahead", "only invariant catches isr-aba", "missed"} {
+		if !strings.Contains(out.String(), says) {
+			t.Errorf("the matrix does not say %q:\n%s", says, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "only producer-order") {
+		t.Errorf("loss finds it too:\n%s", out.String())
+	}
+	got := kill{class: "duplicate"}
+	got.killers([]verify.Finding{
+		{Rule: verify.Loss, Class: "lost-write", First: 1, Operations: 1},
+		{Rule: verify.ProducerOrder, Class: "duplicate", First: 2, Operations: 7},
+		{Rule: verify.ReaderAgreement, Class: "duplicate", First: 3, Operations: 9},
+	})
+	if got.mark("loss") != "+" || got.mark("producer-order") != "K" || got.mark("corruption") != "." || got.after != 2 || got.operations != 7 {
+		t.Errorf("%+v", got)
 	}
 }
 

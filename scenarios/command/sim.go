@@ -193,6 +193,9 @@ type seedOutcome struct {
 	report  verify.Report
 	opinion linearize.Result
 	verdict verify.Verdict
+	// file is the recorded history, which was judged with expect.
+	file   []byte
+	expect verify.Expect
 }
 
 // run simulates and judges one seed.
@@ -222,6 +225,15 @@ func (c *campaign) seed(cfg sim.Config) (seedOutcome, error) {
 		c.explain(cfg, s.result, s.report)
 	}
 	return s, nil
+}
+
+// findings says when each class was first found in the history, to the operation.
+func (s seedOutcome) findings() ([]verify.Finding, error) {
+	src, err := history.NewReader(bytes.NewReader(s.file))
+	if err != nil {
+		return nil, err
+	}
+	return run.Watched(src, s.expect, 1)
 }
 
 // windowsMax is in how many windows of a seed porcupine looks.
@@ -262,6 +274,7 @@ func simulate(cfg sim.Config) (s seedOutcome, err error) {
 			return s, err
 		}
 	}
+	s.file, s.expect = file.Bytes(), expect
 	if s.opinion, err = linearize.Check(open, s.report, linearize.Config{Expect: expect, Seed: cfg.Seed, Windows: windowsMax}); err != nil {
 		return s, err
 	}

@@ -17,11 +17,7 @@ const inside = "invariant"
 
 // sim hunts a bug in the simulator, with its seed, and then runs the same without it. Every round would be
 // the same: there is one.
-func (h *hunt) sim(ctx context.Context, name bug.Name) error {
-	s, ok := sim.HuntOf(name)
-	if !ok {
-		return &exit{ExitInternal, fmt.Errorf("the simulator does not hunt the planted bug %s", name)}
-	}
+func (h *hunt) sim(ctx context.Context, name bug.Name, s sim.Hunt) error {
 	if err := ctx.Err(); err != nil {
 		return environment(context.Cause(ctx))
 	}
@@ -30,34 +26,60 @@ func (h *hunt) sim(ctx context.Context, name bug.Name) error {
 	if err != nil {
 		return environment(err)
 	}
-	rule, note, caught := sighting(s, with.result, with.report)
-	if said := with.opinion.Contradictions; len(said) > 0 {
-		caught, note = 0, "logproof contradicts itself: "+said[0]
+	k := kill{bug: name, where: inSim, seed: s.Seed, class: s.Class, invariant: s.Invariant, rounds: 1, operations: -1}
+	if k.note, k.caught = sighting(s, with.result, with.report); k.caught == 0 {
+		k.instead = firstClass(with.report)
 	}
-	h.row(string(name), inSim, rule, cmp.Or(s.Class, s.Invariant), caught, 1, began, fmt.Sprintf("seed %d: %s", s.Seed, note))
+	if said := with.opinion.Contradictions; len(said) > 0 {
+		k.caught, k.instead, k.note = 0, "something else by porcupine", "logproof contradicts itself: "+said[0]
+	}
+	findings, err := with.findings()
+	if err != nil {
+		return environment(err)
+	}
+	k.killers(findings)
+	k.insideKiller(s, with.result)
+	k.note, k.took = fmt.Sprintf("seed %d: %s", s.Seed, k.note), time.Since(began)
+	h.row(k)
 
 	began = time.Now()
 	without, err := simulate(s.Config(s.Seed, nil))
 	if err != nil {
 		return environment(err)
 	}
-	silent, note := 1, "nothing was found"
+	note := "nothing was found"
 	if without.verdict != verify.Pass {
-		silent, note = 0, fmt.Sprintf("%s, %d broken invariants, %d pending", without.report.Verdict, len(without.result.Violations), len(without.result.Pending))
+		note = fmt.Sprintf("%s, %d broken invariants, %d pending", without.report.Verdict, len(without.result.Violations), len(without.result.Pending))
 	}
-	h.row("  (none)", inSim, "", "none", silent, 1, began, fmt.Sprintf("seed %d: %s", s.Seed, note))
+	h.clean(inSim, without.verdict == verify.Pass, began, fmt.Sprintf("seed %d: %s", s.Seed, note))
 	return nil
+}
+
+// insideKiller adds the invariants that broke to the killers, and takes the time of the one that the hunt is about
+// where no rule had to find anything.
+func (k *kill) insideKiller(s sim.Hunt, result sim.Result) {
+	for _, v := range result.Violations {
+		if v.Invariant == s.Invariant {
+			if s.Class == "" {
+				k.after = v.At
+			}
+			k.by = append(k.by, inside)
+			return
+		}
+	}
+	if len(result.Violations) > 0 {
+		k.also = append(k.also, inside)
+	}
 }
 
 // sighting looks for what the hunt is about: the anomaly, and the invariant if one must break. caught is 1
 // if all of that is there.
-func sighting(s sim.Hunt, result sim.Result, judged verify.Report) (rule, note string, caught int) {
+func sighting(s sim.Hunt, result sim.Result, judged verify.Report) (note string, caught int) {
 	seen, broken := s.Class == "", s.Invariant == ""
-	rule = inside
 	for _, r := range judged.Rules {
 		for _, a := range r.Anomalies {
 			if string(a.Class) == s.Class && !seen {
-				seen, rule, note = true, string(r.Rule), a.Text
+				seen, note = true, a.Text
 			}
 		}
 	}
@@ -67,7 +89,7 @@ func sighting(s sim.Hunt, result sim.Result, judged verify.Report) (rule, note s
 		}
 	}
 	if !seen || !broken {
-		return rule, cmp.Or(note, "nothing of it was found"), 0
+		return cmp.Or(note, "nothing of it was found"), 0
 	}
-	return rule, note, 1
+	return note, 1
 }
