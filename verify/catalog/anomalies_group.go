@@ -1,0 +1,44 @@
+package catalog
+
+import "github.com/logproof/logproof/verify"
+
+// groupAnomalies are about consumer groups.
+var groupAnomalies = []Anomaly{
+	{
+		Class: verify.ResumeRegress, Rule: verify.GroupPosition,
+		Definition: "A group gave a member a position below one that had been acknowledged before it asked.",
+		Causes:     []string{"a coordinator that was elected without the last commits (KAFKA-20634)", "positions that are lost in a restart (AutoMQ #163, KoP #1289)"},
+	},
+	{
+		Class: verify.ResumeSkip, Rule: verify.GroupPosition,
+		Definition: "A group gave a member a position above what was committed, and that nobody had committed.",
+		Causes:     []string{"a position of another group or partition", "a reset to the end of the log where there was a position"},
+	},
+	{
+		Class: verify.CommitAhead, Rule: verify.GroupPosition, Jepsen: "committed-too-far (workload auto-commit)",
+		Excused:    "with commit before processing it is what was asked for: see at-most-once.",
+		Definition: "A member committed a position above all records that the members of its group had processed: if it dies, what lies between is lost.",
+		Causes:     []string{"a client that commits what it polled and not what was processed (franz-go #57)", "automatic commits beside processing in the background"},
+	},
+	{
+		Class: verify.GroupSkip, Rule: verify.GroupPosition,
+		Excused:    "with commit before processing it is what was asked for: see at-most-once.",
+		Definition: "A member committed a position above records that no member had processed, although later ones had been.",
+		Causes:     []string{"a member that begins at a wrong position after a rebalance", "records that a client drops when its partitions are taken"},
+	},
+	{
+		Class: verify.CommitRegress, Rule: verify.GroupPosition,
+		Definition: "A member committed less than it had resumed at, or than it had committed before.",
+		Causes:     []string{"a commit that was delayed and overtakes a later one", "two threads of a client that commit"},
+	},
+	{
+		Class: verify.TwoOwners, Rule: verify.Exclusivity,
+		Definition: "Two members of a group held one partition at the same time, although the first had not given it up and its session was not over.",
+		Causes:     []string{"an assignment that gives a partition twice", "a coordinator that completes a rebalance without waiting for members (a coordinator that moved)"},
+	},
+	{
+		Class: verify.FencedCommit, Rule: verify.Exclusivity,
+		Definition: "A group took a commit of a generation that was over: members of a later one had been given their assignments before it was sent.",
+		Causes:     []string{"a commit whose generation is not checked", "a coordinator that forgot the generation when it moved"},
+	},
+}
