@@ -81,7 +81,7 @@ func (c *Coordinator) fetch(now time.Time, r *kmsg.OffsetFetchRequest) kmsg.Resp
 	resp := kmsg.NewPtrOffsetFetchResponse()
 	for i := range r.Groups {
 		if t, err := c.of(now, r.Groups[i].Group); err == nil {
-			resp.Groups = append(resp.Groups, t.machine.Fetch(&r.Groups[i]))
+			resp.Groups = append(resp.Groups, t.machine.Fetch(&r.Groups[i], r.RequireStable))
 		} else {
 			out := kmsg.NewOffsetFetchResponseGroup()
 			out.Group, out.ErrorCode = r.Groups[i].Group, err.Code

@@ -42,7 +42,7 @@ func (m *Machine) Describe(id string, version int16) kmsg.DescribeGroupsResponse
 
 // nothing says that there is only what asks for the group, or has been refused: it is not there for anybody.
 func (g *group) nothing() bool {
-	return g.state == Empty && !g.stored && len(g.members)+len(g.offsets) == 0
+	return g.state == Empty && !g.stored && len(g.members)+len(g.offsets)+len(g.promises.open) == 0
 }
 
 // List gives the groups in the states and of the types that are asked for, in any case of letters; none is all.
@@ -76,6 +76,9 @@ func (m *Machine) Delete(now time.Time, id string, done func(*kerr.Error)) {
 	for p := range g.offsets {
 		gone[p] = true
 	}
+	for p := range g.promises.open {
+		gone[p] = true
+	}
 	for p := range g.inFlight { // they are before this in the log
 		gone[p] = true
 	}
@@ -100,8 +103,10 @@ func (m *Machine) remove(now time.Time, g *group, gone []partition, whole bool, 
 	generation := g.generation
 	m.write(now, false, records, func(_ time.Time, err *kerr.Error) {
 		if err == nil {
-			for _, p := range gone {
+			m.order++
+			for _, p := range gone { // what is pending is before this in the log, and goes with it
 				delete(g.offsets, p)
+				delete(g.promises.open, p)
 			}
 			if whole && g.state == Empty && g.generation == generation {
 				g.stored, g.generation, g.protocolType = false, 0, ""
@@ -147,7 +152,7 @@ func (m *Machine) DeleteOffsets(now time.Time, req *kmsg.OffsetDeleteRequest, an
 			one.Partition = p.Partition
 			if at := (partition{t.Topic, p.Partition}); g.subscribed(t.Topic) {
 				one.ErrorCode = kerr.GroupSubscribedToTopic.Code
-			} else if _, ok := g.offsets[at]; ok && !slices.Contains(gone, at) {
+			} else if _, ok := g.offsets[at]; (ok || len(g.promises.open[at]) > 0) && !slices.Contains(gone, at) {
 				gone = append(gone, at)
 			}
 			out.Partitions = append(out.Partitions, one)

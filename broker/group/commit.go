@@ -106,9 +106,11 @@ func (m *Machine) commit(now time.Time, g *group, req *kmsg.OffsetCommitRequest,
 				delete(g.inFlight, p)
 			}
 			if err == nil {
+				o.order = m.order
 				g.offsets[p] = o
 			}
 		}
+		m.order++
 		if err != nil {
 			err = coordinatorError(err)
 		}
@@ -141,7 +143,10 @@ func commitResponse(req *kmsg.OffsetCommitRequest, of func(i, j int) *kerr.Error
 
 // Fetch gives what a group has committed: of the partitions that are asked for, -1 where there is nothing, or of
 // all that it has if no topics are given.
-func (m *Machine) Fetch(asked *kmsg.OffsetFetchRequestGroup) kmsg.OffsetFetchResponseGroup {
+//
+// Who wants them stable (KIP-447) is told UNSTABLE_OFFSET_COMMIT of a partition while the transaction of somebody may
+// still move its offset.
+func (m *Machine) Fetch(asked *kmsg.OffsetFetchRequestGroup, stable bool) kmsg.OffsetFetchResponseGroup {
 	resp := kmsg.NewOffsetFetchResponseGroup()
 	resp.Group = asked.Group
 	g := m.groups[asked.Group]
@@ -156,15 +161,27 @@ func (m *Machine) Fetch(asked *kmsg.OffsetFetchRequestGroup) kmsg.OffsetFetchRes
 			p := kmsg.NewOffsetFetchResponseGroupTopicPartition()
 			p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = index, -1, -1, kmsg.StringPtr("")
 			if g != nil {
-				if o, ok := g.offsets[partition{out.Topic, index}]; ok {
-					p.Offset, p.LeaderEpoch, p.Metadata = o.at, o.leaderEpoch, kmsg.StringPtr(o.metadata)
-				}
+				g.tell(&p, partition{out.Topic, index}, stable, &m.cfg.Bugs)
 			}
 			out.Partitions = append(out.Partitions, p)
 		}
 		resp.Topics = append(resp.Topics, out)
 	}
 	return resp
+}
+
+// tell gives the offset of a partition, if it has one.
+func (g *group) tell(p *kmsg.OffsetFetchResponseGroupTopicPartition, at partition, stable bool, bugs *Bugs) {
+	o, ok := g.offsets[at]
+	if pending, is := g.promised(at); is && bugs.UnstableOffsets {
+		o, ok, stable = pending, true, false
+	}
+	switch {
+	case stable && g.unstable(at):
+		p.ErrorCode = kerr.UnstableOffsetCommit.Code
+	case ok:
+		p.Offset, p.LeaderEpoch, p.Metadata = o.at, o.leaderEpoch, kmsg.StringPtr(o.metadata)
+	}
 }
 
 // committed lists the partitions of which the group has offsets, in order.

@@ -111,7 +111,7 @@ func TestCommitMetadata(t *testing.T) {
 	asked := kmsg.NewOffsetFetchRequestGroup()
 	asked.Group = "g"
 	asked.Topics = []kmsg.OffsetFetchRequestGroupTopic{{Topic: "orders", Partitions: []int32{1, 7}}}
-	got := d.m.Fetch(&asked).Topics[0].Partitions
+	got := d.m.Fetch(&asked, true).Topics[0].Partitions
 	if *got[0].Metadata != strings.Repeat("y", 10) || got[1].Offset != -1 || got[1].ErrorCode != 0 || *got[1].Metadata != "" {
 		t.Errorf("%+v", got)
 	}

@@ -35,6 +35,12 @@ type Bugs struct {
 	// TwoOwners ends a rebalance as soon as one member has joined. The others stay members, and get their share once they
 	// hear of it: until then they go on reading what has been given to others.
 	TwoOwners bool
+	// EOSZombie takes offsets in a transaction from whoever brings them, of whatever generation (no KIP-447).
+	EOSZombie bool
+	// UnstableOffsets tells offsets that are pending as if they were committed.
+	UnstableOffsets bool
+	// OffsetsOutsideTransaction lets offsets of a transaction count at once, whatever becomes of it.
+	OffsetsOutsideTransaction bool
 }
 
 // Defaults of Config, which are Apache Kafka's. Its initial delay is 3 s.

@@ -19,7 +19,7 @@ type desk struct {
 	cfg Config
 	now time.Time
 	// log is what is committed; writes are committed at once unless hold is set, and then wait in held.
-	log  []Record
+	log  []logged
 	hold bool
 	held []Write
 	told []string
@@ -57,9 +57,22 @@ func (d *desk) settle() {
 				d.held = append(d.held, w)
 				continue
 			}
-			d.log = append(d.log, w.Records...)
+			d.keep(w)
 			d.m.Written(d.now, w.ID, nil)
 		}
+	}
+}
+
+// logged is a record of the log, in a transaction if it has a producer; or the marker of one.
+type logged struct {
+	Record
+	producer *Producer
+	marker   *bool
+}
+
+func (d *desk) keep(w Write) {
+	for _, r := range w.Records {
+		d.log = append(d.log, logged{r, w.Producer, nil})
 	}
 }
 
@@ -69,7 +82,7 @@ func (d *desk) release(err *kerr.Error) {
 	d.held, d.hold = nil, false
 	for _, w := range held {
 		if err == nil {
-			d.log = append(d.log, w.Records...)
+			d.keep(w)
 		}
 		d.m.Written(d.now, w.ID, err)
 	}
@@ -92,7 +105,16 @@ func (d *desk) successor() {
 	d.m.Resign(kerr.NotCoordinator)
 	d.m = New(d.cfg)
 	for _, r := range d.log {
-		if err := d.m.Load(r.Key, r.Value); err != nil {
+		var err error
+		switch {
+		case r.marker != nil:
+			d.m.Decide(r.producer.ID, *r.marker)
+		case r.producer != nil:
+			err = d.m.LoadPending(r.producer.ID, r.Key, r.Value)
+		default:
+			err = d.m.Load(r.Key, r.Value)
+		}
+		if err != nil {
 			d.t.Fatal(err)
 		}
 	}
@@ -280,7 +302,7 @@ func (d *desk) offsets() string {
 	asked := kmsg.NewOffsetFetchRequestGroup()
 	asked.Group, asked.Topics = "g", nil
 	var all []string
-	for _, t := range d.m.Fetch(&asked).Topics {
+	for _, t := range d.m.Fetch(&asked, false).Topics {
 		for _, p := range t.Partitions {
 			all = append(all, fmt.Sprintf("%s-%d at %d", t.Topic, p.Partition, p.Offset))
 		}

@@ -1,6 +1,7 @@
 package group
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -14,11 +15,11 @@ func (m *Machine) Expire(now time.Time) {
 	for _, g := range m.sorted() {
 		var gone []partition
 		for _, p := range sortedPartitions(g.offsets) {
-			if g.inFlight[p] == 0 && wall >= m.expiry(g, p) {
+			if g.inFlight[p] == 0 && !g.unstable(p) && wall >= m.expiry(g, p) {
 				gone = append(gone, p)
 			}
 		}
-		whole := g.state == Empty && g.stored && len(gone) == len(g.offsets) && len(g.inFlight)+len(g.pending) == 0
+		whole := g.state == Empty && g.stored && len(gone) == len(g.offsets) && len(g.inFlight)+len(g.pending)+len(g.promises.open) == 0
 		if len(gone) > 0 || whole {
 			m.remove(now, g, gone, whole, func(*kerr.Error) {}) // what could not be removed is found again
 		}
@@ -40,12 +41,19 @@ func (m *Machine) expiry(g *group, p partition) int64 {
 	return o.committed + m.cfg.Retention.Milliseconds()
 }
 
-// Forget removes the offsets of topics that are gone, by name and id; the id is zero where none was kept.
+// Forget removes the offsets of topics that are gone, pending ones too, by name and id; the id is zero where none was
+// kept.
 func (m *Machine) Forget(now time.Time, isGone func(topic string, id [16]byte) bool) {
 	for _, g := range m.sorted() {
 		var gone []partition
 		for _, p := range sortedPartitions(g.offsets) {
 			if isGone(p.topic, g.offsets[p].topic) {
+				gone = append(gone, p)
+			}
+		}
+		for _, p := range sortedPartitions(g.promises.open) {
+			o, _ := g.promised(p)
+			if isGone(p.topic, o.topic) && !slices.Contains(gone, p) {
 				gone = append(gone, p)
 			}
 		}

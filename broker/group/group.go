@@ -51,6 +51,7 @@ type group struct {
 	offsets map[partition]offset
 	// inFlight counts the commits of a partition that are being written.
 	inFlight map[partition]int
+	promises promises
 	// stored is set if there is a record of the group's metadata in the log; kept is the last assignment in it that was
 	// told to members.
 	stored bool
@@ -75,6 +76,7 @@ func newGroup(id string) *group {
 	return &group{
 		id: id, state: Empty, byID: map[string]*member{}, static: map[string]*member{}, pending: map[string]time.Time{},
 		offsets: map[partition]offset{}, inFlight: map[partition]int{},
+		promises: promises{open: map[partition]map[int64]offset{}, writing: map[partition]int{}},
 	}
 }
 
@@ -120,7 +122,7 @@ func (m *Machine) tick(now time.Time, g *group) {
 
 // forget drops a group of which nothing is left, here or in the log.
 func (m *Machine) forget(g *group) {
-	if g.state == Empty && !g.stored && len(g.members)+len(g.pending)+len(g.offsets)+len(g.inFlight) == 0 {
+	if g.state == Empty && !g.stored && len(g.members)+len(g.pending)+len(g.offsets)+len(g.inFlight)+len(g.promises.open) == 0 {
 		delete(m.groups, g.id)
 	}
 }

@@ -23,14 +23,20 @@ type Machine struct {
 	late    []lateWrite
 	next    uint64
 	events  []event.Event
+	// producers has the groups in which a producer has offsets pending, or had.
+	producers map[int64]map[string]bool
+	// order counts what the log has of offsets and of markers: what came later there has the larger number.
+	order uint64
 }
 
 // Write is records that must become durable together. Written answers it.
 type Write struct {
 	ID      uint64
 	Records []Record
-	// Offsets is set if the write commits offsets and nothing else.
+	// Offsets is set if the write commits offsets and nothing else, outside of transactions.
 	Offsets bool
+	// Producer is set if the write stands in a transaction: its records need a batch of their own.
+	Producer *Producer
 }
 
 // waiting is a write under way.
@@ -48,7 +54,7 @@ type lateWrite struct {
 
 // New makes a machine that knows no groups.
 func New(cfg Config) *Machine {
-	return &Machine{cfg: cfg.complete(), groups: map[string]*group{}, waiting: map[uint64]*waiting{}}
+	return &Machine{cfg: cfg.complete(), groups: map[string]*group{}, waiting: map[uint64]*waiting{}, producers: map[int64]map[string]bool{}}
 }
 
 // Take gives what is to be written and what happened since it was called last, each in order.
@@ -98,7 +104,7 @@ func (m *Machine) write(now time.Time, offsets bool, records []Record, done func
 	if lapse != nil {
 		m.late = append(m.late, lateWrite{now.Add(m.cfg.CommitTimeout), m.next})
 	}
-	m.writes = append(m.writes, Write{m.next, records, offsets})
+	m.writes = append(m.writes, Write{ID: m.next, Records: records, Offsets: offsets})
 }
 
 // Written tells what became of a write: nil if it is committed, or Kafka's error of the append. Writes end in the order
@@ -127,6 +133,7 @@ func (m *Machine) Resign(err *kerr.Error) {
 		}
 	}
 	m.groups, m.due, m.late, m.writes = map[string]*group{}, nil, nil, nil
+	clear(m.producers)
 }
 
 // sorted gives the groups by name.

@@ -185,10 +185,10 @@ func (m *model) written() {
 			case 0:
 				m.m.Written(m.now, w.ID, kerr.NotEnoughReplicas)
 			case 1:
-				m.log = append(m.log, w.Records...)
+				m.keep(w)
 				m.m.Written(m.now, w.ID, kerr.NotEnoughReplicasAfterAppend)
 			default:
-				m.log = append(m.log, w.Records...)
+				m.keep(w)
 				m.m.Written(m.now, w.ID, nil)
 			}
 		}
@@ -222,7 +222,7 @@ func (m *model) check() {
 	asked.Group = "g"
 	asked.Topics = nil
 	got := map[int32]int64{}
-	for _, t := range m.m.Fetch(&asked).Topics {
+	for _, t := range m.m.Fetch(&asked, true).Topics {
 		for _, p := range t.Partitions {
 			got[p.Partition] = p.Offset
 		}

@@ -35,6 +35,8 @@ type offset struct {
 	committed, expires int64
 	// topic's id; zero if it is not known.
 	topic [16]byte
+	// order is Machine.order when the offset came to be in the log.
+	order uint64
 }
 
 // record is the group's metadata with an assignment, as it is now.
@@ -99,6 +101,7 @@ func (o offset) record(group string, p partition) Record {
 // Load takes a record of the log, in its order. An error is a record that cannot be understood; nothing of it is
 // taken. Records of kinds that classic groups do not have change nothing.
 func (m *Machine) Load(key, value []byte) error {
+	m.order++
 	if len(key) < 2 {
 		return fmt.Errorf("a key of %d bytes", len(key))
 	}
@@ -112,30 +115,42 @@ func (m *Machine) Load(key, value []byte) error {
 }
 
 func (m *Machine) loadOffset(key, value []byte) error {
+	id, p, o, err := readOffset(key, value)
+	switch {
+	case err != nil:
+		return err
+	case value != nil:
+		o.order = m.order
+		m.loading(id).offsets[p] = o
+	case m.groups[id] != nil:
+		delete(m.groups[id].offsets, p)
+		delete(m.groups[id].promises.open, p)
+	}
+	return nil
+}
+
+// readOffset gives what a record says of a group's offset; a nil value says only of which.
+func readOffset(key, value []byte) (group string, p partition, o offset, err error) {
 	k := kmsg.NewOffsetCommitKey()
 	if err := k.ReadFrom(key); err != nil {
-		return fmt.Errorf("the key of an offset: %w", err)
+		return "", p, o, fmt.Errorf("the key of an offset: %w", err)
 	}
-	p := partition{k.Topic, k.Partition}
+	group, p = k.Group, partition{k.Topic, k.Partition}
 	if value == nil {
-		if g := m.groups[k.Group]; g != nil {
-			delete(g.offsets, p)
-		}
-		return nil
+		return group, p, o, nil
 	}
 	v := kmsg.NewOffsetCommitValue()
 	if err := v.ReadFrom(value); err != nil {
-		return fmt.Errorf("the offset of group %q for %s-%d: %w", k.Group, k.Topic, k.Partition, err)
+		return group, p, o, fmt.Errorf("the offset of group %q for %s-%d: %w", k.Group, k.Topic, k.Partition, err)
 	}
-	o := offset{at: v.Offset, leaderEpoch: -1, metadata: v.Metadata, committed: v.CommitTimestamp, expires: -1, topic: v.TopicID}
+	o = offset{at: v.Offset, leaderEpoch: -1, metadata: v.Metadata, committed: v.CommitTimestamp, expires: -1, topic: v.TopicID}
 	if v.Version >= 3 {
 		o.leaderEpoch = v.LeaderEpoch
 	}
 	if v.Version == expiringValueVersion {
 		o.expires = v.ExpireTimestamp
 	}
-	m.loading(k.Group).offsets[p] = o
-	return nil
+	return group, p, o, nil
 }
 
 func (m *Machine) loadGroup(key, value []byte) error {
@@ -146,7 +161,7 @@ func (m *Machine) loadGroup(key, value []byte) error {
 	if value == nil {
 		if g := m.groups[k.Group]; g != nil {
 			fresh := newGroup(g.id)
-			fresh.offsets = g.offsets
+			fresh.offsets, fresh.promises = g.offsets, g.promises
 			m.groups[g.id] = fresh
 		}
 		return nil
@@ -156,7 +171,7 @@ func (m *Machine) loadGroup(key, value []byte) error {
 		return fmt.Errorf("the metadata of group %q: %w", k.Group, err)
 	}
 	g := newGroup(k.Group)
-	g.offsets = m.loading(k.Group).offsets
+	g.offsets, g.promises = m.loading(k.Group).offsets, m.loading(k.Group).promises
 	g.stored, g.generation, g.protocolType, g.since = true, v.Generation, v.ProtocolType, time.UnixMilli(v.CurrentStateTimestamp)
 	if len(v.Members) > 0 && v.Protocol != nil {
 		g.state, g.protocol = Stable, *v.Protocol

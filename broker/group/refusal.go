@@ -24,6 +24,8 @@ func Refusal(req kmsg.Request, err *kerr.Error) kmsg.Response {
 		return resp
 	case *kmsg.OffsetCommitRequest:
 		return commitResponse(r, func(int, int) *kerr.Error { return err })
+	case *kmsg.TxnOffsetCommitRequest:
+		return promiseResponse(r, func(int, int) *kerr.Error { return err })
 	case *kmsg.OffsetDeleteRequest:
 		resp := kmsg.NewPtrOffsetDeleteResponse()
 		resp.ErrorCode = err.Code
