@@ -264,6 +264,8 @@ type CoordinatorRequest struct {
 	Body kmsg.Request
 	// ClientID is what the client calls itself, Host where it connects from: "/127.0.0.1".
 	ClientID, Host string
+	// Guard is that of the partition of the group, for offsets in a transaction; 0 if the transaction is open there.
+	Guard uint64
 }
 
 // CoordinatorReply answers a CoordinatorRequest.

@@ -1,6 +1,9 @@
 package api
 
-import "github.com/logproof/logproof/broker/partition"
+import (
+	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/partition"
+)
 
 // readCommitted is the isolation level of readers that see no transaction before it has ended, and none that was
 // aborted (KIP-98); 0 is the other.
@@ -30,3 +33,33 @@ type VerifyAnswer struct {
 
 // AbortedTxn is a transaction that was aborted: what its producer wrote from FirstOffset on, up to the marker, never was.
 type AbortedTxn struct{ ProducerID, FirstOffset int64 }
+
+// OffsetsMarker asks the coordinator of groups on this node to write a marker into a partition of __consumer_offsets
+// that it coordinates, so that what the transaction has pending there is decided in the order of the log. ProduceDone
+// answers at commit.
+type OffsetsMarker struct {
+	Ticket    partition.Ticket
+	Partition int32
+	// Batch is the marker, Bumped as in ProducePart.
+	Batch  batch.View
+	Bumped bool
+}
+
+// Enlist asks the participant of this node whether a partition belongs to a transaction, by the coordinator of that;
+// Enlisted answers. Unless VerifyOnly, the partition is added to it (KIP-890).
+type Enlist struct {
+	Ticket        partition.Ticket
+	Topic         string
+	Partition     int32
+	TransactionID string
+	ProducerID    int64
+	Epoch         int16
+	VerifyOnly    bool
+}
+
+// Enlisted answers an Enlist, with the coordinator's error, or Kafka's of one that cannot be found or asked.
+type Enlisted struct {
+	Call  uint64
+	Part  int32
+	Error int16
+}

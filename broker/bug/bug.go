@@ -68,6 +68,12 @@ const (
 	LsoIsHW Name = "lso-is-hw"
 	// AbortedUnfiltered gives readers of committed records no list of what was aborted.
 	AbortedUnfiltered Name = "aborted-unfiltered"
+	// EOSZombie takes offsets in a transaction from a member of a generation that is over.
+	EOSZombie Name = "eos-zombie"
+	// UnstableOffsets tells offsets of a transaction that is open as if it had committed.
+	UnstableOffsets Name = "unstable-offsets"
+	// OffsetsOutsideTransaction lets offsets of a transaction count at once, also if it aborts.
+	OffsetsOutsideTransaction Name = "offsets-outside-transaction"
 	// LateProduce lets any batch begin a transaction in a log, verified or not.
 	LateProduce Name = "late-produce"
 )

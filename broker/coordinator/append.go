@@ -14,6 +14,15 @@ import (
 type write struct {
 	id      uint64
 	records []record
+	// producer is set for what stands in its transaction.
+	producer *producer
+}
+
+// producer is in whose transaction a batch stands, with the guard that it was verified with.
+type producer struct {
+	id    int64
+	epoch int16
+	guard uint64
 }
 
 // record is one of a write; a nil value takes back what stands under the key.
@@ -34,7 +43,7 @@ func (ts *terms[M]) append(now time.Time, t *term[M], writes []write, fx *actor.
 	size := batch.HeaderLen
 	flush := func() {
 		if len(ids) > 0 {
-			ts.give(t, builder.Build(), ids, fx)
+			ts.give(t, api.ProducePart{Batch: builder.Build()}, call[M]{t, ids, nil}, fx)
 			builder, ids, size = batch.Builder{}, nil, batch.HeaderLen
 		}
 	}
@@ -47,11 +56,18 @@ func (ts *terms[M]) append(now time.Time, t *term[M], writes []write, fx *actor.
 			t.machine.Written(now, w.id, kerr.MessageTooLarge)
 			continue
 		}
-		if size+bytes > ts.maxBatch {
+		if size+bytes > ts.maxBatch || w.producer != nil {
 			flush()
 		}
 		for _, r := range w.records {
 			builder.Add(r.key, r.value, r.timestamp)
+		}
+		if p := w.producer; p != nil { // a batch of its own, without a sequence
+			builder.Producer(p.id, p.epoch, -1)
+			builder.Transactional()
+			ts.give(t, api.ProducePart{Batch: builder.Build(), Guard: p.guard}, call[M]{t, []uint64{w.id}, nil}, fx)
+			builder = batch.Builder{}
+			continue
 		}
 		size += bytes
 		ids = append(ids, w.id)
@@ -59,16 +75,19 @@ func (ts *terms[M]) append(now time.Time, t *term[M], writes []write, fx *actor.
 	flush()
 }
 
-func (ts *terms[M]) give(t *term[M], v batch.View, ids []uint64, fx *actor.Effects) {
-	fx.Send(api.ShardOf(t.replica, ts.shards), api.ProducePart{
-		Ticket:  partition.Ticket{To: ts.self, Call: ts.call(call[M]{t, ids})},
-		Replica: t.replica, Batch: v, Acks: -1, Epoch: t.epoch,
-	})
+// give gives a batch to the shard, to be appended in this term and in no other.
+func (ts *terms[M]) give(t *term[M], m api.ProducePart, k call[M], fx *actor.Effects) {
+	m.Ticket = partition.Ticket{To: ts.self, Call: ts.call(k)}
+	m.Replica, m.Acks, m.Epoch = t.replica, -1, t.epoch
+	fx.Send(api.ShardOf(t.replica, ts.shards), m)
 }
 
 // appended tells the machine what became of the writes of a batch.
 func (ts *terms[M]) appended(now time.Time, m api.ProduceDone) {
 	k, ok := ts.answered(m.Call)
+	if k.done != nil {
+		k.done(m)
+	}
 	if !ok {
 		return
 	}

@@ -46,7 +46,10 @@ func New(cfg Config) *Coordinator {
 		fresh: func() *group.Machine { return group.New(c.cfg.Groups) }, loaded: c.loaded, taken: c.taken,
 	}
 	c.cfg.Groups.NewID = c.newID
-	c.cfg.Groups.Bugs = group.Bugs{TwoOwners: cfg.Bugs.Has(bug.TwoOwners)}
+	c.cfg.Groups.Bugs = group.Bugs{
+		TwoOwners: cfg.Bugs.Has(bug.TwoOwners), EOSZombie: cfg.Bugs.Has(bug.EOSZombie), UnstableOffsets: cfg.Bugs.Has(bug.UnstableOffsets),
+		OffsetsOutsideTransaction: cfg.Bugs.Has(bug.OffsetsOutsideTransaction),
+	}
 	return c
 }
 
@@ -63,6 +66,8 @@ func (c *Coordinator) Step(now time.Time, message any, fx *actor.Effects) {
 		}
 	case api.CoordinatorRequest:
 		c.request(now, m)
+	case api.OffsetsMarker:
+		c.mark(m, fx)
 	case expireTick:
 		c.expire(now, fx)
 	case lazyTick:
@@ -120,6 +125,9 @@ func (c *Coordinator) taken(now time.Time, t *term[*group.Machine], fx *actor.Ef
 		}
 		for _, w := range kept {
 			one := write{id: w.ID, records: make([]record, len(w.Records))}
+			if p := w.Producer; p != nil {
+				one.producer = &producer{p.ID, p.Epoch, p.Guard}
+			}
 			for i, r := range w.Records {
 				one.records[i] = record{r.Key, r.Value, r.Timestamp}
 			}

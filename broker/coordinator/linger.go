@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/batch"
 	"github.com/logproof/logproof/broker/group"
 )
@@ -47,6 +48,6 @@ func (c *Coordinator) appendLazy(t *term[*group.Machine], fx *actor.Effects) {
 		for _, r := range w.Records {
 			builder.Add(r.Key, r.Value, r.Timestamp)
 		}
-		c.give(t, builder.Build(), nil, fx)
+		c.give(t, api.ProducePart{Batch: builder.Build()}, call[*group.Machine]{term: t}, fx)
 	}
 }

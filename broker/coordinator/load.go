@@ -147,6 +147,10 @@ func (ts *terms[M]) read(now time.Time, m actor.Loaded, fx *actor.Effects) {
 func (t *term[M]) take(v batch.View) {
 	from := t.load.next
 	t.load.next = max(from, v.LastOffset()+1)
+	if v.IsControl() {
+		t.decide(v)
+		return
+	}
 	records, err := batch.Records(v)
 	if err != nil {
 		t.load.unreadable += int(v.Count())
@@ -154,12 +158,28 @@ func (t *term[M]) take(v batch.View) {
 		return
 	}
 	for i := range records {
-		if records[i].Offset < from || v.IsControl() {
+		if records[i].Offset < from {
 			continue
 		}
 		t.load.records++
-		if err := t.machine.Load(records[i].Key, records[i].Value); err != nil {
+		if err := t.loadRecord(v, &records[i]); err != nil {
 			t.load.unreadable++
 		}
+	}
+}
+
+// loadRecord tells the machine of a record.
+func (t *term[M]) loadRecord(v batch.View, r *batch.Record) error {
+	if w, ok := any(t.machine).(witness); ok && v.IsTransactional() {
+		return w.LoadPending(v.ProducerID(), r.Key, r.Value)
+	}
+	return t.machine.Load(r.Key, r.Value)
+}
+
+// decide tells the machine of a marker.
+func (t *term[M]) decide(v batch.View) {
+	w, ok := any(t.machine).(witness)
+	if marker, err := batch.ReadMarker(v); ok && err == nil {
+		w.Decide(v.ProducerID(), marker.Commit)
 	}
 }

@@ -38,6 +38,10 @@ func (c *Coordinator) request(now time.Time, m api.CoordinatorRequest) {
 		if t := c.serving(now, r.Group, r, answer); t != nil {
 			t.machine.Commit(now, r, answer)
 		}
+	case *kmsg.TxnOffsetCommitRequest:
+		if t := c.serving(now, r.Group, r, answer); t != nil {
+			t.machine.CommitInTransaction(now, r, m.Guard, answer)
+		}
 	case *kmsg.OffsetDeleteRequest:
 		if t := c.serving(now, r.Group, r, answer); t != nil {
 			t.machine.DeleteOffsets(now, r, answer)

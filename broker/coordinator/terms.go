@@ -69,10 +69,19 @@ type term[M machine] struct {
 	over   bool
 }
 
-// call is a question of a term to its shard, or the writes of a batch.
+// call is a question of a term to its shard, or the writes of a batch. done, if not nil, takes what became of a batch
+// that is none of the machine's, also when the term is over.
 type call[M machine] struct {
 	term   *term[M]
 	writes []uint64
+	done   func(api.ProduceDone)
+}
+
+// witness is a machine that has part in transactions: what stands in one is told as such, and so are markers, in the
+// order of the log.
+type witness interface {
+	LoadPending(producer int64, key, value []byte) error
+	Decide(producer int64, commit bool)
 }
 
 // tick wakes the machines; again asks the shard of a term once more.
