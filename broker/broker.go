@@ -144,7 +144,9 @@ func (b *Broker) node(cfg Config) (n node.Config, err error) {
 			Codecs:   &sync.Pool{New: func() any { return new(batch.Codecs) }},
 			MaxBatch: cfg.MaxMessageBytes, MaxFetch: 55 << 20, MaxWait: 5 * time.Minute,
 			OffsetsPartitions: cfg.Groups.Partitions, OffsetsReplication: cfg.Groups.Replication,
-			LogDir: cfg.logDir(), Fixed: cfg.fixed(),
+			TransactionsPartitions: cfg.Transactions.Partitions, TransactionsReplication: cfg.Transactions.Replication,
+			TransactionsMinISR: cfg.Transactions.MinISR,
+			LogDir:             cfg.logDir(), Fixed: cfg.fixed(),
 		},
 		Controller: controller.Config{
 			DefaultPartitions: cfg.DefaultPartitions, DefaultReplication: cfg.DefaultReplication,
@@ -157,10 +159,10 @@ func (b *Broker) node(cfg Config) (n node.Config, err error) {
 		Rack:      cfg.Rack,
 		Timing: node.Timing{
 			QuorumTick: cfg.QuorumTick, Heartbeat: cfg.Heartbeat, ReplicaLagMax: cfg.ReplicaLagMax, Scrub: scrubEvery, ScrubRest: scrubRest,
-			ExpireOffsets: cfg.Groups.RetentionCheck, RetentionCheck: cfg.RetentionCheck,
+			ExpireOffsets: cfg.Groups.RetentionCheck, ExpireTransactions: cfg.Transactions.ExpirationCheck, RetentionCheck: cfg.RetentionCheck,
 		},
 		Log:      log.Config{SegmentBytes: cfg.SegmentBytes, Bugs: cfg.Bugs},
-		Settings: settings, Groups: cfg.Groups.machine(),
+		Settings: settings, Groups: cfg.Groups.machine(), Transactions: cfg.Transactions.machine(),
 		Flush: cfg.Flush, FlushInterval: cfg.FlushInterval, Bugs: cfg.Bugs,
 	}
 	for _, v := range cfg.Voters {

@@ -111,6 +111,8 @@ type Config struct {
 	MinISR             int
 	// Groups are the limits and times of consumer groups.
 	Groups Groups
+	// Transactions are the limits and times of transactions.
+	Transactions Transactions
 	// NoAutoCreate stops Metadata requests from creating topics.
 	NoAutoCreate bool
 	// Shards is how many goroutines share the partitions; GOMAXPROCS if 0.
@@ -143,6 +145,9 @@ func (c Config) Validate() error {
 		bad("segment size %d: want 1 to %d bytes, as positions in its index are 32 bits", c.SegmentBytes, 1<<31-1)
 	}
 	if err := c.Groups.withDefaults().validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.Transactions.withDefaults().validate(); err != nil {
 		errs = append(errs, err)
 	}
 	if c.RetentionCheck < 0 {
@@ -202,7 +207,7 @@ func (c Config) withDefaults() Config {
 			*t.field = t.value
 		}
 	}
-	c.Groups = c.Groups.withDefaults()
+	c.Groups, c.Transactions = c.Groups.withDefaults(), c.Transactions.withDefaults()
 	if c.DefaultReplication == 0 {
 		c.DefaultReplication = 1
 	}

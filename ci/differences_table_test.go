@@ -57,7 +57,7 @@ var differences = []difference{
 	{areaSettings, "flush.messages, flush.ms, preallocate, segment.index.bytes and the throttles of replication are kept and shown", "They act", "broker/metadata TestSettingsTable"},
 	{areaSettings, "A broker has one log directory", "Several, between which replicas move", "broker/api TestDescribeLogDirs"},
 
-	{areaGroups, "FindCoordinator of transactions and share groups is INVALID_REQUEST", "Their topics are made", "broker/brokertest TestInternalTopic"},
+	{areaGroups, "FindCoordinator of share groups is INVALID_REQUEST", "Their topic is made", "broker/brokertest TestInternalTopic"},
 	{areaGroups, "__consumer_offsets gets as many replicas as there are brokers, if that is less than it should have", "It is not made until there are enough", "broker/brokertest TestInternalTopic"},
 	{areaGroups, "SyncGroup of a generation that a former coordinator began and did not store is REBALANCE_IN_PROGRESS: all join again", "ILLEGAL_GENERATION, or UNKNOWN_MEMBER_ID to new members", "broker/group TestTheCoordinatorGoesBetweenJoinAndSync"},
 	{areaGroups, "Who leaves a group is gone once it is answered, also for the next coordinator", "Only with the next assignment: another coordinator waits a whole session for it", "broker/group TestWhoLeavesIsRemembered"},

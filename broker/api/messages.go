@@ -334,6 +334,13 @@ type Config struct {
 	// as it has brokers.
 	OffsetsPartitions  int32
 	OffsetsReplication int16
+	// TransactionsPartitions and TransactionsReplication are how __transaction_state is made on demand
+	// (transaction.state.log.num.partitions, transaction.state.log.replication.factor), likewise. TransactionsMinISR is its
+	// min.insync.replicas, or all of its replicas if there are fewer (transaction.state.log.min.isr); the cluster's default
+	// if 0.
+	TransactionsPartitions  int32
+	TransactionsReplication int16
+	TransactionsMinISR      int16
 }
 
 // ShardOf gives the shard that owns a replica.

@@ -116,6 +116,11 @@ var handlers = [...]map[int16]func() handler{
 		kmsg.AlterConfigs.Int16():            func() handler { return new(alterConfigs) },
 		kmsg.CreatePartitions.Int16():        func() handler { return new(createPartitions) },
 		kmsg.IncrementalAlterConfigs.Int16(): func() handler { return new(incrementalAlterConfigs) },
+		kmsg.AddPartitionsToTxn.Int16():      func() handler { return new(toTransactions) },
+		kmsg.AddOffsetsToTxn.Int16():         func() handler { return new(toTransactions) },
+		kmsg.EndTxn.Int16():                  func() handler { return new(toTransactions) },
+		kmsg.DescribeTransactions.Int16():    func() handler { return new(toTransactions) },
+		kmsg.ListTransactions.Int16():        func() handler { return new(toTransactions) },
 		kmsg.DescribeQuorum.Int16():          func() handler { return new(describeQuorum) },
 		kmsg.DescribeLogDirs.Int16():         func() handler { return new(describeLogDirs) },
 		kmsg.DescribeProducers.Int16():       func() handler { return new(describeProducers) },
@@ -139,7 +144,9 @@ var handlers = [...]map[int16]func() handler{
 		kmsg.AlterPartitionAssignments.Int16():  func() handler { return new(toController) },
 		kmsg.ListPartitionReassignments.Int16(): func() handler { return new(toController) },
 
-		kmsg.UpdateFeatures.Int16():          func() handler { return new(toController) },
+		kmsg.UpdateFeatures.Int16():     func() handler { return new(toController) },
+		kmsg.AddPartitionsToTxn.Int16(): func() handler { return new(toTransactions) },
+
 		kmsg.UnregisterBroker.Int16():        func() handler { return new(unregisterBroker) },
 		kmsg.AlterConfigs.Int16():            func() handler { return new(alterConfigs) },
 		kmsg.CreatePartitions.Int16():        func() handler { return new(createPartitions) },

@@ -108,6 +108,7 @@ func (c *Cluster) config(n *node) broker.Config {
 		DefaultReplication: int16(min(c.opts.brokers, 3)), MinISR: 1,
 	}
 	cfg.Groups = broker.Groups{InitialDelay: -1, MinSession: time.Millisecond, Partitions: 4}
+	cfg.Transactions = broker.Transactions{Partitions: 4}
 	if c.opts.brokers > 2 {
 		cfg.MinISR = 2
 	}

@@ -220,13 +220,13 @@ func TestInternalTopic(t *testing.T) {
 	if !errors.Is(err, kerr.InvalidTopicException) {
 		t.Errorf("a client writes to it: %v", err)
 	}
-	txn := kmsg.NewPtrFindCoordinatorRequest()
-	txn.CoordinatorType, txn.CoordinatorKeys = 1, []string{"t"}
-	resp, err := client.SeedBrokers()[0].Request(ctx, txn)
+	share := kmsg.NewPtrFindCoordinatorRequest()
+	share.CoordinatorType, share.CoordinatorKeys = 2, []string{"t"}
+	resp, err := client.SeedBrokers()[0].Request(ctx, share)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if one := resp.(*kmsg.FindCoordinatorResponse).Coordinators[0]; one.ErrorCode != kerr.InvalidRequest.Code || one.ErrorMessage == nil || !strings.Contains(*one.ErrorMessage, "no transactions") {
+	if one := resp.(*kmsg.FindCoordinatorResponse).Coordinators[0]; one.ErrorCode != kerr.InvalidRequest.Code || one.ErrorMessage == nil || !strings.Contains(*one.ErrorMessage, "no share groups") {
 		t.Errorf("%+v", one)
 	}
 }

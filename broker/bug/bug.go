@@ -64,6 +64,14 @@ const (
 	ReaderSkips Name = "reader-skips"
 	// TwoOwners ends the rebalance of a group before the members of the last generation have joined or timed out.
 	TwoOwners Name = "two-owners"
+	// CoordinatorAmnesia keeps open transactions in memory only: who takes over does not know what they touch.
+	CoordinatorAmnesia Name = "coordinator-amnesia"
+	// DelayedEndTxn lets the end of a former transaction that comes late decide the next one (KAFKA-17754).
+	DelayedEndTxn Name = "delayed-endtxn"
+	// NoFence gives a producer that begins the epoch of the one before it.
+	NoFence Name = "no-fence"
+	// MarkerLost leaves one partition of a transaction without its marker.
+	MarkerLost Name = "marker-lost"
 	// LsoIsHW takes the high watermark for the last stable offset.
 	LsoIsHW Name = "lso-is-hw"
 	// AbortedUnfiltered gives readers of committed records no list of what was aborted.
@@ -108,6 +116,11 @@ var all = map[Name]string{
 	SequenceReuse:        "send what was not answered again under a new producer id (a bug of producers)",
 	ReaderSkips:          "leave a record out now and then (a bug of readers)",
 	TwoOwners:            "end a rebalance before the members of the last generation have joined or timed out",
+
+	CoordinatorAmnesia: "keep open transactions in the coordinator's memory only",
+	DelayedEndTxn:      "let a late EndTxn of a former transaction decide the next one",
+	NoFence:            "give a producer that begins the epoch of the one before it",
+	MarkerLost:         "leave one partition of a transaction without its marker",
 }
 
 // clients are the bugs that are not a broker's: those of the load, in the simulator and out of it.

@@ -43,7 +43,7 @@ func New(cfg Config) *Coordinator {
 			self: api.Coordinator, topic: metadata.ConsumerOffsets, broker: cfg.Self, shards: cfg.Shards, maxBatch: cfg.MaxBatch, backOff: cfg.BackOff,
 		},
 		led: map[int32]*term[*group.Machine]{}, calls: map[uint64]call[*group.Machine]{},
-		fresh: func() *group.Machine { return group.New(c.cfg.Groups) }, loaded: c.loaded, taken: c.taken,
+		fresh: func(int32) *group.Machine { return group.New(c.cfg.Groups) }, loaded: c.loaded, taken: c.taken,
 	}
 	c.cfg.Groups.NewID = c.newID
 	c.cfg.Groups.Bugs = group.Bugs{

@@ -25,7 +25,7 @@ const loadBytes = 5 << 20
 func (ts *terms[M]) begin(now time.Time, id metadata.TopicID, p *metadata.Partition, fx *actor.Effects) {
 	t := &term[M]{
 		replica: api.Replica{Topic: id, Partition: p.Index}, epoch: p.LeaderEpoch,
-		machine: ts.fresh(), began: now, load: load{start: -1, end: -1},
+		machine: ts.fresh(p.LeaderEpoch), began: now, load: load{start: -1, end: -1},
 	}
 	ts.led[p.Index] = t
 	ts.ask(now, t, fx)

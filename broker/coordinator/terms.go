@@ -50,9 +50,9 @@ type terms[M machine] struct {
 	lease time.Time
 	// armed is when the next tick comes, zero for never.
 	armed time.Time
-	// fresh makes the machine of a term that begins. The coordinator has begun to serve a term when loaded is called;
+	// fresh makes the machine of a term that begins, in its epoch. The coordinator has begun to serve a term when loaded is called;
 	// taken gives what a machine wants written, and what happened.
-	fresh  func() M
+	fresh  func(epoch int32) M
 	loaded func(now time.Time, t *term[M], fx *actor.Effects)
 	taken  func(now time.Time, t *term[M], fx *actor.Effects) ([]write, []event.Event)
 }

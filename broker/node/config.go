@@ -15,6 +15,7 @@ import (
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/partition"
 	"github.com/logproof/logproof/broker/quorum"
+	"github.com/logproof/logproof/broker/txn"
 )
 
 // Config of a node.
@@ -45,9 +46,10 @@ type Config struct {
 	Flush    partition.Flush
 	// FlushInterval is how often FlushInterval syncs.
 	FlushInterval time.Duration
-	// Groups are the limits and times of consumer groups.
-	Groups group.Config
-	Bugs   bug.Set
+	// Groups are the limits and times of consumer groups, Transactions those of transactions.
+	Groups       group.Config
+	Transactions txn.Config
+	Bugs         bug.Set
 	// settings are those of topics that say nothing.
 	settings metadata.Settings
 }
@@ -95,6 +97,9 @@ type Timing struct {
 	// ExpireOffsets is how often consumer groups are looked through for offsets that are kept no longer
 	// (offsets.retention.check.interval.ms).
 	ExpireOffsets time.Duration
+	// ExpireTransactions is how often transactional ids are looked through for those that are kept no longer
+	// (transaction.remove.expired.transaction.cleanup.interval.ms).
+	ExpireTransactions time.Duration
 }
 
 // Defaults of Timing, where Kafka has them its own.
@@ -138,7 +143,7 @@ func (c Config) complete() (Config, error) {
 	if c.Wall == nil {
 		c.Wall = func(t time.Time) time.Time { return t }
 	}
-	c.Groups.Wall = c.Wall
+	c.Groups.Wall, c.Transactions.Wall = c.Wall, c.Wall
 	if c.SnapshotEvery == 0 {
 		c.SnapshotEvery = quorum.DefaultSnapshotEvery
 	}

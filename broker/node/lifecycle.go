@@ -35,6 +35,9 @@ type lifecycle struct {
 	asking, again bool
 	// beatAt is when the heartbeat under way was sent.
 	beatAt time.Time
+	// leased is until when nobody else can lead what this broker does; transacts is set once the cluster has transactions.
+	leased    time.Time
+	transacts bool
 	// armed is set while a beatTick is on its way.
 	armed bool
 	// retiring is who waits for the release; released is set after it.
@@ -241,7 +244,9 @@ func (u *uplink) heard(now time.Time, resp kmsg.Response, fx *actor.Effects) {
 			u.epoch = -1
 		case 0:
 			if !r.IsFenced { // the session has begun anew since it was sent
-				fx.Send(api.Coordinator, api.Lease{Until: u.beatAt.Add(u.cfg.session())})
+				u.leased = u.beatAt.Add(u.cfg.session())
+				fx.Send(api.Coordinator, api.Lease{Until: u.leased})
+				u.leaseTransactions(true, fx)
 			}
 			if r.ShouldShutdown && u.retiring != nil {
 				u.release()
@@ -250,6 +255,16 @@ func (u *uplink) heard(now time.Time, resp kmsg.Response, fx *actor.Effects) {
 		}
 	}
 	u.rest(now, failed, fx)
+}
+
+// leaseTransactions tells the coordinator of transactions how long it has, once there are any: when that is news, or when
+// they have come.
+func (u *uplink) leaseTransactions(news bool, fx *actor.Effects) {
+	before := u.transacts
+	u.transacts = before || u.image.Topic(metadata.TransactionState) != nil
+	if u.transacts && (news || !before) {
+		fx.Send(api.Transactions, api.Lease{Until: u.leased})
+	}
 }
 
 func (u *uplink) retire(now time.Time, m Retire, fx *actor.Effects) {

@@ -35,6 +35,8 @@ type metadataActor struct {
 	// begun is set once this process serves clients.
 	begun    bool
 	sessions []actor.Address
+	// transacts is set once the cluster has transactions: before, nobody coordinates any.
+	transacts bool
 }
 
 type (
@@ -262,6 +264,9 @@ func (a *metadataActor) publish(fx *actor.Effects) {
 	}
 	if a.begun {
 		fx.Send(api.Coordinator, api.NewImage{Image: a.image})
+		if a.transacts = a.transacts || a.image.Topic(metadata.TransactionState) != nil; a.transacts {
+			fx.Send(api.Transactions, api.NewImage{Image: a.image})
+		}
 		for _, session := range a.sessions {
 			fx.Send(session, api.NewImage{Image: a.image})
 		}

@@ -18,6 +18,8 @@ type Node struct {
 	uplink     *uplink
 	shards     []*shard
 	groups     *coordinator.Coordinator
+	// transactions are those that this broker coordinates.
+	transactions *coordinator.Transactions
 }
 
 // Open recovers the metadata log and makes the actors. The logs of partitions are recovered when
@@ -49,6 +51,10 @@ func Open(fs env.FS, cfg Config) (*Node, error) {
 		Self: cfg.Sessions.NodeID, Shards: cfg.Sessions.Shards, MaxBatch: cfg.Sessions.MaxBatch, BackOff: cfg.Timing.BackOff,
 		ExpireEvery: cfg.Timing.ExpireOffsets, Process: cfg.Incarnation, Groups: cfg.Groups, Bugs: cfg.Bugs,
 	})
+	n.transactions = coordinator.NewTransactions(coordinator.TransactionsConfig{
+		Self: cfg.Sessions.NodeID, Shards: cfg.Sessions.Shards, MaxBatch: cfg.Sessions.MaxBatch, BackOff: cfg.Timing.BackOff,
+		CallTimeout: cfg.Timing.CallTimeout, ExpireEvery: cfg.Timing.ExpireTransactions, Machine: cfg.Transactions, Bugs: cfg.Bugs,
+	})
 	return n, nil
 }
 
@@ -74,6 +80,7 @@ func (n *Node) Actors() map[actor.Address]actor.Actor {
 	}
 	if n.metadata != nil {
 		actors[api.Metadata], actors[api.Uplink], actors[api.Coordinator] = n.metadata, n.uplink, n.groups
+		actors[api.Transactions] = n.transactions
 	}
 	for i, s := range n.shards {
 		actors[actor.Address{Role: actor.Shard, ID: int64(i)}] = s

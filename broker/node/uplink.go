@@ -63,6 +63,7 @@ func (u *uplink) Step(now time.Time, message any, fx *actor.Effects) {
 	case applied:
 		u.image = m.image
 		u.applied(now, fx)
+		u.leaseTransactions(false, fx)
 		u.settle(now, fx)
 	case api.ControllerRequest:
 		u.forward(now, m, fx)

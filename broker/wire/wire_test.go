@@ -107,7 +107,7 @@ func TestBadRequests(t *testing.T) {
 		frame []byte
 		want  string
 	}{
-		"unserved key":       {frame(kmsg.EndTxn.Int16(), 1), "api key 26 is not served"},
+		"unserved key":       {frame(kmsg.ExpireDelegationToken.Int16(), 1), "api key 40 is not served"},
 		"version too high":   {append([]byte{0, 1, 0, 99}, frame(1, 4)[4:]...), "Fetch version 99 is not served: want 4 to 18"},
 		"produce version 2":  {append([]byte{0, 0, 0, 2}, frame(0, 3)[4:]...), "Produce version 2 is not served: want 3 to 13"},
 		"a peer's key":       {frame(kmsg.AlterPartition.Int16(), 3), "api key 56 is not served"},

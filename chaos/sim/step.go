@@ -43,7 +43,7 @@ func (h *host) deliver(to actor.Address, message any) {
 
 // drawFor is the generator of the events of an actor.
 func (h *host) drawFor(a actor.Address) *rand.Rand {
-	if a == api.Coordinator {
+	if a == api.Coordinator || a == api.Transactions {
 		return h.sim.groups
 	}
 	return h.sim.rng
