@@ -13,6 +13,8 @@ type Accounting struct {
 	Intended, Dropped, Sent uint64
 	// Acked, Failed (certainly not written) and Unknown are the fates of what was sent.
 	Acked, Failed, Unknown uint64
+	// Aborted is the fate of what was sent in transactions that were not committed.
+	Aborted uint64
 	// Readers, and last the scan if there was one.
 	Readers []ReaderAccount
 	// Groups of consumers.
@@ -31,7 +33,7 @@ type ReaderAccount struct {
 	Measured, Negative uint64
 }
 
-// Identity checks intended = sent + dropped, sent = acked + failed + unknown, and for each reader
+// Identity checks intended = sent + dropped, sent = acked + aborted + failed + unknown, and for each reader
 // received = unique + duplicate, and for each group polled = processed + barriers + abandoned and
 // processed = unique + reprocessed. An error means that the generator lost count, so that none of its
 // numbers can be trusted; it says nothing about the cluster.
@@ -40,8 +42,8 @@ func (a Accounting) Identity() error {
 	if a.Intended != a.Sent+a.Dropped {
 		errs = append(errs, fmt.Errorf("intended %d is not sent %d + dropped %d", a.Intended, a.Sent, a.Dropped))
 	}
-	if a.Sent != a.Acked+a.Failed+a.Unknown {
-		errs = append(errs, fmt.Errorf("sent %d is not acked %d + failed %d + unknown %d", a.Sent, a.Acked, a.Failed, a.Unknown))
+	if a.Sent != a.Acked+a.Aborted+a.Failed+a.Unknown {
+		errs = append(errs, fmt.Errorf("sent %d is not acked %d + aborted %d + failed %d + unknown %d", a.Sent, a.Acked, a.Aborted, a.Failed, a.Unknown))
 	}
 	for _, r := range a.Readers {
 		if r.Received != r.Unique+r.Duplicate {
@@ -66,7 +68,11 @@ func (a Accounting) Identity() error {
 func (a Accounting) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "intended %d = sent %d + dropped %d\n", a.Intended, a.Sent, a.Dropped)
-	fmt.Fprintf(&b, "sent %d = acked %d + failed %d + unknown %d\n", a.Sent, a.Acked, a.Failed, a.Unknown)
+	fmt.Fprintf(&b, "sent %d = acked %d + ", a.Sent, a.Acked)
+	if a.Aborted > 0 {
+		fmt.Fprintf(&b, "aborted %d + ", a.Aborted)
+	}
+	fmt.Fprintf(&b, "failed %d + unknown %d\n", a.Failed, a.Unknown)
 	for _, r := range a.Readers {
 		fmt.Fprintf(&b, "%s: received %d = unique %d + duplicate %d\n", r.Process, r.Received, r.Unique, r.Duplicate)
 	}

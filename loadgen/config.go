@@ -10,6 +10,7 @@ import (
 
 	"github.com/logproof/logproof/loadgen/client"
 	"github.com/logproof/logproof/loadgen/pace"
+	"github.com/logproof/logproof/loadgen/payload"
 )
 
 // Topic that a run creates.
@@ -71,6 +72,28 @@ func ClientNames(producers, readers int, groups ...Group) []string {
 // DefaultMaxInFlight is enough for 10 s of outage at 10,000 records a second.
 const DefaultMaxInFlight = 100_000
 
+// transformer is how members that transform produce: as the producers do, but when there is something.
+func (c Config) transformer() client.ProducerSpec {
+	spec := c.Producer
+	spec.Acks, spec.Idempotent, spec.MaxInFlight, spec.Keys, spec.Transactions = client.AcksAll, true, 0, client.KeySpec{}, nil
+	return spec
+}
+
+// loaded are the partitions that producers write: not those that members of groups do.
+func (c Config) loaded(all []client.Target) (some []client.Target) {
+	for _, t := range all {
+		if !slices.ContainsFunc(c.Groups, func(g Group) bool { return g.transforms() && g.To == t.Partition.Topic }) {
+			some = append(some, t)
+		}
+	}
+	return some
+}
+
+// transactional reports whether anybody writes in transactions.
+func (c Config) transactional() bool {
+	return c.Producer.Transactions != nil || slices.ContainsFunc(c.Groups, Group.transforms)
+}
+
 // limits that keep a mistyped number from taking the machine down.
 const (
 	maxClients    = 1000
@@ -99,12 +122,36 @@ func (c Config) Validate() error {
 		wrong(g.Members < 1 || g.Members > maxClients, "group %s has %d members: there must be 1 to %d", g.Name, g.Members, maxClients)
 		wrong(slices.ContainsFunc(c.Groups[:i], func(o Group) bool { return o.Name == g.Name }), "group %s is there twice", g.Name)
 	}
+	errs = append(errs, c.validateTransforms()...)
 	errs = append(errs, c.validateTopics()...)
 	errs = append(errs, c.Rate.Validate(), c.Producer.Validate(c.RecordSize), c.Reader.Validate(), c.Client.Validate())
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("load configuration: %w", err)
 	}
 	return nil
+}
+
+// validateTransforms lists what is wrong with what groups consume and write.
+func (c Config) validateTransforms() (errs []error) {
+	known := func(name string) bool {
+		return slices.ContainsFunc(c.Topics, func(t Topic) bool { return t.Name == name })
+	}
+	for _, g := range c.Groups {
+		if g.From != "" && !known(g.From) {
+			errs = append(errs, fmt.Errorf("group %s consumes topic %s, which is none of the load's", g.Name, g.From))
+		}
+		switch {
+		case g.transforms() && (g.From == "" || !known(g.To)):
+			errs = append(errs, fmt.Errorf("group %s commits in transactions: it needs a topic to consume and another one of the load's to write, not %q and %q", g.Name, g.From, g.To))
+		case g.transforms() && slices.ContainsFunc(c.Groups, func(o Group) bool { return o.transforms() && o.From == g.To }):
+			errs = append(errs, fmt.Errorf("group %s writes topic %s, of which another one makes its own", g.Name, g.To))
+		case g.transforms() && c.RecordSize < payload.MinSize+payload.SourceSize:
+			errs = append(errs, fmt.Errorf("record size %d: records that say what they were made from need at least %d bytes", c.RecordSize, payload.MinSize+payload.SourceSize))
+		case !g.transforms() && g.To != "":
+			errs = append(errs, fmt.Errorf("group %s writes topic %s and does not commit in transactions", g.Name, g.To))
+		}
+	}
+	return errs
 }
 
 // validateTopics lists what is wrong with the topics. The rule of names is Kafka's.
@@ -163,7 +210,11 @@ func (c Config) String() string {
 	fmt.Fprintf(&b, "producers %v\n", c.Producer)
 	fmt.Fprintf(&b, "readers   %d, %v\n", c.Readers, c.Reader)
 	for _, g := range c.Groups {
-		fmt.Fprintf(&b, "group     %s, %d members, %v\n", g.Name, g.Members, g.GroupSpec)
+		fmt.Fprintf(&b, "group     %s, %d members, %v", g.Name, g.Members, g.GroupSpec)
+		if g.transforms() {
+			fmt.Fprintf(&b, ", from %s to %s", g.From, g.To)
+		}
+		b.WriteString("\n")
 	}
 	fmt.Fprintf(&b, "clients   %v\n", c.Client)
 	return b.String()

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-
-	"github.com/logproof/logproof/loadgen/client"
 	"github.com/logproof/logproof/verify/history"
+	"sync"
 )
 
 // incarnations is one producer of the schedule and the clients that it has been, of which the last may have
@@ -19,20 +17,47 @@ import (
 // name, and order is promised within each alone. What one that crashed had in flight is settled as failed or
 // unknown.
 type incarnations struct {
-	open func(incarnation int) (*client.Producer, error)
+	open func(incarnation int) (producer, error)
 
 	mu      sync.Mutex
-	all     []*client.Producer
+	all     []producer
 	crashed bool
 }
 
+// producer is a client that sends records, outside of transactions or in them.
+type producer interface {
+	outlet
+	// InFlight records were sent and not settled; Drain waits until there are none.
+	InFlight() int64
+	Drain(ctx context.Context) error
+	// Close ends the client, Crash without a word to anybody; both settle what is in flight.
+	Close() error
+	Crash() error
+	standing
+}
+
+// standing is a client that can stand still for a while without knowing it.
+type standing interface {
+	Hold()
+	Release()
+}
+
+// replaceable is a client whose transactional id another one may take: it ends when it is fenced.
+type replaceable interface {
+	Replace()
+	// Fenced is how often it was told that another one has its id, Instances how often it began anew because of an
+	// error.
+	Fenced() int
+	Instances() int
+}
+
 // newIncarnations opens the first client.
-func newIncarnations(open func(int) (*client.Producer, error)) (*incarnations, error) {
+func newIncarnations(open func(int) (producer, error)) (*incarnations, error) {
 	first, err := open(0)
 	if err != nil {
 		return nil, err
 	}
-	return &incarnations{open: open, all: []*client.Producer{first}}, nil
+	return &incarnations{open: open, all: []producer{first}}, nil
 }
 
 // Send gives the client the next record. It is false, and nothing happened, while the client cannot take one,
@@ -52,8 +77,38 @@ func (i *incarnations) crash() error {
 	if already {
 		return errors.New("it has crashed already")
 	}
-	return last.Close()
+	return last.Crash()
 }
+
+// last is the newest client.
+func (i *incarnations) last() producer {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.all[len(i.all)-1]
+}
+
+// replace opens another client beside the one that there is, under the same transactional id.
+func (i *incarnations) replace() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	old, can := i.all[len(i.all)-1].(replaceable)
+	switch {
+	case i.crashed:
+		return errors.New("it has crashed")
+	case !can:
+		return errNotTransactional
+	}
+	next, err := i.open(len(i.all))
+	if err != nil {
+		return err
+	}
+	old.Replace()
+	i.all = append(i.all, next)
+	return nil
+}
+
+// errNotTransactional is the error of a client that has no transactional id which another one could take.
+var errNotTransactional = errors.New("it does not write in transactions: no other client can take its transactional id")
 
 // revive opens another client after a crash.
 func (i *incarnations) revive() error {
@@ -71,10 +126,10 @@ func (i *incarnations) revive() error {
 }
 
 // clients lists all that it has been.
-func (i *incarnations) clients() []*client.Producer {
+func (i *incarnations) clients() []producer {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return append([]*client.Producer(nil), i.all...)
+	return append([]producer(nil), i.all...)
 }
 
 // InFlight is the number of records that were sent and not answered.
@@ -87,8 +142,11 @@ func (i *incarnations) InFlight() (sum int64) {
 
 // Drain waits until every record that was sent is settled; see client.Producer.
 func (i *incarnations) Drain(ctx context.Context) error {
-	clients := i.clients()
-	return clients[len(clients)-1].Drain(ctx) // the others are closed
+	var errs []error
+	for _, p := range i.clients() {
+		errs = append(errs, p.Drain(ctx)) // those that crashed have nothing in flight
+	}
+	return errors.Join(errs...)
 }
 
 // Close ends the client, and settles what is still in flight.
@@ -106,82 +164,4 @@ func incarnationName(name string, crashes int) string {
 		return name
 	}
 	return fmt.Sprintf("%s.%d", name, crashes)
-}
-
-// Crash ends a client where it stands, by its number among ClientNames, while the load runs: what a producer
-// has in flight is left to itself, a reader stops, and a member of a group falls silent without leaving it.
-// Revive starts another in its place: a producer goes on with the schedule, a reader begins again at the
-// start, and a member joins its group.
-func (g *Generator) Crash(number int) error {
-	return g.onClient("crash", number, (*incarnations).crash, func(r *reading) error {
-		if r.crashed {
-			return errors.New("it has crashed already")
-		}
-		r.crashed = true
-		r.cancel()
-		<-r.done
-		r.reader.Close()
-		return nil
-	}, (*group).crash)
-}
-
-// Revive starts a client that Crash ended.
-func (g *Generator) Revive(number int) error {
-	return g.onClient("revive", number, (*incarnations).revive, func(r *reading) error {
-		if !r.crashed {
-			return errors.New("it has not crashed")
-		}
-		next, err := g.newReading(r.name, r.incarnation+1)
-		if err != nil {
-			return err
-		}
-		g.mu.Lock()
-		reading := g.mu.reading
-		g.mu.readers = append(g.mu.readers, next)
-		g.mu.current[number-len(g.load)] = next
-		g.mu.Unlock()
-		next.start(reading)
-		return nil
-	}, func(one *group, number int) error {
-		g.mu.Lock()
-		ctx := g.mu.reading
-		g.mu.Unlock()
-		return one.revive(ctx, number)
-	})
-}
-
-// onClient does something to the producer, the reader or the member with a number.
-func (g *Generator) onClient(what string, number int, producer func(*incarnations) error, reader func(*reading) error, member func(*group, int) error) error {
-	g.crashing.Lock()
-	defer g.crashing.Unlock()
-	g.mu.Lock()
-	running, current := g.mu.step == stepLoading, g.mu.current
-	g.mu.Unlock()
-	first := len(g.load) + len(current)
-	clients := first
-	for _, one := range g.cfg.Groups {
-		clients += one.Members
-	}
-	var err error
-	switch {
-	case !running:
-		err = errors.New("the load does not run")
-	case number < 0 || number >= clients:
-		err = fmt.Errorf("the load has %d clients", clients)
-	case number < len(g.load):
-		err = producer(g.load[number].producer)
-	case number < first:
-		err = reader(current[number-len(g.load)])
-	default:
-		one, at := 0, number-first
-		for at >= g.cfg.Groups[one].Members {
-			at -= g.cfg.Groups[one].Members
-			one++
-		}
-		err = member(g.allGroups()[one], at)
-	}
-	if err != nil {
-		return fmt.Errorf("%s client %d: %w", what, number, err)
-	}
-	return nil
 }

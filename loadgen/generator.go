@@ -19,7 +19,8 @@ import (
 type Generator struct {
 	cfg     Config
 	shared  client.Shared
-	targets []client.Target
+	targets []client.Target // of all topics
+	loaded  []client.Target // those that producers write
 
 	load      []*producing
 	groups    []*group
@@ -60,6 +61,7 @@ type producing struct {
 	producer *incarnations
 	sender   *sender
 	settled  *settled
+	ended    *endings // of its transactions
 }
 
 // reading is one live reader.
@@ -90,6 +92,7 @@ func New(cfg Config) (*Generator, error) {
 		return nil, err
 	}
 	g := &Generator{cfg: cfg, targets: client.Targets(cfg.Topics), stop: make(chan struct{})}
+	g.loaded = cfg.loaded(g.targets)
 	g.shared = client.Shared{
 		Run: cfg.Run, Brokers: cfg.Brokers, Options: cfg.Client,
 		Tap: client.NewTap(cfg.Recorder), Recorder: cfg.Recorder,
@@ -156,19 +159,24 @@ func (g *Generator) Start(ctx context.Context) error {
 func (g *Generator) open() error {
 	schedule, names := pace.Constant(g.cfg.Rate), ClientNames(g.cfg.Producers, g.cfg.Readers)
 	for i := range g.cfg.Producers {
-		fate := &settled{}
-		producer, err := newIncarnations(func(crashes int) (*client.Producer, error) {
-			return client.NewProducer(client.ProducerConfig{
-				Shared: g.shared, Process: incarnationName(names[i], crashes), ID: uint32(i + crashes*g.cfg.Producers), Targets: g.targets,
+		fate, ended := &settled{}, &endings{}
+		producer, err := newIncarnations(func(crashes int) (producer, error) {
+			cfg := client.ProducerConfig{
+				Shared: g.shared, Process: incarnationName(names[i], crashes), ID: uint32(i + crashes*g.cfg.Producers), Targets: g.loaded,
 				RecordSize: g.cfg.RecordSize, MaxInFlight: g.cfg.maxInFlight(), Spec: g.cfg.Producer, Settled: fate.settle,
-			})
+				TransactionalID: fmt.Sprintf("%s-%x", names[i], g.cfg.Run), Ended: ended.end,
+			}
+			if cfg.Spec.Transactions != nil {
+				return client.NewTransactor(cfg)
+			}
+			return client.NewProducer(cfg)
 		})
 		if err != nil {
 			return err
 		}
-		g.load = append(g.load, &producing{producer: producer, settled: fate, sender: &sender{
-			out: producer, schedule: pace.Share(schedule, i, g.cfg.Producers), targets: len(g.targets),
-			first: firstTarget(g.cfg.Seed, i, len(g.targets)), maxBehind: g.cfg.MaxBehind, now: g.cfg.Recorder.Now,
+		g.load = append(g.load, &producing{producer: producer, settled: fate, ended: ended, sender: &sender{
+			out: producer, schedule: pace.Share(schedule, i, g.cfg.Producers), targets: len(g.loaded),
+			first: firstTarget(g.cfg.Seed, i, len(g.loaded)), maxBehind: g.cfg.MaxBehind, now: g.cfg.Recorder.Now,
 		}})
 	}
 	for i := range g.cfg.Readers {
@@ -204,8 +212,8 @@ func (g *Generator) allReaders() []*reading {
 
 // startGroups opens the groups' members and lets them consume.
 func (g *Generator) startGroups(ctx context.Context) error {
-	for _, cfg := range g.cfg.Groups {
-		one := newGroup(cfg, g.shared, g.cfg.Reader, g.targets)
+	for i, cfg := range g.cfg.Groups {
+		one := newGroup(g.cfg, i, g.shared, g.targets)
 		g.mu.Lock()
 		g.groups = append(g.groups, one)
 		g.mu.Unlock()
@@ -234,7 +242,9 @@ func (g *Generator) StopGroups(ctx context.Context) error {
 	}
 	var errs []error
 	for _, one := range g.allGroups() {
-		errs = append(errs, one.drain(ctx, g.marks))
+		if !one.cfg.transforms() { // those have left
+			errs = append(errs, one.drain(ctx, g.marks))
+		}
 		errs = append(errs, one.end(ctx))
 	}
 	if len(g.groups) > 0 {
@@ -269,36 +279,70 @@ func (g *Generator) StopLoad(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Barrier writes one barrier record to every partition and tries again until each is acknowledged or
-// ctx ends; the error names the partitions that have none.
+// Barrier writes one barrier record to every partition that producers write, and tries again until each is
+// acknowledged or ctx ends; the error names the partitions that have none. Where members of groups write what they
+// make of that, they process it up to the barriers then and leave, and the partitions that they write get theirs.
 func (g *Generator) Barrier(ctx context.Context) error {
 	if err := g.enter("write barriers", stepLoaded, stepLoaded); err != nil {
 		return err
 	}
-	marks, err := client.WriteBarriers(ctx, client.BarrierConfig{Shared: g.shared, Targets: g.targets, RecordSize: g.cfg.RecordSize})
-	g.marks = marks
+	err := g.mark(ctx, g.loaded)
+	if err != nil || len(g.loaded) == len(g.targets) {
+		return err
+	}
+	var written []client.Target
+	var errs []error
+	for _, one := range g.allGroups() {
+		if one.cfg.transforms() {
+			errs = append(errs, one.drain(ctx, g.marks))
+			one.close()
+			written = append(written, one.cfg.written(g.targets)...)
+		}
+	}
+	return errors.Join(append(errs, g.mark(ctx, written))...)
+}
+
+// mark writes barriers.
+func (g *Generator) mark(ctx context.Context, targets []client.Target) error {
+	marks, err := client.WriteBarriers(ctx, client.BarrierConfig{Shared: g.shared, Targets: targets, RecordSize: g.cfg.RecordSize, Keyed: g.cfg.Producer.Keys.Count > 0})
+	if g.marks == nil {
+		g.marks = map[history.Partition]client.Mark{}
+	}
+	maps.Copy(g.marks, marks)
 	return err
 }
 
-// Scan reads every partition from its start to its barrier with a client of its own. The error names
-// the partitions that were not read so far, and why.
+// Scan reads every partition from its start to its barrier with a client of its own. Where anybody writes in
+// transactions it is raw, with all that was aborted and the markers of how transactions ended, and another client
+// reads beside it what is committed. The error names the partitions that were not read so far, and why.
 func (g *Generator) Scan(ctx context.Context) error {
 	if err := g.enter("scan", stepLoaded, stepLoaded); err != nil {
 		return err
 	}
-	got := newReceived("scan", false)
+	got, raw := newReceived("scan", false), g.cfg.transactional()
+	g.mu.Lock()
+	g.mu.scan = got
+	g.mu.Unlock()
+	err := g.scan(ctx, got, history.Scan, history.ReadUncommitted, raw)
+	if raw {
+		err = errors.Join(err, g.scan(ctx, newReceived("scan-committed", false), history.Fetch, history.ReadCommitted, false))
+	}
+	return errors.Join(err, g.unmarked("scan"))
+}
+
+// scan reads every partition from its start to its barrier.
+func (g *Generator) scan(ctx context.Context, got *received, kind history.Kind, isolation history.Isolation, raw bool) error {
+	spec := g.cfg.Reader
+	spec.Isolation = isolation
 	reader, err := client.NewReader(client.ReaderConfig{
-		Shared: g.shared, Process: got.process, Kind: history.Scan, Targets: g.targets, Spec: g.cfg.Reader, Received: got.receive,
+		Shared: g.shared, Process: got.process, Kind: kind, Targets: g.targets, Spec: spec, Raw: raw, Received: got.receive,
 	})
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
-	g.mu.Lock()
-	g.mu.scan = got
-	g.mu.Unlock()
 	reader.Until(maps.Clone(g.marks))
-	return errors.Join(reader.Run(ctx), g.unmarked("scan"))
+	return reader.Run(ctx)
 }
 
 // unmarked says which partitions have no barrier to read to, or nil.

@@ -12,23 +12,37 @@ import (
 	"github.com/logproof/logproof/verify/history"
 )
 
-// Group is one consumer group of a load: its members consume all topics together.
+// Group is one consumer group of a load: its members consume all topics together, or From.
 type Group struct {
 	client.GroupSpec
 	Members int
+	// From is the topic that is consumed, "" all of them.
+	From string
+	// To is the topic that members with commit transaction write; nobody else writes it.
+	To string
+	// Isolation of the members.
+	Isolation history.Isolation
 }
+
+// transforms reports whether the members consume, transform and produce.
+func (g Group) transforms() bool { return g.Commit == client.CommitTransaction }
+
+// firstTransformer is the number in payloads of the first member that transforms; those of producers are below.
+const firstTransformer = 1 << 30
 
 // group is one consumer group at work.
 type group struct {
 	cfg    Group
-	open   func(process, instance string) (*client.Member, error)
+	open   func(process, instance string, id uint32) (*client.Member, error)
 	shared client.Shared
+	ended  endings
 	target []client.Target
 
 	mu        sync.Mutex
 	members   []*membering // all that there have been
 	current   []*membering // those that stand for each of the group's
-	ended     []uint64     // how often each of the group's has crashed
+	began     []int        // how many there have been of each of the group's before
+	crashes   uint64
 	reached   map[history.Partition]int64
 	moved     chan struct{} // closed and replaced when reached rises
 	processed *received
@@ -39,9 +53,11 @@ type group struct {
 // membering is one member and its loop.
 type membering struct {
 	name    string
+	number  int
 	member  *client.Member
 	cancel  context.CancelFunc
 	crashed bool
+	closed  bool
 	done    chan struct{}
 }
 
@@ -60,10 +76,14 @@ type GroupAccount struct {
 	Crashes uint64
 }
 
-func newGroup(cfg Group, shared client.Shared, reader client.ReaderSpec, targets []client.Target) *group {
+// newGroup prepares the index-th group of a load.
+func newGroup(load Config, index int, shared client.Shared, all []client.Target) *group {
+	cfg, reader := load.Groups[index], load.Reader
+	reader.Isolation = cfg.Isolation
+	targets := cfg.consumed(all)
 	g := &group{
 		cfg: cfg, shared: shared, target: targets, reached: map[history.Partition]int64{}, moved: make(chan struct{}),
-		processed: newReceived(cfg.Name, false), ended: make([]uint64, cfg.Members),
+		processed: newReceived(cfg.Name, false), began: make([]int, cfg.Members),
 	}
 	count := func(n *uint64) func(int) {
 		return func(records int) {
@@ -72,13 +92,35 @@ func newGroup(cfg Group, shared client.Shared, reader client.ReaderSpec, targets
 			*n += uint64(records)
 		}
 	}
-	g.open = func(process, instance string) (*client.Member, error) {
-		return client.NewMember(client.MemberConfig{
+	g.open = func(process, instance string, id uint32) (*client.Member, error) {
+		member := client.MemberConfig{
 			Shared: shared, Process: process, Instance: instance, Targets: targets, Reader: reader, Group: cfg.GroupSpec,
 			Polled: count(&g.polled), Processed: g.process, Abandoned: count(&g.abandoned),
-		})
+		}
+		if cfg.transforms() {
+			member.Transform = &client.TransformSpec{
+				To: cfg.written(all), ID: firstTransformer + uint32(index)<<20 + id, RecordSize: load.RecordSize,
+				Producer: load.transformer(), TransactionalID: instance, Ended: g.ended.end,
+			}
+		}
+		return client.NewMember(member)
 	}
 	return g
+}
+
+// consumed are the partitions that the members consume, and written those that they write.
+func (g Group) consumed(all []client.Target) []client.Target { return ofTopic(all, g.From) }
+
+func (g Group) written(all []client.Target) []client.Target { return ofTopic(all, g.To) }
+
+// ofTopic are the partitions of a topic, of all for "".
+func ofTopic(all []client.Target, topic string) (some []client.Target) {
+	for _, t := range all {
+		if topic == "" || t.Partition.Topic == topic {
+			some = append(some, t)
+		}
+	}
+	return some
 }
 
 // process takes a record that a member processed.
@@ -96,14 +138,15 @@ func (g *group) process(r client.Received) {
 // start opens a member in the place of one of the group's and lets it consume until ctx ends.
 func (g *group) start(ctx context.Context, number int) error {
 	g.mu.Lock()
-	instance := memberName(g.cfg.Name, number)
-	name := incarnationName(instance, int(g.ended[number]))
+	instance, before := memberName(g.cfg.Name, number), g.began[number]
+	g.began[number]++
+	name := incarnationName(instance, before)
 	g.mu.Unlock()
-	member, err := g.open(name, instance)
+	member, err := g.open(name, instance, uint32(number+before*g.cfg.Members))
 	if err != nil {
 		return err
 	}
-	m := &membering{name: name, member: member, done: make(chan struct{})}
+	m := &membering{name: name, number: number, member: member, done: make(chan struct{})}
 	ctx, m.cancel = context.WithCancel(ctx)
 	g.mu.Lock()
 	g.members = append(g.members, m)
@@ -136,7 +179,7 @@ func (g *group) crash(number int) error {
 	m.member.Close()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.ended[number]++
+	g.crashes++
 	return nil
 }
 
@@ -151,13 +194,64 @@ func (g *group) revive(ctx context.Context, number int) error {
 	return g.start(ctx, number)
 }
 
+// allMembers are all that there have been.
+func (g *group) allMembers() []*membering {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.members)
+}
+
+// standing does something to a member that has not crashed.
+func (g *group) standing(number int, do func(*membering)) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.current[number].crashed {
+		return errors.New("it has crashed")
+	}
+	do(g.current[number])
+	return nil
+}
+
+func (m *membering) hold() { m.member.Hold() }
+
+func (m *membering) release() { m.member.Release() }
+
+// double starts another member under the transactional id of one that goes on.
+func (g *group) double(ctx context.Context, number int) error {
+	if !g.cfg.transforms() {
+		return errNotTransactional
+	}
+	g.mu.Lock()
+	old := g.current[number]
+	g.mu.Unlock()
+	if old.crashed {
+		return errors.New("it has crashed")
+	}
+	old.member.Replace()
+	return g.start(ctx, number)
+}
+
+// fenced is how often members that were doubled were told so.
+func (g *group) fenced(number int) (n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, m := range g.members {
+		if m.number == number && m != g.current[number] {
+			n += m.member.Fenced()
+		}
+	}
+	return n
+}
+
 // drain waits until the members have processed every partition to its barrier.
 func (g *group) drain(ctx context.Context, marks map[history.Partition]client.Mark) error {
 	for {
 		g.mu.Lock()
 		var missing []string
-		for p, mark := range marks {
-			if g.reached[p] <= mark.Sequence {
+		for _, t := range g.target {
+			p := t.Partition
+			mark, written := marks[p]
+			if written && g.reached[p] <= mark.Sequence {
 				missing = append(missing, p.String())
 			}
 		}
@@ -183,13 +277,12 @@ func (g *group) end(ctx context.Context) error {
 
 // close ends every member; those that have not crashed leave.
 func (g *group) close() {
-	g.mu.Lock()
-	current := slices.Clone(g.current)
-	g.mu.Unlock()
-	for _, m := range current {
+	for _, m := range g.allMembers() {
+		m.member.Release()
 		m.cancel()
 		<-m.done
-		if !m.crashed {
+		if !m.crashed && !m.closed {
+			m.closed = true
 			m.member.Close()
 		}
 	}
@@ -212,9 +305,7 @@ func (g *group) account() GroupAccount {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	a.Polled, a.Abandoned = g.polled, g.abandoned
-	for _, n := range g.ended {
-		a.Crashes += n
-	}
+	a.Crashes = g.crashes
 	return a
 }
 

@@ -81,6 +81,8 @@ type Result struct {
 	LastAck history.Time
 	// StartedAt and StoppedAt are the same on the calendar.
 	StartedAt, StoppedAt time.Time
+	// Transactions of producers and of members that transform.
+	Transactions Transactions
 	// Attempts and Connections as the tap saw them; Tap is why some are missing, or nil.
 	Attempts    uint64
 	Connections int64
@@ -109,6 +111,7 @@ func (g *Generator) Result() Result {
 	if scan != nil {
 		r.Accounting.Readers = append(r.Accounting.Readers, scan.account())
 	}
+	r.Transactions = g.transactions()
 	r.Attempts, r.Connections, r.Tap = g.shared.Tap.Attempts(), g.shared.Tap.Connections(), g.shared.Tap.Broken()
 	return r
 }
@@ -122,6 +125,7 @@ func (r *Result) add(p *producing) {
 	r.Accounting.Acked += p.settled.acked
 	r.Accounting.Failed += p.settled.failed
 	r.Accounting.Unknown += p.settled.unknown
+	r.Accounting.Aborted += p.settled.aborted
 	r.Response.merge(&p.settled.response)
 	r.Service.merge(&p.settled.service)
 	r.Slip.merge(&p.settled.slip)

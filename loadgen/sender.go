@@ -110,6 +110,7 @@ func (s *sender) finish(end history.Time) {
 type settled struct {
 	mu                      sync.Mutex
 	acked, failed, unknown  uint64
+	aborted                 uint64
 	response, service, slip Latency
 	series                  Series
 	last                    window
@@ -122,15 +123,17 @@ func (f *settled) settle(s client.Settlement) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.slip.record(s.Intended, s.Called)
-	switch s.Outcome {
-	case history.OK:
+	switch {
+	case s.Aborted:
+		f.aborted++
+	case s.Outcome == history.OK:
 		f.acked++
 		f.response.record(s.Intended, s.Returned)
 		f.service.record(s.Called, s.Returned)
 		f.series.add(s.Returned, 1)
 		f.last.add(s.Returned)
 		f.lastAck = max(f.lastAck, s.Returned)
-	case history.Fail:
+	case s.Outcome == history.Fail:
 		f.failed++
 	default:
 		f.unknown++

@@ -21,6 +21,8 @@ type BarrierConfig struct {
 	Shared     Shared
 	Targets    []Target
 	RecordSize int
+	// Keyed barriers have a key, which compacted topics ask for.
+	Keyed bool
 }
 
 // WriteBarriers writes one barrier record to every partition with acks=all and an idempotent client of
@@ -88,6 +90,9 @@ func (w *barrierWriter) try(ctx context.Context, target Target, sequence int64) 
 	})
 	answered := make(chan struct{})
 	rec := &kgo.Record{Topic: p.Topic, Partition: p.Index, Value: value}
+	if w.cfg.Keyed {
+		rec.Key = []byte(barrierProcess)
+	}
 	w.client.TryProduce(ctx, rec, func(_ *kgo.Record, e error) {
 		err = e
 		close(answered)

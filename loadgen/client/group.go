@@ -39,39 +39,45 @@ type promise struct {
 	invoke    history.Time
 	outcome   history.Outcome
 	reason    string
+	// Of records with keys, records made from others, and records in a transaction.
+	key         uint32
+	source      *history.Input
+	transaction *history.TransactionPart
+}
+
+// record is the promise as a record of a run.
+func (p *promise) record(producer uint32) history.Record {
+	return history.Record{Partition: p.partition, Offset: p.offset, Producer: producer, Sequence: p.sequence, Source: p.source, Key: p.key}
 }
 
 // add puts a promise into the open group or, if it does not continue it, into a new one.
 func (g *groups) add(p *promise) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.mu.count > 0 && (g.mu.count == groupMax || g.mu.open.Outcome != p.outcome || g.mu.open.Error != p.reason || !g.extends(p)) {
+	if g.mu.count > 0 && (g.mu.count == groupMax || g.mu.open.Outcome != p.outcome || g.mu.open.Error != p.reason || g.mu.open.Transaction != p.transaction || !g.extends(p)) {
 		g.closeLocked()
 	}
 	if g.mu.count == 0 {
 		g.mu.open = history.Operation{
 			Process: g.process, Kind: history.Produce, Outcome: p.outcome, Invoke: p.invoke, Error: p.reason,
-			Runs: []history.Run{{Partition: p.partition, FirstOffset: p.offset, Producer: g.producer, FirstSequence: p.sequence, Count: 1}},
+			Runs: history.AppendRecord(nil, p.record(g.producer)), Transaction: p.transaction,
 		}
 		g.mu.count = 1
 		g.closeLater()
 		return
 	}
-	g.mu.open.Runs[0].Count++
 	g.mu.open.Invoke = min(g.mu.open.Invoke, p.invoke)
 	g.mu.count++
 }
 
-// extends reports whether the promise is the next record of the open group.
+// extends adds the promise to the open group, if it is the next record of its run.
 func (g *groups) extends(p *promise) bool {
-	run := &g.mu.open.Runs[0]
-	if run.Partition != p.partition || run.FirstSequence+int64(run.Count) != p.sequence {
+	runs := history.AppendRecord(g.mu.open.Runs, p.record(g.producer))
+	if len(runs) > 1 {
 		return false
 	}
-	if run.FirstOffset == history.Unset {
-		return p.offset == history.Unset
-	}
-	return p.offset == run.FirstOffset+int64(run.Count)
+	g.mu.open.Runs = runs
+	return true
 }
 
 // closeLater makes the timer close the group that was just opened. A timer that was set for the group

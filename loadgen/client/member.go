@@ -11,7 +11,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/logproof/logproof/loadgen/payload"
 	"github.com/logproof/logproof/verify/history"
 )
 
@@ -30,6 +29,8 @@ type MemberConfig struct {
 	Polled    func(records int)
 	Processed func(Received)
 	Abandoned func(records int)
+	// Transform is set for members that commit in transactions, and for them only.
+	Transform *TransformSpec
 }
 
 // Member consumes what its group assigns to it, and commits by its discipline. Its commits, the positions
@@ -37,6 +38,7 @@ type MemberConfig struct {
 //
 //	poll ─> Fetch recorded ─> commit ─> process                  (before)
 //	poll ─> process ─> Fetch recorded ─> commit ─> next poll     (after; auto leaves the commit to the client)
+//	poll ─> begin ─> produce ─> Fetch recorded ─> commit with the offsets ─> Transact recorded  (transaction)
 //
 // A member holds its partitions until what it has polled is processed: the group waits for it.
 type Member struct {
@@ -45,6 +47,9 @@ type Member struct {
 	process *Process
 	runs    history.RunBuilder
 	targets map[history.Partition]uint16
+	topics  topicsByNumber
+	// transformer of a member that commits in transactions; nil for others.
+	transformer *transformer
 
 	// What was processed and not committed yet, with commit after.
 	mu        sync.Mutex
@@ -58,28 +63,40 @@ func NewMember(cfg MemberConfig) (*Member, error) {
 	if err := errors.Join(cfg.Shared.Validate(), cfg.Reader.Validate(), cfg.Group.Validate()); err != nil {
 		return nil, fmt.Errorf("%s: %w", cfg.Process, err)
 	}
+	if (cfg.Transform != nil) != (cfg.Group.Commit == CommitTransaction) {
+		return nil, fmt.Errorf("%s: members with commit transaction, and only they, transform", cfg.Process)
+	}
 	cfg.Reader, cfg.Group = cfg.Reader.withDefaults(), cfg.Group.withDefaults()
 	m := &Member{
 		cfg: cfg, process: cfg.Shared.Tap.Member(cfg.Process, cfg.Group), targets: map[history.Partition]uint16{},
 		due: map[string]map[int32]kgo.EpochOffset{},
 	}
-	var topics []string
 	for _, t := range cfg.Targets {
 		m.targets[t.Partition] = t.Topic
+	}
+	m.topics = namesOf(cfg.Targets)
+	if cfg.Transform != nil {
+		m.transformer = newTransformer(m, *cfg.Transform)
+		return m, m.transformer.open()
+	}
+	var err error
+	m.client, err = cfg.Shared.client(m.process, m.options()...)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// options of the member's client.
+func (m *Member) options() []kgo.Opt {
+	var topics []string
+	for _, t := range m.cfg.Targets {
 		if !slices.Contains(topics, t.Partition.Topic) {
 			topics = append(topics, t.Partition.Topic)
 		}
 	}
-	opts := append(cfg.Group.options(cfg.Instance, topics),
-		kgo.DisableFetchSessions(), kgo.FetchMaxWait(cfg.Reader.MaxWait), kgo.FetchMaxBytes(cfg.Reader.MaxBytes),
-		kgo.FetchMaxPartitionBytes(cfg.Reader.PartitionMaxBytes),
+	return append(append(m.cfg.Group.options(m.cfg.Instance, topics), m.cfg.Reader.options()...),
 		kgo.OnPartitionsRevoked(m.revoked), kgo.OnPartitionsLost(m.lost))
-	client, err := cfg.Shared.client(m.process, opts...)
-	if err != nil {
-		return nil, err
-	}
-	m.client = client
-	return m, nil
 }
 
 // Run consumes until ctx ends.
@@ -89,6 +106,9 @@ func (m *Member) Run(ctx context.Context) {
 		fetches := m.client.PollRecords(ctx, m.cfg.Reader.MaxPollRecords)
 		m.take(ctx, invoked, fetches)
 		m.client.AllowRebalance()
+		if m.transformer != nil && !m.transformer.settled(ctx) {
+			return
+		}
 	}
 }
 
@@ -115,6 +135,8 @@ func (m *Member) take(ctx context.Context, invoked history.Time, fetches kgo.Fet
 func (m *Member) byDiscipline(ctx context.Context, p polled) bool {
 	spec, record := m.cfg.Group, m.cfg.Shared.Recorder.Operation
 	switch {
+	case m.transformer != nil:
+		return m.transformer.transform(ctx, p)
 	case spec.Commit == CommitBefore:
 		record(p.op)
 		return m.commit(ctx, p.next) && m.work(ctx, p)
@@ -133,6 +155,15 @@ func (m *Member) byDiscipline(ctx context.Context, p polled) bool {
 
 // work processes what was polled. It is false if the member ended before: then nothing was processed.
 func (m *Member) work(ctx context.Context, p polled) bool {
+	if !m.labour(ctx) {
+		return false
+	}
+	m.processed(p)
+	return true
+}
+
+// labour takes the time that work takes. It is false if the member ended meanwhile.
+func (m *Member) labour(ctx context.Context) bool {
 	if m.cfg.Group.Work > 0 {
 		timer := time.NewTimer(m.cfg.Group.Work)
 		defer timer.Stop()
@@ -141,15 +172,16 @@ func (m *Member) work(ctx context.Context, p polled) bool {
 		case <-ctx.Done():
 		}
 	}
-	if ctx.Err() != nil || m.process.severed.Load() {
-		return false
-	}
+	return ctx.Err() == nil && !m.process.severed.Load()
+}
+
+// processed tells of every record of a poll.
+func (m *Member) processed(p polled) {
 	now := m.cfg.Shared.Recorder.Now()
 	for _, r := range p.received {
 		r.At = now
 		m.cfg.Processed(r)
 	}
-	return true
 }
 
 // done makes positions due, and commits what is when it is time.
@@ -252,7 +284,7 @@ func (m *Member) giveUp(partitions map[string][]int32, outcome history.Outcome) 
 // read turns one poll into its Fetch operation and what there is to process.
 func (m *Member) read(invoked history.Time, fetches kgo.Fetches) polled {
 	p := polled{
-		op:   history.Operation{Process: m.cfg.Process, Kind: history.Fetch, Outcome: history.OK, Invoke: invoked},
+		op:   history.Operation{Process: m.cfg.Process, Kind: history.Fetch, Outcome: history.OK, Invoke: invoked, Isolation: m.cfg.Reader.Isolation},
 		next: map[string]map[int32]kgo.EpochOffset{},
 	}
 	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
@@ -270,8 +302,8 @@ func (m *Member) read(invoked history.Time, fetches kgo.Fetches) polled {
 				p.op.Corrupt = append(p.op.Corrupt, history.Corrupt{Partition: at, Offset: rec.Offset, Reason: reason})
 				continue
 			}
-			addTo(&m.runs, at, h, rec)
-			p.received = append(p.received, Received{Partition: at, Header: h})
+			addTo(&m.runs, at, h, rec, m.topics, false)
+			p.received = append(p.received, Received{Partition: at, Offset: rec.Offset, Header: h})
 		}
 		last := f.Records[len(f.Records)-1]
 		if p.next[f.Topic] == nil {
@@ -300,12 +332,22 @@ func (m *Member) failed(invoked history.Time, err error) {
 // is told. Run must be ended after it.
 func (m *Member) Crash() {
 	m.process.Sever()
+	if m.transformer != nil {
+		// A client that is about to begin waits for its coordinator until it is closed.
+		go m.transformer.close(true)
+	}
 	m.process.membership.giveUp(nil, history.Unknown)
 }
 
 // Close ends the client after Run has ended: in order it leaves its group, unless it is static; one that
 // crashed just ends.
 func (m *Member) Close() {
+	m.process.Release()
+	if m.transformer != nil {
+		m.transformer.close(m.process.severed.Load())
+		m.process.membership.giveUp(nil, history.Unknown)
+		return
+	}
 	if m.process.severed.Load() {
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
@@ -313,28 +355,4 @@ func (m *Member) Close() {
 	}
 	m.client.CloseAllowingRebalance()
 	m.process.membership.giveUp(nil, history.Unknown) // what the client did not give up itself
-}
-
-// identify reads what a record says of itself; the reason is why it is not what its producer wrote, or "".
-func identify(run uint64, topic uint16, p history.Partition, rec *kgo.Record) (h payload.Header, reason string) {
-	h, err := payload.Decode(rec.Value)
-	switch {
-	case err != nil:
-		return h, err.Error()
-	case h.Run != run:
-		return h, fmt.Sprintf("record of run %x in run %x", h.Run, run)
-	case h.Topic != topic || h.Partition != p.Index:
-		return h, fmt.Sprintf("written to topic number %d partition %d, read from topic number %d partition %d", h.Topic, h.Partition, topic, p.Index)
-	}
-	return h, ""
-}
-
-// addTo adds a record to the runs of its reader.
-func addTo(runs *history.RunBuilder, p history.Partition, h payload.Header, rec *kgo.Record) {
-	hash := history.HashRecord(rec.Key, rec.Value)
-	if h.Barrier {
-		runs.Add(p, rec.Offset, history.BarrierProducer, 0, hash)
-		return
-	}
-	runs.Add(p, rec.Offset, h.Producer, h.Sequence, hash)
 }

@@ -67,14 +67,24 @@ func (m *membership) reads(key int16) bool {
 	return key == keyOffsetCommit || key == keyOffsetFetch || key == keyHeartbeat || key == keySyncGroup
 }
 
-// question is a request of a member, when it was handed to the connection, and the broker's address.
+// question is a request of a member or of who writes in transactions, when it was handed to the connection, and the
+// broker's address.
 type question struct {
 	request kmsg.Request
 	written history.Time
 	address string
+	by      asker
+	try     *endTry // of an EndTxn
 }
 
-// readQuestion parses a request whose key a membership reads.
+// asker is who follows the questions of one kind.
+type asker interface {
+	// answered takes the answer, unanswered a question that nobody will answer.
+	answered(q *question, frame []byte, now history.Time) error
+	unanswered(q *question)
+}
+
+// readQuestion parses a request whose key an asker reads.
 func readQuestion(key, version int16, frame []byte, written history.Time) (*question, error) {
 	req := kmsg.RequestForKey(key)
 	req.SetVersion(version)
@@ -344,15 +354,19 @@ func (m *membership) resumed(q *question, resp *kmsg.OffsetFetchResponse, now hi
 	})
 }
 
-// endMemberRequest notes a question of a member, and the time before it is handed on.
-func (c *tapConn) endMemberRequest(frame []byte) error {
+// endQuestion notes a question, and the time before it is handed on.
+func (c *tapConn) endQuestion(frame []byte) error {
 	q, err := readQuestion(c.key, c.version, frame, c.process.tap.recorder.Now())
 	if err != nil {
 		return err
 	}
-	q.address = c.address
+	q.address, q.by = c.address, c.process.membership
+	if e := c.process.ends; e != nil && e.reads(c.key) {
+		q.by = e
+		e.wrote(q)
+	}
 	if !c.expect(int32(binary.BigEndian.Uint32(frame[4:])), &exchange{key: c.key, version: c.version, question: q}) {
-		c.process.membership.unanswered(q)
+		q.by.unanswered(q)
 	}
 	return nil
 }

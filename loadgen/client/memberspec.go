@@ -19,10 +19,15 @@ const (
 	CommitAfter Discipline = "after"
 	// CommitAuto leaves it to the client, which commits by a timer what the poll before had returned.
 	CommitAuto Discipline = "auto"
+	// CommitTransaction writes to another topic what was made of what was polled, and commits both at once
+	// (KIP-447): exactly once.
+	CommitTransaction Discipline = "transaction"
 )
 
 // Disciplines lists the known ones.
-func Disciplines() []Discipline { return []Discipline{CommitBefore, CommitAfter, CommitAuto} }
+func Disciplines() []Discipline {
+	return []Discipline{CommitBefore, CommitAfter, CommitAuto, CommitTransaction}
+}
 
 // Assignor divides the partitions among the members of a group, as Kafka's clients name it.
 type Assignor string
@@ -75,6 +80,10 @@ type GroupSpec struct {
 	Static bool
 	// Work is how long a member takes to process what one poll returned.
 	Work time.Duration
+	// TransactionTimeout of members that commit in transactions; default 10 s.
+	TransactionTimeout time.Duration
+	// OffsetsOutside is a planted bug: a member that is to commit in transactions commits its offsets beside them.
+	OffsetsOutside bool
 	// CommitAhead is a planted bug: a member that is to commit after processing commits before it.
 	CommitAhead bool
 }
@@ -88,6 +97,9 @@ func (s GroupSpec) withDefaults() GroupSpec {
 	}
 	if s.Commit == CommitAuto {
 		s.CommitInterval = orDefault(s.CommitInterval, time.Second)
+	}
+	if s.Commit == CommitTransaction {
+		s.TransactionTimeout = orDefault(s.TransactionTimeout, 10*time.Second)
 	}
 	s.SessionTimeout = orDefault(s.SessionTimeout, 6*time.Second)
 	s.RebalanceTimeout = orDefault(s.RebalanceTimeout, 6*time.Second)
@@ -124,6 +136,9 @@ func (s GroupSpec) Validate() error {
 	wrong(s.CommitInterval > 0 && d.Commit == CommitBefore, "group %s: a commit interval does not go with commit before, which commits every poll", s.Name)
 	wrong(d.Commit == CommitAuto && d.CommitInterval < minAutoCommit, "group %s: commit interval is %v: with commit auto the client takes %v or more", s.Name, s.CommitInterval, minAutoCommit)
 	wrong(s.CommitAhead && d.Commit != CommitAfter, "group %s: the bug commit-ahead is one of members that commit after", s.Name)
+	wrong(s.CommitInterval > 0 && d.Commit == CommitTransaction, "group %s: a commit interval does not go with commit transaction, which commits every poll", s.Name)
+	wrong(d.Commit != CommitTransaction && (s.TransactionTimeout != 0 || s.OffsetsOutside), "group %s: a transaction timeout is for members with commit transaction", s.Name)
+	wrong(d.Commit == CommitTransaction && d.TransactionTimeout < minTransactionTimeout, "group %s: transaction timeout is %v: it must be at least %v", s.Name, s.TransactionTimeout, minTransactionTimeout)
 	wrong(d.Heartbeat >= d.SessionTimeout, "group %s: a heartbeat every %v does not keep a session of %v alive", s.Name, d.Heartbeat, d.SessionTimeout)
 	return errors.Join(errs...)
 }
@@ -138,6 +153,9 @@ func (s GroupSpec) String() string {
 	parts = append(parts, fmt.Sprintf("session timeout %v, rebalance timeout %v, heartbeat %v", s.SessionTimeout, s.RebalanceTimeout, s.Heartbeat))
 	if s.Static {
 		parts = append(parts, "static members")
+	}
+	if s.Commit == CommitTransaction {
+		parts = append(parts, fmt.Sprintf("transaction timeout %v", s.TransactionTimeout))
 	}
 	if s.Work > 0 {
 		parts = append(parts, fmt.Sprintf("%v of work a poll", s.Work))

@@ -102,8 +102,26 @@ func (s Shared) Validate() error {
 
 // client opens a franz-go client that stands for the given process; it does not connect yet.
 func (s Shared) client(process *Process, more ...kgo.Opt) (*kgo.Client, error) {
+	client, err := kgo.NewClient(s.options(process, more)...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: cannot configure the client: %w", process.name, err)
+	}
+	return client, nil
+}
+
+// session is client for one that consumes and produces in transactions.
+func (s Shared) session(process *Process, more ...kgo.Opt) (*kgo.GroupTransactSession, error) {
+	session, err := kgo.NewGroupTransactSession(s.options(process, more)...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: cannot configure the client: %w", process.name, err)
+	}
+	return session, nil
+}
+
+// options of a client that stands for the given process.
+func (s Shared) options(process *Process, more []kgo.Opt) []kgo.Opt {
 	o := s.Options.withDefaults()
-	client, err := kgo.NewClient(append([]kgo.Opt{
+	return append([]kgo.Opt{
 		kgo.SeedBrokers(s.Brokers...),
 		kgo.ClientID(process.name),
 		kgo.Dialer(process.Dial(o.Dial)),
@@ -116,11 +134,7 @@ func (s Shared) client(process *Process, more ...kgo.Opt) (*kgo.Client, error) {
 		// A killed broker looks like an early EOF, which franz-go else takes for a wrong configuration.
 		kgo.AlwaysRetryEOF(),
 		kgo.DisableClientMetrics(),
-	}, more...)...)
-	if err != nil {
-		return nil, fmt.Errorf("%s: cannot configure the client: %w", process.name, err)
-	}
-	return client, nil
+	}, more...)
 }
 
 // Acks is the acknowledgement that a producer waits for; its numbers are those of the protocol.
@@ -174,6 +188,10 @@ type ProducerSpec struct {
 	DeliveryTimeout time.Duration
 	// RequestTimeout is how long a broker may take to acknowledge; 0 is the default of 10 s.
 	RequestTimeout time.Duration
+	// Keys of the records.
+	Keys KeySpec
+	// Transactions of a Transactor, which must be idempotent; nil for producers that write outside of any.
+	Transactions *TransactionSpec
 }
 
 // DefaultProducerSpec is acks=all, idempotent, 5 ms linger, 1 MB batches, no delivery timeout.
@@ -196,6 +214,14 @@ func (s ProducerSpec) Validate(recordSize int) error {
 	if err := payload.CheckSize(recordSize); err != nil {
 		errs = append(errs, err)
 	}
+	errs = append(errs, s.Keys.Validate())
+	if s.Keys.Count > 0 {
+		wrong(recordSize < payload.MinSize+payload.KeySize, "record size %d: records with keys need at least %d bytes", recordSize, payload.MinSize+payload.KeySize)
+	}
+	if s.Transactions != nil {
+		errs = append(errs, s.Transactions.Validate())
+		wrong(!s.Idempotent, "producers of transactions are idempotent")
+	}
 	wrong(s.Acks < AcksAll || s.Acks > AcksLeader, "acks %d: known are all (-1), 1 and 0", s.Acks)
 	wrong(s.Idempotent && s.Acks != AcksAll, "idempotent producers need acks=all, not %v", s.Acks)
 	wrong(s.Idempotent && s.MaxInFlight != 0, "max in flight is %d: an idempotent client decides it itself, leave it 0", s.MaxInFlight)
@@ -216,8 +242,15 @@ func (s ProducerSpec) String() string {
 	if s.Idempotent {
 		inFlight = "up to 5"
 	}
-	return fmt.Sprintf("acks %v, idempotent %v, linger %v, batch max bytes %d, %s requests in flight, delivery timeout %v, request timeout %v",
+	text := fmt.Sprintf("acks %v, idempotent %v, linger %v, batch max bytes %d, %s requests in flight, delivery timeout %v, request timeout %v",
 		s.Acks, s.Idempotent, s.Linger, s.BatchMaxBytes, inFlight, s.DeliveryTimeout, orDefault(s.RequestTimeout, 10*time.Second))
+	if s.Keys.Count > 0 {
+		text += fmt.Sprintf(", %d keys", s.Keys.Count)
+	}
+	if s.Transactions != nil {
+		text += ", " + s.Transactions.String()
+	}
+	return text
 }
 
 // options of a producer that never holds more than maxRecords.
@@ -251,6 +284,8 @@ type ReaderSpec struct {
 	MaxBytes, PartitionMaxBytes int32
 	// MaxPollRecords bounds one poll, which is one operation; default 10000.
 	MaxPollRecords int
+	// Isolation of the reader: the zero value reads uncommitted.
+	Isolation history.Isolation
 }
 
 func (s ReaderSpec) withDefaults() ReaderSpec {
@@ -282,7 +317,25 @@ func (s ReaderSpec) Validate() error {
 // String is the line that a run prints about its readers.
 func (s ReaderSpec) String() string {
 	s = s.withDefaults()
-	return fmt.Sprintf("fetch max wait %v, max bytes %d, %d a partition, polls of at most %d records", s.MaxWait, s.MaxBytes, s.PartitionMaxBytes, s.MaxPollRecords)
+	text := fmt.Sprintf("fetch max wait %v, max bytes %d, %d a partition, polls of at most %d records", s.MaxWait, s.MaxBytes, s.PartitionMaxBytes, s.MaxPollRecords)
+	if s.Isolation == history.ReadCommitted {
+		text += ", read_committed"
+	}
+	return text
+}
+
+// options of fetching that readers and members have in common.
+func (s ReaderSpec) options() []kgo.Opt {
+	opts := []kgo.Opt{
+		// Every answer then names every partition it was asked for: one that is not named would say that
+		// nothing has changed, but not since when (KIP-227).
+		kgo.DisableFetchSessions(),
+		kgo.FetchMaxWait(s.MaxWait), kgo.FetchMaxBytes(s.MaxBytes), kgo.FetchMaxPartitionBytes(s.PartitionMaxBytes),
+	}
+	if s.Isolation == history.ReadCommitted {
+		opts = append(opts, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	}
+	return opts
 }
 
 // Target is a partition and the place of its topic in the run's list, which payloads carry.

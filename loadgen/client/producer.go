@@ -29,6 +29,9 @@ type ProducerConfig struct {
 	Spec        ProducerSpec
 	// Settled is told of every record once, one at a time; nil tells nobody.
 	Settled func(Settlement)
+	// TransactionalID of a Transactor, which is told of each transaction by Ended; nil tells nobody.
+	TransactionalID string
+	Ended           func(Ended)
 }
 
 // Settlement is how one record ended: Intended is when the schedule meant it to be sent, Called when
@@ -36,16 +39,20 @@ type ProducerConfig struct {
 type Settlement struct {
 	Intended, Called, Returned history.Time
 	Outcome                    history.Outcome
+	// Aborted is set for a record whose transaction was not committed; then the outcome is Fail, as it certainly
+	// was not written for anybody who reads committed.
+	Aborted bool
 }
 
 // Producer sends records to its targets and records what became of them.
 type Producer struct {
-	cfg    ProducerConfig
-	client *kgo.Client
-	close  func() // of the client, once
-	groups *groups
-	lanes  []lane
-	acks   Acks
+	cfg     ProducerConfig
+	client  *kgo.Client
+	close   func() // of the client, once
+	groups  *groups
+	process *Process
+	router  *router
+	acks    Acks
 
 	inFlight atomic.Int64
 	idle     chan struct{} // has a token when inFlight fell to 0
@@ -67,6 +74,8 @@ type lane struct {
 type record struct {
 	kgo.Record
 	value    []byte
+	key      []byte
+	number   uint32 // of the key plus 1, 0 for none
 	lane     *lane
 	sequence int64
 	intended history.Time
@@ -94,9 +103,8 @@ func NewProducer(cfg ProducerConfig) (*Producer, error) {
 		cfg: cfg, client: client, close: sync.OnceFunc(client.Close), acks: cfg.Spec.Acks, idle: make(chan struct{}, 1),
 		groups: &groups{recorder: cfg.Shared.Recorder, process: cfg.Process, producer: cfg.ID, age: groupAge},
 	}
-	for _, target := range cfg.Targets {
-		p.lanes = append(p.lanes, lane{target: target, written: tapped.Written(target.Partition)})
-	}
+	p.router = newRouter(cfg.Targets, func(target Target) func() uint64 { return tapped.Written(target.Partition) }, cfg.Spec.Keys, cfg.ID)
+	p.process = tapped
 	return p, nil
 }
 
@@ -108,14 +116,19 @@ func (p *Producer) Send(target int, intended history.Time) bool {
 		return false
 	}
 	p.inFlight.Add(1)
-	r, lane := p.take(), &p.lanes[target]
-	r.lane, r.sequence, r.intended = lane, lane.sequence, intended
+	r := p.take()
+	lane, key := p.router.route(target)
+	r.lane, r.sequence, r.intended, r.number = lane, lane.sequence, intended, key
 	lane.sequence++
 	r.value = payload.Encode(r.value, p.cfg.RecordSize, payload.Header{
 		Run: p.cfg.Shared.Run, Producer: p.cfg.ID, Sequence: r.sequence,
-		Topic: lane.target.Topic, Partition: lane.target.Partition.Index, Intended: int64(intended),
+		Topic: lane.target.Topic, Partition: lane.target.Partition.Index, Intended: int64(intended), Key: key,
 	})
 	r.Record = kgo.Record{Topic: lane.target.Partition.Topic, Partition: lane.target.Partition.Index, Value: r.value}
+	if key != 0 {
+		r.key = KeyBytes(r.key, key-1)
+		r.Record.Key = r.key
+	}
 	r.written = lane.written()
 	r.called = p.cfg.Shared.Recorder.Now()
 	p.client.TryProduce(context.Background(), &r.Record, r.promise)
@@ -140,7 +153,7 @@ func (p *Producer) take() *record {
 func (p *Producer) settle(r *record, err error) {
 	outcome, reason := p.outcome(r, err)
 	p.groups.add(&promise{
-		partition: r.lane.target.Partition, sequence: r.sequence, offset: offsetOf(r, err), invoke: r.called, outcome: outcome, reason: reason,
+		partition: r.lane.target.Partition, sequence: r.sequence, offset: offsetOf(&r.Record, err), invoke: r.called, outcome: outcome, reason: reason, key: r.number,
 	})
 	s := Settlement{Intended: r.intended, Called: r.called, Returned: p.cfg.Shared.Recorder.Now(), Outcome: outcome}
 	if p.cfg.Settled != nil {
@@ -171,7 +184,7 @@ func (p *Producer) outcome(r *record, err error) (history.Outcome, string) {
 
 // offsetOf is the offset that the broker told, or Unset: after DUPLICATE_SEQUENCE_NUMBER, with acks=0
 // and for failures the client has none.
-func offsetOf(r *record, err error) int64 {
+func offsetOf(r *kgo.Record, err error) int64 {
 	if err != nil || r.Offset < 0 {
 		return history.Unset
 	}
@@ -215,12 +228,22 @@ func (p *Producer) signalIdle() {
 	}
 }
 
+// Crash ends the client where it stands; what it has in flight is settled.
+func (p *Producer) Crash() error { return p.Close() }
+
+// Hold lets the client stand still until Release; see Process.Hold.
+func (p *Producer) Hold() { p.process.Hold() }
+
+// Release lets it go on.
+func (p *Producer) Release() { p.process.Release() }
+
 // closeGrace bounds the wait for the promises of a closed client, which it makes at once.
 const closeGrace = 10 * time.Second
 
 // Close ends the client and settles whatever is still in flight. It may be called again. The error
 // says how many records the client never promised anything about.
 func (p *Producer) Close() error {
+	p.process.Release()
 	p.close()
 	// The client promises everything it held, in a goroutine of its own.
 	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)

@@ -22,6 +22,8 @@ type ReaderConfig struct {
 	// Targets are the partitions to read, each from its start.
 	Targets []Target
 	Spec    ReaderSpec
+	// Raw readers are given control records too, and say of each transactional record who wrote it.
+	Raw bool
 	// Received is told of every record of this run, barriers included, one at a time; nil tells nobody.
 	Received func(Received)
 }
@@ -29,6 +31,7 @@ type ReaderConfig struct {
 // Received is one record that a reader got.
 type Received struct {
 	Partition history.Partition
+	Offset    int64
 	Header    payload.Header
 	At        history.Time
 }
@@ -36,10 +39,12 @@ type Received struct {
 // Reader reads its partitions without a consumer group and records every poll that returned anything.
 // What brokers said beside the records (high watermark, log start, leader epoch) is recorded by the tap.
 type Reader struct {
-	cfg    ReaderConfig
-	client *kgo.Client
-	runs   history.RunBuilder
-	places map[history.Partition]*place
+	cfg     ReaderConfig
+	client  *kgo.Client
+	process *Process
+	topics  topicsByNumber
+	runs    history.RunBuilder
+	places  map[history.Partition]*place
 
 	mu struct {
 		sync.Mutex
@@ -64,27 +69,24 @@ func NewReader(cfg ReaderConfig) (*Reader, error) {
 		}
 		assigned[p.Topic][p.Index] = kgo.NewOffset().AtStart()
 	}
-	opts := []kgo.Opt{
+	opts := append(r.cfg.Spec.options(),
 		kgo.ConsumePartitions(assigned),
 		// A log that was cut below the reader is read again from its start: nothing of it is skipped.
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		// Every answer then names every partition it was asked for: one that is not named would say that
-		// nothing has changed, but not since when (KIP-227).
-		kgo.DisableFetchSessions(),
-		kgo.FetchMaxWait(r.cfg.Spec.MaxWait),
-		kgo.FetchMaxBytes(r.cfg.Spec.MaxBytes),
-		kgo.FetchMaxPartitionBytes(r.cfg.Spec.PartitionMaxBytes),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if cfg.Raw {
+		opts = append(opts, kgo.KeepControlRecords())
 	}
 	if cfg.Kind == history.Scan {
 		// The scan looks at every payload itself. A batch with a wrong checksum must not hide the
 		// records behind it; live readers refuse it as any client does.
 		opts = append(opts, kgo.DisableFetchCRCValidation())
 	}
-	client, err := cfg.Shared.client(cfg.Shared.Tap.Reader(cfg.Process, cfg.Kind), opts...)
+	r.process = cfg.Shared.Tap.Reader(cfg.Process, cfg.Kind)
+	client, err := cfg.Shared.client(r.process, opts...)
 	if err != nil {
 		return nil, err
 	}
-	r.client = client
+	r.client, r.topics = client, namesOf(cfg.Targets)
 	return r, nil
 }
 
@@ -140,7 +142,7 @@ func (r *Reader) nextPoll(ctx context.Context) (pollCtx context.Context, done bo
 // Unknown: an error of a read says nothing about the log.
 func (r *Reader) observe(invoked history.Time, fetches kgo.Fetches) {
 	returned := r.cfg.Shared.Recorder.Now()
-	op := history.Operation{Process: r.cfg.Process, Kind: r.cfg.Kind, Outcome: history.OK, Invoke: invoked}
+	op := history.Operation{Process: r.cfg.Process, Kind: r.cfg.Kind, Outcome: history.OK, Invoke: invoked, Isolation: r.cfg.Spec.Isolation}
 	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 		p := history.Partition{Topic: f.Topic, Index: f.Partition}
 		at := r.places[p]
@@ -148,6 +150,11 @@ func (r *Reader) observe(invoked history.Time, fetches kgo.Fetches) {
 			return // the client's own errors come under no or another topic
 		}
 		for _, rec := range f.Records {
+			if rec.Attrs.IsControl() {
+				at.position, at.failures = rec.Offset+1, 0
+				op.Markers = appendMarker(op.Markers, p, rec)
+				continue
+			}
 			if reason := r.record(p, at, rec, returned); reason != "" {
 				op.Corrupt = append(op.Corrupt, history.Corrupt{Partition: p, Offset: rec.Offset, Reason: reason})
 			}
@@ -159,7 +166,7 @@ func (r *Reader) observe(invoked history.Time, fetches kgo.Fetches) {
 		}
 	})
 	op.Runs = r.runs.Runs()
-	if len(op.Runs) > 0 || len(op.Corrupt) > 0 {
+	if len(op.Runs) > 0 || len(op.Corrupt) > 0 || len(op.Markers) > 0 {
 		r.cfg.Shared.Recorder.Operation(op)
 	}
 }
@@ -175,9 +182,9 @@ func (r *Reader) record(p history.Partition, at *place, rec *kgo.Record, returne
 	if h.Barrier {
 		at.barrier = max(at.barrier, h.Sequence+1)
 	}
-	addTo(&r.runs, p, h, rec)
+	addTo(&r.runs, p, h, rec, r.topics, r.cfg.Raw)
 	if r.cfg.Received != nil {
-		r.cfg.Received(Received{Partition: p, Header: h, At: returned})
+		r.cfg.Received(Received{Partition: p, Offset: rec.Offset, Header: h, At: returned})
 	}
 	return ""
 }
@@ -193,7 +200,7 @@ func (r *Reader) failed(p history.Partition, at *place, invoked history.Time, er
 	if text := err.Error(); text != at.lastError {
 		at.lastError = text
 		r.cfg.Shared.Recorder.Operation(history.Operation{
-			Process: r.cfg.Process, Kind: r.cfg.Kind, Outcome: history.Unknown, Invoke: invoked,
+			Process: r.cfg.Process, Kind: r.cfg.Kind, Outcome: history.Unknown, Invoke: invoked, Isolation: r.cfg.Spec.Isolation,
 			Error: fmt.Sprintf("%s/%d at offset %d: %s", p.Topic, p.Index, at.position, text),
 		})
 	}
@@ -209,5 +216,14 @@ func (r *Reader) failed(p history.Partition, at *place, invoked history.Time, er
 	return []history.Corrupt{{Partition: p, Offset: max(at.position, 0), Reason: "unreadable: " + err.Error()}}
 }
 
+// Hold lets the client stand still until Release; see Process.Hold.
+func (r *Reader) Hold() { r.process.Hold() }
+
+// Release lets it go on.
+func (r *Reader) Release() { r.process.Release() }
+
 // Close ends the client.
-func (r *Reader) Close() { r.client.Close() }
+func (r *Reader) Close() {
+	r.process.Release()
+	r.client.Close()
+}

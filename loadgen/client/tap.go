@@ -94,7 +94,12 @@ type Process struct {
 	answers *answers
 	// membership records what a member of a group asks and is told; nil for others.
 	membership *membership
+	// ends records what one that writes in transactions asks and is told of their ends; nil for others.
+	ends *ends
 
+	// held is closed when a process that stands still goes on; nil while it runs.
+	heldMu sync.Mutex
+	held   chan struct{}
 	// severed processes write nothing any more, and open no connection.
 	severed atomic.Bool
 	connsMu sync.Mutex
@@ -111,10 +116,47 @@ func (t *Tap) Member(name string, s GroupSpec) *Process {
 	return p
 }
 
+// Transactional is the process with a follower of the ends of its transactions.
+func (p *Process) Transactional() *Process {
+	p.ends = newEnds(p.tap.recorder, p.tap)
+	return p
+}
+
+// Hold lets the process stand still: not a byte of it gets out or in until Release. To the brokers that is a client
+// whose machine has stopped, and that does not know it.
+func (p *Process) Hold() {
+	p.heldMu.Lock()
+	defer p.heldMu.Unlock()
+	if p.held == nil {
+		p.held = make(chan struct{})
+	}
+}
+
+// Release lets a process go on that stands still.
+func (p *Process) Release() {
+	p.heldMu.Lock()
+	defer p.heldMu.Unlock()
+	if p.held != nil {
+		close(p.held)
+		p.held = nil
+	}
+}
+
+// stand waits while the process stands still.
+func (p *Process) stand() {
+	p.heldMu.Lock()
+	held := p.held
+	p.heldMu.Unlock()
+	if held != nil {
+		<-held
+	}
+}
+
 // Sever cuts every connection of the process and lets no byte out any more: to the brokers that is a client
 // that crashed.
 func (p *Process) Sever() {
 	p.severed.Store(true)
+	p.Release() // who stands still and dies is just dead
 	p.connsMu.Lock()
 	conns := p.conns
 	p.conns = nil
@@ -146,7 +188,7 @@ func (p *Process) forget(c *tapConn) {
 // Dial returns a dialer whose connections are tapped.
 func (p *Process) Dial(dial DialFunc) DialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		if p.severed.Load() {
+		if p.stand(); p.severed.Load() {
 			return nil, errSevered
 		}
 		conn, err := dial(ctx, network, address)

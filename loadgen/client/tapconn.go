@@ -53,7 +53,7 @@ func newTapConn(conn net.Conn, process *Process, number int64) *tapConn {
 // attempt counts as written even if the connection then fails, because how much of it went out is
 // not known.
 func (c *tapConn) Write(p []byte) (int, error) {
-	if c.process.severed.Load() {
+	if c.process.stand(); c.process.severed.Load() {
 		return 0, errSevered
 	}
 	if !c.blindOut {
@@ -71,6 +71,7 @@ func (c *tapConn) Write(p []byte) (int, error) {
 // Read reads the responses before the client does: what the client reports is in the history already.
 func (c *tapConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	c.process.stand()
 	if n > 0 && !c.blindIn {
 		if err := c.responses.feed(p[:n]); err != nil {
 			c.blindIn = true
@@ -90,7 +91,7 @@ func (c *tapConn) Close() error {
 	for _, x := range open {
 		c.process.tap.record(x.attempts)
 		if x.question != nil {
-			c.process.membership.unanswered(x.question)
+			x.question.by.unanswered(x.question)
 		}
 	}
 	if c.process.membership != nil {
@@ -112,6 +113,9 @@ func (c *tapConn) beginRequest(head []byte) interest {
 	if c.process.membership != nil && c.process.membership.reads(c.key) {
 		return collect
 	}
+	if c.process.ends != nil && c.process.ends.reads(c.key) {
+		return collect
+	}
 	return ignore
 }
 
@@ -123,7 +127,7 @@ func (c *tapConn) endRequest(frame []byte) error {
 		return c.endFetchRequest(frame)
 	}
 	if c.key != keyProduce {
-		return c.endMemberRequest(frame)
+		return c.endQuestion(frame)
 	}
 	attempts, acks, err := readProduce(c.version, frame, c.process.tap)
 	if err != nil {
@@ -180,7 +184,7 @@ func (c *tapConn) endResponse(frame []byte) error {
 		return nil
 	}
 	if x.question != nil {
-		return c.process.membership.answered(x.question, frame, c.process.tap.recorder.Now())
+		return x.question.by.answered(x.question, frame, c.process.tap.recorder.Now())
 	}
 	if x.key != keyProduce {
 		return namesIn(x.key, x.version, frame, c.process.tap.learn)

@@ -6,8 +6,8 @@
 //	+-------+-------+---+---+-----+----------+-------+----------+---------+-----------+---------+
 //	         covers everything after itself -> to the end of the value
 //
-// Where the flags f say so, 12 bytes follow the partition with the place of the input record that this one was
-// made from (its partition and offset), and 4 with the number of the record's key; the filler begins after them.
+// Where the flags f say so, 14 bytes follow the partition with the place of the input record that this one was
+// made from (its topic, partition and offset), and 4 with the number of the record's key; the filler begins after them.
 //
 // A value says which run, producer and partition it belongs to, its place in its producer's sequence,
 // and when it was meant to be sent. Whoever reads it knows without any table whether it is the record

@@ -30,8 +30,8 @@ const (
 
 // Sizes of what may follow the header.
 const (
-	// SourceSize in bytes: partition and offset.
-	SourceSize = 12
+	// SourceSize in bytes: topic, partition and offset.
+	SourceSize = 14
 	// KeySize in bytes: the number of the key.
 	KeySize = 4
 )
@@ -86,7 +86,9 @@ type Header struct {
 
 // Source is the place of an input record. The zero value is none: a source that exists says so.
 type Source struct {
-	Exists    bool
+	Exists bool
+	// Topic is its place in the run's list, as in a Header.
+	Topic     uint16
 	Partition int32
 	Offset    int64
 }
@@ -152,8 +154,9 @@ func Encode(buf []byte, size int, h Header) []byte {
 	binary.BigEndian.PutUint32(value[atPartition:], uint32(h.Partition))
 	rest := value[MinSize:begin]
 	if h.Source.Exists {
-		binary.BigEndian.PutUint32(rest, uint32(h.Source.Partition))
-		binary.BigEndian.PutUint64(rest[4:], uint64(h.Source.Offset))
+		binary.BigEndian.PutUint16(rest, h.Source.Topic)
+		binary.BigEndian.PutUint32(rest[2:], uint32(h.Source.Partition))
+		binary.BigEndian.PutUint64(rest[6:], uint64(h.Source.Offset))
 		rest = rest[SourceSize:]
 	}
 	if h.Key != 0 {
@@ -195,7 +198,10 @@ func Decode(value []byte) (Header, error) {
 	}
 	rest := value[MinSize:begin]
 	if flags&flagSource != 0 {
-		h.Source = Source{Exists: true, Partition: int32(binary.BigEndian.Uint32(rest)), Offset: int64(binary.BigEndian.Uint64(rest[4:]))}
+		h.Source = Source{
+			Exists: true, Topic: binary.BigEndian.Uint16(rest), Partition: int32(binary.BigEndian.Uint32(rest[2:])),
+			Offset: int64(binary.BigEndian.Uint64(rest[6:])),
+		}
 		rest = rest[SourceSize:]
 	}
 	if flags&flagKey != 0 {
@@ -216,7 +222,7 @@ func seed(h Header) uint64 {
 	s := mix(h.Run)
 	s = mix(s ^ uint64(h.Producer)<<32 ^ uint64(uint32(h.Partition)))
 	if h.Source.Exists {
-		s = mix(s ^ mix(uint64(h.Source.Offset)) + uint64(uint32(h.Source.Partition)))
+		s = mix(s ^ mix(uint64(h.Source.Offset)) + uint64(h.Source.Topic)<<32 + uint64(uint32(h.Source.Partition)))
 	}
 	if h.Key != 0 {
 		s = mix(s ^ uint64(h.Key)<<16)

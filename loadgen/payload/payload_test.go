@@ -181,12 +181,12 @@ func TestLayoutWithoutSourceAndKeyStays(t *testing.T) {
 }
 
 func TestSourceAndKeyAreIdentity(t *testing.T) {
-	h := Header{Run: 1, Producer: 2, Source: Source{Exists: true, Partition: 4, Offset: 1 << 33}, Key: 7}
+	h := Header{Run: 1, Producer: 2, Source: Source{Exists: true, Topic: 3, Partition: 4, Offset: 1 << 33}, Key: 7}
 	value := Encode(nil, 120, h)
 	if got, err := Decode(value); err != nil || got != h {
 		t.Errorf("%+v, %v; want %+v", got, err, h)
 	}
-	for _, at := range []int{MinSize + 3, MinSize + 11, MinSize + SourceSize + 3} {
+	for _, at := range []int{MinSize + 1, MinSize + 5, MinSize + 13, MinSize + SourceSize + 3} {
 		damaged := bytes.Clone(value)
 		damaged[at] ^= 1
 		if _, err := Decode(restamp(damaged)); !errors.Is(err, ErrFiller) {

@@ -7,7 +7,7 @@ import (
 	"github.com/logproof/logproof/scenarios/spec"
 )
 
-// Group is a consumer group of the run; its members consume all topics together. They are clients of the
+// Group is a consumer group of the run; its members consume all topics together, or From. They are clients of the
 // load, numbered after the readers.
 type Group struct {
 	Name    string `json:"name"`
@@ -21,8 +21,18 @@ type Group struct {
 	RebalanceTimeout spec.Duration `json:"rebalance_timeout"`
 	Heartbeat        spec.Duration `json:"heartbeat,omitzero"`
 	Static           bool          `json:"static,omitempty"`
-	Work             spec.Duration `json:"work,omitzero"`
+	// Work is how long a member takes to process what one poll returned.
+	Work spec.Duration `json:"work,omitzero"`
+	// From is the topic that is consumed, "" all; To the one that members with commit transaction write.
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+	// Isolation of the members; "" is read_uncommitted.
+	Isolation          string        `json:"isolation,omitempty"`
+	TransactionTimeout spec.Duration `json:"transaction_timeout,omitzero"`
 }
+
+// Transforms reports whether the members consume, transform and produce in transactions.
+func (g Group) Transforms() bool { return g.Commit == spec.CommitTransaction }
 
 // groups of a scenario.
 func groups(s spec.Spec) (all []Group) {
@@ -66,6 +76,15 @@ func (g Group) String() string {
 	}
 	if g.Work > 0 {
 		parts = append(parts, g.Work.String()+" of work a poll")
+	}
+	if g.From != "" {
+		parts = append(parts, "from "+g.From)
+	}
+	if g.Transforms() {
+		parts = append(parts, fmt.Sprintf("to %s in transactions of at most %v", g.To, g.TransactionTimeout))
+	}
+	if g.Isolation != "" {
+		parts = append(parts, g.Isolation)
 	}
 	return strings.Join(parts, ", ")
 }

@@ -49,6 +49,7 @@ func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
 		Budgets:  budgets(s),
 		Groups:   groups(s),
 		Load: Load{
+			Delivery: s.Load.Delivery, Isolation: s.Load.Isolation, Keys: s.Load.Keys, KeyDistribution: s.Load.KeyDistribution,
 			RecordSize: s.Load.RecordSize, Producers: s.Load.Producers, Readers: s.Load.Readers,
 			Acks: s.Load.Acks, Idempotent: s.Load.Idempotent, Linger: s.Load.Linger,
 			MaxInFlight: s.Load.MaxInFlight, BatchSize: s.Load.BatchSize, DeliveryTimeout: s.Load.DeliveryTimeout,
@@ -57,7 +58,14 @@ func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
 		Limits: Limits{Converge: s.Limits.Converge, Total: s.Limits.Total},
 	}
 	for _, t := range s.Topics {
-		p.Topics = append(p.Topics, Topic{t.Name, int32(t.Partitions), int16(t.ReplicationFactor), int16(t.MinISR), t.Unclean})
+		p.Topics = append(p.Topics, Topic{
+			Name: t.Name, Partitions: int32(t.Partitions), ReplicationFactor: int16(t.ReplicationFactor), MinISR: int16(t.MinISR), Unclean: t.Unclean,
+			CleanupPolicy: t.CleanupPolicy, SegmentSize: t.SegmentSize,
+			MinCompactionLag: t.MinCompactionLag, MaxCompactionLag: t.MaxCompactionLag, DeleteRetention: t.DeleteRetention,
+		})
+	}
+	if s.Load.Delivery == spec.DeliverTransactional {
+		p.Load.Transactions = &Transactions{Size: s.Load.Transactions.Size, AbortRate: s.Load.Transactions.AbortRate, Timeout: s.Load.Transactions.Timeout}
 	}
 	e := expansion{
 		seed: seed, members: p.members(), topics: p.topics(), converge: s.Limits.Converge,

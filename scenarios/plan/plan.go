@@ -94,6 +94,12 @@ type Topic struct {
 	MinISR int16 `json:"min_isr"`
 	// Unclean lets a replica lead that may lack committed records.
 	Unclean bool `json:"unclean"`
+	// CleanupPolicy is delete, compact or "compact,delete"; "" is the cluster's default, as are zeros below.
+	CleanupPolicy    string        `json:"cleanup_policy,omitempty"`
+	SegmentSize      spec.Size     `json:"segment_size,omitzero"`
+	MinCompactionLag spec.Duration `json:"min_compaction_lag,omitzero"`
+	MaxCompactionLag spec.Duration `json:"max_compaction_lag,omitzero"`
+	DeleteRetention  spec.Duration `json:"delete_retention,omitzero"`
 }
 
 // Load is who produces and reads, and how; the rate is that of each Phase.
@@ -101,6 +107,15 @@ type Load struct {
 	RecordSize spec.Size `json:"record_size"`
 	Producers  int       `json:"producers"`
 	Readers    int       `json:"readers"`
+	// Delivery is the level by its name, "" where the scenario says acks and idempotent.
+	Delivery spec.Delivery `json:"delivery,omitempty"`
+	// Transactions of producers whose delivery is transactional; nil else.
+	Transactions *Transactions `json:"transactions,omitempty"`
+	// Isolation of the readers; "" is read_uncommitted.
+	Isolation string `json:"isolation,omitempty"`
+	// Keys of records and how they are drawn; 0 is none.
+	Keys            int    `json:"keys,omitempty"`
+	KeyDistribution string `json:"key_distribution,omitempty"`
 	// Acks is all, 1 or 0.
 	Acks       spec.Acks     `json:"acks"`
 	Idempotent bool          `json:"idempotent"`
@@ -115,6 +130,19 @@ type Load struct {
 	RetryBackoff   spec.Duration `json:"retry_backoff"`
 	// RequestTimeout of every client; 0 is the client's own.
 	RequestTimeout spec.Duration `json:"request_timeout,omitzero"`
+}
+
+// Transactions of producers.
+type Transactions struct {
+	// Size in records, AbortRate the part that is meant to be aborted, Timeout that of the coordinator.
+	Size      int           `json:"size"`
+	AbortRate float64       `json:"abort_rate"`
+	Timeout   spec.Duration `json:"timeout"`
+}
+
+// Transactional reports whether anybody writes in transactions.
+func (p Plan) Transactional() bool {
+	return p.Load.Transactions != nil || slices.ContainsFunc(p.Groups, Group.Transforms)
 }
 
 // Names of phases.

@@ -1,10 +1,12 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/logproof/logproof/chaos/timeline"
+	"github.com/logproof/logproof/scenarios/spec"
 )
 
 // String is the plan for people: one line per part, in the order in which things happen.
@@ -24,6 +26,9 @@ func (p Plan) String() string {
 	}
 	line("load", "%v of %v records by %s, %s", p.Rate(), p.Load.RecordSize, count(p.Load.Producers, "producer"), count(p.Load.Readers, "reader"))
 	line("", "%s", p.Load.producer())
+	if text := p.Load.said(); text != "" {
+		line("", "%s", text)
+	}
 	line("", "clients: metadata min age %v, retry back-off %v", p.Load.MetadataMinAge, p.Load.RetryBackoff)
 	for i, g := range p.Groups {
 		line(first(i, "groups"), "%s", g)
@@ -86,7 +91,39 @@ func (t Topic) String() string {
 	if t.Unclean {
 		text += ", unclean election"
 	}
+	if t.CleanupPolicy != "" {
+		text += ", cleanup policy " + t.CleanupPolicy
+	}
+	if t.SegmentSize > 0 {
+		text += ", segments of " + t.SegmentSize.String()
+	}
+	for _, lag := range []struct {
+		name  string
+		value spec.Duration
+	}{{"min compaction lag", t.MinCompactionLag}, {"max compaction lag", t.MaxCompactionLag}, {"delete retention", t.DeleteRetention}} {
+		if lag.value > 0 {
+			text += fmt.Sprintf(", %s %v", lag.name, lag.value)
+		}
+	}
 	return text
+}
+
+// said is what the load says of delivery, transactions, keys and isolation; "" if it says nothing.
+func (l Load) said() string {
+	var parts []string
+	if l.Delivery != "" {
+		parts = append(parts, "delivery "+string(l.Delivery))
+	}
+	if t := l.Transactions; t != nil {
+		parts = append(parts, fmt.Sprintf("transactions of %s, %v of them aborted, timeout %v", count(t.Size, "record"), t.AbortRate, t.Timeout))
+	}
+	if l.Keys > 0 {
+		parts = append(parts, fmt.Sprintf("%s, %s", count(l.Keys, "key"), cmp.Or(l.KeyDistribution, "uniform")))
+	}
+	if l.Isolation != "" {
+		parts = append(parts, "readers "+l.Isolation)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // phaseLines prints the phases and, in their place, the faults.

@@ -35,6 +35,8 @@ func claim(p plan.Plan) *verify.Claim {
 // delivery is the level of the plan's producers.
 func delivery(l plan.Load) verify.Level {
 	switch {
+	case l.Transactions != nil:
+		return verify.TransactionalProducer
 	case l.Acks == spec.AcksNone:
 		return verify.NoAcks
 	case l.Acks == spec.AcksLeader:

@@ -12,6 +12,7 @@ import (
 	"github.com/logproof/logproof/loadgen/client"
 	"github.com/logproof/logproof/scenarios/plan"
 	"github.com/logproof/logproof/scenarios/report"
+	"github.com/logproof/logproof/scenarios/spec"
 	"github.com/logproof/logproof/verify"
 	"github.com/logproof/logproof/verify/history"
 )
@@ -32,6 +33,11 @@ func loadConfig(p plan.Plan, id uint64, brokers []string, recorder *history.Reco
 		},
 	}
 	cfg.Groups = loadGroups(p)
+	cfg.Reader.Isolation = isolation(p.Load.Isolation)
+	cfg.Producer.Keys = client.KeySpec{Count: p.Load.Keys, Zipf: p.Load.KeyDistribution == "zipf", Seed: uint64(p.Seed)}
+	if t := p.Load.Transactions; t != nil {
+		cfg.Producer.Transactions = &client.TransactionSpec{Size: t.Size, AbortRate: t.AbortRate, Timeout: time.Duration(t.Timeout)}
+	}
 	if !p.Load.Idempotent {
 		cfg.Producer.MaxInFlight = p.Load.MaxInFlight
 	}
@@ -47,14 +53,23 @@ func loadConfig(p plan.Plan, id uint64, brokers []string, recorder *history.Reco
 // members and not of a node.
 func loadGroups(p plan.Plan) (groups []loadgen.Group) {
 	for _, g := range p.Groups {
-		groups = append(groups, loadgen.Group{Members: g.Members, GroupSpec: client.GroupSpec{
+		groups = append(groups, loadgen.Group{Members: g.Members, From: g.From, To: g.To, Isolation: isolation(g.Isolation), GroupSpec: client.GroupSpec{
 			Name: g.Name, Assignor: client.Assignor(g.Assignor), Commit: client.Discipline(g.Commit),
 			CommitInterval: time.Duration(g.CommitInterval), SessionTimeout: time.Duration(g.SessionTimeout),
 			RebalanceTimeout: time.Duration(g.RebalanceTimeout), Heartbeat: time.Duration(g.Heartbeat), Static: g.Static,
-			Work: time.Duration(g.Work), CommitAhead: has(p, bug.CommitAhead),
+			Work: time.Duration(g.Work), TransactionTimeout: time.Duration(g.TransactionTimeout),
+			CommitAhead: has(p, bug.CommitAhead),
 		}})
 	}
 	return groups
+}
+
+// isolation of readers by Kafka's name; "" is read_uncommitted.
+func isolation(name string) history.Isolation {
+	if name == spec.ReadCommitted {
+		return history.ReadCommitted
+	}
+	return history.ReadUncommitted
 }
 
 // has reports whether a bug is planted in the nodes.
@@ -71,6 +86,17 @@ func topicConfigs(t plan.Topic) map[string]string {
 	}
 	if t.Unclean {
 		configs["unclean.leader.election.enable"] = "true"
+	}
+	if t.CleanupPolicy != "" {
+		configs["cleanup.policy"] = t.CleanupPolicy
+	}
+	for name, value := range map[string]int64{
+		"segment.bytes": int64(t.SegmentSize), "min.compaction.lag.ms": time.Duration(t.MinCompactionLag).Milliseconds(),
+		"max.compaction.lag.ms": time.Duration(t.MaxCompactionLag).Milliseconds(), "delete.retention.ms": time.Duration(t.DeleteRetention).Milliseconds(),
+	} {
+		if value > 0 {
+			configs[name] = strconv.FormatInt(value, 10)
+		}
 	}
 	return configs
 }
@@ -111,6 +137,9 @@ func addNumbers(r *report.Run, p plan.Plan, result *loadgen.Result) {
 	r.Accounting = []report.Identity{
 		{Left: amount("intended", a.Intended), Right: []report.Amount{amount("sent", a.Sent), amount("dropped", a.Dropped)}},
 		{Left: amount("sent", a.Sent), Right: []report.Amount{amount("acked", a.Acked), amount("failed", a.Failed), amount("unknown", a.Unknown)}},
+	}
+	if a.Aborted > 0 {
+		r.Accounting[1].Right = slices.Insert(r.Accounting[1].Right, 1, amount("aborted", a.Aborted))
 	}
 	var received uint64
 	for _, reader := range a.Readers {

@@ -32,6 +32,12 @@ func Simulation(p plan.Plan) (sim.Config, error) {
 		return cannot("its topic is %s, the simulator's is %s", p.Topics[0].Name, sim.Topic)
 	case len(p.Groups) > 0:
 		return cannot("it has consumer groups on real clients: the simulator has members of its own")
+	case p.Load.Transactions != nil:
+		return cannot("its producers write in transactions on real clients: the simulator has producers of its own")
+	case p.Load.Keys > 0:
+		return cannot("its records have keys, the simulator's have none")
+	case p.Topics[0].CleanupPolicy != "":
+		return cannot("its topic has a cleanup policy, the simulator's topic has none")
 	case !p.Load.Idempotent || p.Load.Acks != spec.AcksAll:
 		return cannot("its producers are not idempotent with acks=all, the simulator's are")
 	}

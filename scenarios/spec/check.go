@@ -94,6 +94,7 @@ func Parse(file string, data []byte) (Spec, error) {
 	errs := decode(s.source, data, &s)
 	decoded := len(errs)
 	c := checker{spec: &s}
+	c.resolve()
 	if !c.written("checks") && len(s.Groups) == 0 {
 		s.Checks = slices.DeleteFunc(s.Checks, func(rule string) bool { return slices.Contains(ofGroups, rule) })
 	}
@@ -249,6 +250,7 @@ func (c *checker) topics() {
 		if t.ReplicationFactor > s.Brokers && s.Brokers >= 1 {
 			c.errorf(at+".replication_factor", "replication factor %d needs as many brokers, there %s", t.ReplicationFactor, amount(s.Brokers, ""))
 		}
+		c.settings(at, t)
 		c.atLeast(at+".min_isr", int64(t.MinISR), 1)
 		if t.MinISR > t.ReplicationFactor && t.ReplicationFactor >= 1 {
 			c.errorf(at+".min_isr", "min_isr is %d and there %s of a partition: no write would ever be acknowledged", t.MinISR, amount(t.ReplicationFactor, " replica"))
@@ -276,6 +278,7 @@ func (c *checker) load() {
 	c.between("load.producers", int64(l.Producers), 1, maxClients)
 	c.between("load.readers", int64(l.Readers), 0, maxClients)
 	c.choice("load.acks", "acks", string(l.Acks), []string{string(AcksAll), string(AcksLeader), string(AcksNone)})
+	c.delivery()
 	if l.Idempotent && (l.Acks == AcksLeader || l.Acks == AcksNone) {
 		c.errorf("load.acks", "acks %s does not go with idempotent: write acks: all, or idempotent: false", l.Acks)
 	}

@@ -2,7 +2,8 @@ package spec
 
 import "fmt"
 
-// Group is a consumer group that works during the run: its members consume all topics together.
+// Group is a consumer group that works during the run: its members consume all topics together, or the one
+// that From names.
 type Group struct {
 	// Name of the group: small letters, digits and dashes. Its members are clients of the load after the
 	// readers, with the names <name>-0 and so on.
@@ -10,8 +11,8 @@ type Group struct {
 	Members int    `yaml:"members"`
 	// Assignor divides the partitions: range, roundrobin, sticky or cooperative-sticky.
 	Assignor string `yaml:"assignor"`
-	// Commit is when members commit: before they process (at most once), after it (at least once), or auto,
-	// by the client's timer.
+	// Commit is when members commit: before they process (at most once), after it (at least once), auto, by the
+	// client's timer, or transaction, with the records that they write to the topic To (exactly once, KIP-447).
 	Commit string `yaml:"commit"`
 	// CommitInterval is that timer, or the shortest time between two commits after processing; 0 is 1 s for
 	// auto, and every poll for after.
@@ -25,6 +26,13 @@ type Group struct {
 	Static bool `yaml:"static"`
 	// Work is how long a member takes to process what one poll returned.
 	Work Duration `yaml:"work"`
+	// From is the topic that is consumed, "" all of them; To the one that members with commit transaction write.
+	From string `yaml:"from"`
+	To   string `yaml:"to"`
+	// Isolation of the members, as that of readers.
+	Isolation string `yaml:"isolation"`
+	// TransactionTimeout of members with commit transaction (transaction.timeout.ms).
+	TransactionTimeout Duration `yaml:"transaction_timeout"`
 }
 
 func (g *Group) setDefaults() {
@@ -35,7 +43,7 @@ func (g *Group) setDefaults() {
 // Assignors and Commits are what a group may ask for.
 var (
 	Assignors = []string{"range", "roundrobin", "sticky", "cooperative-sticky"}
-	Commits   = []string{"before", "after", "auto"}
+	Commits   = []string{"before", "after", "auto", CommitTransaction}
 )
 
 // minAutoCommit is what the Kafka client takes.
@@ -66,6 +74,7 @@ func (c *checker) groups() {
 		case g.Commit == "auto" && g.CommitInterval > 0 && g.CommitInterval < minAutoCommit:
 			c.errorf(at+".commit_interval", "commit_interval is %v: with commit: auto the client takes %v or more", g.CommitInterval, minAutoCommit)
 		}
+		c.transforms(i, g)
 		if g.Heartbeat > 0 && g.SessionTimeout > 0 && g.Heartbeat >= g.SessionTimeout {
 			c.errorf(at+".heartbeat", "a heartbeat every %v does not keep a session of %v alive: write a shorter heartbeat", g.Heartbeat, g.SessionTimeout)
 		}

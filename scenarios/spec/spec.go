@@ -61,6 +61,15 @@ type Topic struct {
 	MinISR int `yaml:"min_isr"`
 	// Unclean lets a replica lead that may lack committed records (unclean.leader.election.enable).
 	Unclean bool `yaml:"unclean"`
+	// CleanupPolicy is delete, compact or "compact,delete" (cleanup.policy); "" is the cluster's default.
+	CleanupPolicy string `yaml:"cleanup_policy"`
+	// SegmentSize at which its logs begin a new segment (segment.bytes); 0 is the node's.
+	SegmentSize Size `yaml:"segment_size"`
+	// MinCompactionLag and MaxCompactionLag are how long a record stays in a compacted topic at least, and how
+	// long it waits to be compacted at most; DeleteRetention is how long a tombstone stays. 0 is the default.
+	MinCompactionLag Duration `yaml:"min_compaction_lag"`
+	MaxCompactionLag Duration `yaml:"max_compaction_lag"`
+	DeleteRetention  Duration `yaml:"delete_retention"`
 }
 
 func (t *Topic) setDefaults() { t.Partitions, t.ReplicationFactor, t.MinISR = 1, 1, 1 }
@@ -89,6 +98,16 @@ type Workload struct {
 	RecordSize Size `yaml:"record_size"`
 	Producers  int  `yaml:"producers"`
 	Readers    int  `yaml:"readers"`
+	// Delivery is the level of the producers by one name, in place of acks and idempotent; "" leaves it to those.
+	Delivery Delivery `yaml:"delivery"`
+	// Transactions of producers whose delivery is transactional.
+	Transactions Transactions `yaml:"transactions"`
+	// Isolation of the readers: read_committed where anybody writes in transactions, unless it is written.
+	Isolation string `yaml:"isolation"`
+	// Keys is how many keys records have, drawn by KeyDistribution, uniform or zipf; records of a key go to the
+	// partition that Kafka's default partitioner gives it. 0 is records without keys, which go around.
+	Keys            int    `yaml:"keys"`
+	KeyDistribution string `yaml:"key_distribution"`
 	// Acks a producer waits for: all, 1 or 0.
 	Acks       Acks `yaml:"acks"`
 	Idempotent bool `yaml:"idempotent"`

@@ -101,7 +101,7 @@ limits: {converge: 4s, total: 2m}
 		Name: "full", Description: "Two lines become one.", System: "reference", Placement: timeline.Process, Brokers: 3, Controllers: 5, Racks: []string{"a", "b"}, Flush: "none",
 		Timing: Timing{Duration(600 * time.Millisecond), Duration(150 * time.Millisecond), Duration(time.Second), Duration(30 * time.Millisecond)},
 		Disk:   "sync-delay=5ms,lose-unsynced",
-		Topics: []Topic{{"orders", 6, 3, 2, true}, {"clicks", 1, 1, 1, false}},
+		Topics: []Topic{{Name: "orders", Partitions: 6, ReplicationFactor: 3, MinISR: 2, Unclean: true}, {Name: "clicks", Partitions: 1, ReplicationFactor: 1, MinISR: 1}},
 		Load: Workload{
 			Rate: pace.Rate{Records: 50, Per: 100 * time.Millisecond}, RecordSize: 1024, Producers: 2, Readers: 3, Acks: AcksLeader,
 			MaxInFlight: 9, BatchSize: 64 << 10, DeliveryTimeout: Duration(time.Minute), MetadataMinAge: Duration(time.Second), RetryBackoff: Duration(10 * time.Millisecond),

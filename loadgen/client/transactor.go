@@ -1,0 +1,401 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/logproof/logproof/loadgen/payload"
+	"github.com/logproof/logproof/verify/history"
+)
+
+// TransactionSpec configures the transactions of a producer.
+type TransactionSpec struct {
+	// Size is how many records a transaction has, at least 1; one ends with fewer when no more come for a while.
+	Size int
+	// AbortRate is the part of the transactions that are meant to be aborted, from 0 to 1.
+	AbortRate float64
+	// Timeout after which the coordinator aborts a transaction that nobody ends.
+	Timeout time.Duration
+}
+
+// Validate lists everything that is wrong, or returns nil.
+func (s TransactionSpec) Validate() error {
+	var errs []error
+	if s.Size < 1 {
+		errs = append(errs, fmt.Errorf("transactions of %d records: they must have at least 1", s.Size))
+	}
+	if !(s.AbortRate >= 0 && s.AbortRate <= 1) { // written so that NaN is wrong too
+		errs = append(errs, fmt.Errorf("abort rate %v: it is a part of the transactions, from 0 to 1", s.AbortRate))
+	}
+	if s.Timeout < minTransactionTimeout {
+		errs = append(errs, fmt.Errorf("transaction timeout %v: it must be at least %v", s.Timeout, minTransactionTimeout))
+	}
+	return errors.Join(errs...)
+}
+
+// minTransactionTimeout leaves room for a transaction to be ended by its own client.
+const minTransactionTimeout = 100 * time.Millisecond
+
+// String is the line that a run prints about the transactions.
+func (s TransactionSpec) String() string {
+	return fmt.Sprintf("transactions of %d records, %v of them aborted, timeout %v", s.Size, s.AbortRate, s.Timeout)
+}
+
+// Transactor is a producer that writes in transactions, one after the other:
+//
+//	Send ─> waiting ─> begin, produce ... produce, flush ─> commit | abort ─> Transact recorded, records settled
+//	                        └─ a record fails: abort        └─ the end is not acknowledged: another instance
+//
+// Another instance of the client has the same transactional id: it fences what is left of the one before (KIP-98),
+// and nothing of that can be written after it has begun. So the sequences go on.
+//
+// A record is settled when its transaction is over: until then it is in flight.
+type Transactor struct {
+	cfg     ProducerConfig
+	spec    TransactionSpec
+	process *Process
+	router  *router
+	groups  *groups
+	draws   *rand.Rand
+	number  int64 // of the next transaction; the loop owns it
+
+	inFlight atomic.Int64
+	idle     chan struct{} // has a token when inFlight fell to 0
+	wake     chan struct{} // has a token when there is something to do
+	done     chan struct{} // closed when the loop has ended
+	ctx      context.Context
+	cancel   context.CancelFunc
+
+	mu struct {
+		sync.Mutex
+		waiting  []offered
+		draining bool
+		// replaced is set when another process has begun under the same transactional id: who is fenced then ends.
+		replaced  bool
+		client    *kgo.Client
+		closed    bool
+		instances int // that came after the first
+	}
+}
+
+// offered is a record that was sent and is in no transaction yet.
+type offered struct {
+	target           int
+	intended, called history.Time
+}
+
+// NewTransactor checks the configuration and starts; it does not connect before the first record.
+func NewTransactor(cfg ProducerConfig) (*Transactor, error) {
+	err := errors.Join(cfg.Shared.Validate(), cfg.Spec.Validate(cfg.RecordSize))
+	if cfg.MaxInFlight < 1 {
+		err = errors.Join(err, fmt.Errorf("max in flight is %d records: it must be at least 1", cfg.MaxInFlight))
+	}
+	if cfg.Spec.Transactions == nil || cfg.TransactionalID == "" {
+		err = errors.Join(err, errors.New("a producer of transactions needs a transactional id, and to be told what they are"))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", cfg.Process, err)
+	}
+	t := &Transactor{
+		cfg: cfg, spec: *cfg.Spec.Transactions, process: cfg.Shared.Tap.Process(cfg.Process).Transactional(),
+		idle: make(chan struct{}, 1), wake: make(chan struct{}, 1), done: make(chan struct{}),
+		groups: &groups{recorder: cfg.Shared.Recorder, process: cfg.Process, producer: cfg.ID, age: groupAge},
+		draws:  rand.New(rand.NewPCG(cfg.Spec.Keys.Seed, uint64(cfg.ID)<<1|1)),
+	}
+	t.router = newRouter(cfg.Targets, func(target Target) func() uint64 { return t.process.Written(target.Partition) }, cfg.Spec.Keys, cfg.ID)
+	t.ctx, t.cancel = context.WithCancel(context.Background())
+	go t.run()
+	return t, nil
+}
+
+// Send gives the producer the next record of the target with the given index; see Producer.Send.
+func (t *Transactor) Send(target int, intended history.Time) bool {
+	if t.inFlight.Load() >= int64(t.cfg.MaxInFlight) {
+		return false
+	}
+	t.inFlight.Add(1)
+	t.mu.Lock()
+	t.mu.waiting = append(t.mu.waiting, offered{target, intended, t.cfg.Shared.Recorder.Now()})
+	t.mu.Unlock()
+	signal(t.wake)
+	return true
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// next waits for a record, until the time is over (nil is never) or nothing more will come.
+func (t *Transactor) next(over <-chan time.Time) (w offered, ok bool) {
+	for {
+		t.mu.Lock()
+		if len(t.mu.waiting) > 0 {
+			w, t.mu.waiting = t.mu.waiting[0], t.mu.waiting[1:]
+			t.mu.Unlock()
+			return w, true
+		}
+		draining := t.mu.draining && over != nil
+		t.mu.Unlock()
+		if draining {
+			return w, false
+		}
+		select {
+		case <-t.wake:
+		case <-over:
+			return w, false
+		case <-t.ctx.Done():
+			return w, false
+		}
+	}
+}
+
+// run makes transactions until the producer is closed, and settles then what never came into one.
+func (t *Transactor) run() {
+	defer close(t.done)
+	for {
+		first, ok := t.next(nil)
+		if !ok {
+			break
+		}
+		t.transact(first)
+	}
+	t.mu.Lock()
+	left := t.mu.waiting
+	t.mu.waiting = nil
+	t.mu.Unlock()
+	for _, w := range left {
+		t.settle(Settlement{Intended: w.intended, Called: w.called, Outcome: history.Fail})
+	}
+	t.groups.flush()
+}
+
+// transact makes one transaction, which begins with a record.
+func (t *Transactor) transact(first offered) {
+	t.process.ends.begin()
+	x := &transaction{
+		shared: t.cfg.Shared, part: &history.TransactionPart{ID: t.cfg.TransactionalID, Number: t.number}, began: t.cfg.Shared.Recorder.Now(),
+	}
+	t.number++
+	abort := t.draws.Float64() < t.spec.AbortRate
+	client, err := t.open(false)
+	if err == nil {
+		err = client.BeginTransaction()
+	}
+	if err == nil {
+		t.fill(x, client, first)
+		t.end(x, client, !abort)
+	} else {
+		// The record was never given to the client.
+		t.settle(Settlement{Intended: first.intended, Called: first.called, Outcome: history.Fail})
+	}
+	ended, _ := x.finish(t.cfg.Process, t.process.ends, t.groups)
+	if t.cfg.Ended != nil {
+		t.cfg.Ended(ended)
+	}
+	for _, r := range x.records {
+		t.settle(x.fateOf(r, ended))
+	}
+	if err != nil || x.renew {
+		t.renew()
+	}
+}
+
+// fill produces the records of a transaction and waits for their promises.
+func (t *Transactor) fill(x *transaction, client *kgo.Client, first offered) {
+	over := time.NewTimer(min(t.spec.Timeout/4, maxOpen))
+	defer over.Stop()
+	for w, ok := first, true; ok; w, ok = t.next(over.C) {
+		x.produce(client, t.outgoing(w), t.groups)
+		if len(x.records) >= t.spec.Size || x.failed.Load() {
+			break
+		}
+	}
+	// It ends when every promise is made. Its only error is the context's.
+	_ = client.Flush(t.ctx)
+}
+
+// outgoing is the next record of its lane.
+func (t *Transactor) outgoing(w offered) *outgoing {
+	lane, key := t.router.route(w.target)
+	r := &outgoing{lane: lane, intended: w.intended, called: w.called}
+	r.header = payload.Header{
+		Run: t.cfg.Shared.Run, Producer: t.cfg.ID, Sequence: lane.sequence, Topic: lane.target.Topic,
+		Partition: lane.target.Partition.Index, Intended: int64(w.intended), Key: key,
+	}
+	lane.sequence++
+	r.Record = kgo.Record{
+		Topic: lane.target.Partition.Topic, Partition: lane.target.Partition.Index,
+		Value: payload.Encode(nil, t.cfg.RecordSize, r.header),
+	}
+	if key != 0 {
+		r.Record.Key = KeyBytes(nil, key-1)
+	}
+	return r
+}
+
+// end ends a transaction as it is meant to be ended, or aborts it if something in it failed.
+func (t *Transactor) end(x *transaction, client *kgo.Client, commit bool) {
+	x.ended = t.cfg.Shared.Recorder.Now()
+	if x.failed.Load() {
+		commit = false
+		_ = client.AbortBufferedRecords(t.ctx) // its only error is the context's
+	}
+	err := client.EndTransaction(t.ctx, kgo.TransactionEndTry(commit))
+	if err != nil && commit {
+		// What could not be committed is aborted; whether it was committed after all is what the tap saw.
+		err = errors.Join(err, client.EndTransaction(t.ctx, kgo.TryAbort))
+	}
+	x.renew = err != nil
+}
+
+// maxOpen bounds the time for which a transaction waits for more records.
+const maxOpen = time.Second
+
+// open returns the client of the current instance, another one if there is none.
+func (t *Transactor) open(again bool) (*kgo.Client, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.mu.closed {
+		return nil, kgo.ErrClientClosed
+	}
+	if t.mu.client != nil {
+		return t.mu.client, nil
+	}
+	opts := append(t.cfg.Spec.options(t.cfg.MaxInFlight), kgo.TransactionalID(t.cfg.TransactionalID), kgo.TransactionTimeout(t.spec.Timeout))
+	client, err := t.cfg.Shared.client(t.process, opts...)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.client = client
+	if again {
+		t.mu.instances++
+	}
+	return client, nil
+}
+
+// renew ends the instance and begins another one, which ends what the one before left open: it asks for its producer
+// id at once. Nobody goes on who was fenced because another process has its id.
+func (t *Transactor) renew() {
+	t.mu.Lock()
+	client, replaced := t.mu.client, t.mu.replaced
+	t.mu.client = nil
+	t.mu.Unlock()
+	if client != nil {
+		client.Close()
+	}
+	if replaced && t.process.ends.timesFenced() > 0 {
+		t.cancel()
+		return
+	}
+	for t.ctx.Err() == nil {
+		client, err := t.open(true)
+		if err != nil {
+			return
+		}
+		if _, _, err = client.ProducerID(t.ctx); err == nil {
+			return
+		}
+		t.mu.Lock()
+		if t.mu.client == client {
+			t.mu.client = nil
+		}
+		t.mu.Unlock()
+		client.Close()
+		select {
+		case <-time.After(t.cfg.Shared.Options.withDefaults().RetryBackoff):
+		case <-t.ctx.Done():
+		}
+	}
+}
+
+// settle tells of one record.
+func (t *Transactor) settle(s Settlement) {
+	s.Returned = t.cfg.Shared.Recorder.Now()
+	if t.cfg.Settled != nil {
+		t.cfg.Settled(s)
+	}
+	if t.inFlight.Add(-1) == 0 {
+		signal(t.idle)
+	}
+}
+
+// InFlight is the number of records that were sent and not settled.
+func (t *Transactor) InFlight() int64 { return t.inFlight.Load() }
+
+// Instances is how often the client began anew because of an error, and Fenced how often it was told that another
+// process has its transactional id.
+func (t *Transactor) Instances() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.mu.instances
+}
+
+// Fenced is described at Instances.
+func (t *Transactor) Fenced() int { return t.process.ends.timesFenced() }
+
+// Replace says that another process has begun under the same transactional id: the client ends when it is fenced.
+func (t *Transactor) Replace() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.mu.replaced = true
+}
+
+// Hold lets the client stand still until Release; see Process.Hold.
+func (t *Transactor) Hold() { t.process.Hold() }
+
+// Release lets it go on.
+func (t *Transactor) Release() { t.process.Release() }
+
+// Drain ends the open transaction and waits until every record that was sent is settled; see Producer.Drain.
+func (t *Transactor) Drain(ctx context.Context) error {
+	t.mu.Lock()
+	t.mu.draining = true
+	t.mu.Unlock()
+	signal(t.wake)
+	for t.inFlight.Load() > 0 {
+		select {
+		case <-t.idle:
+		case <-ctx.Done():
+			err := fmt.Errorf("%s: %d records were not answered (%w): they are settled as failed or unknown", t.cfg.Process, t.InFlight(), ctx.Err())
+			return errors.Join(err, t.Close())
+		}
+	}
+	signal(t.idle)
+	return nil
+}
+
+// Close ends the client where it stands: an open transaction is left to its coordinator, and what is in flight is
+// settled. It may be called again.
+func (t *Transactor) Close() error {
+	t.process.Release()
+	t.mu.Lock()
+	client := t.mu.client
+	t.mu.client, t.mu.closed = nil, true
+	t.mu.Unlock()
+	t.cancel()
+	if client != nil {
+		client.Close()
+	}
+	select {
+	case <-t.done:
+		return nil
+	case <-time.After(closeGrace):
+		return fmt.Errorf("%s: the closed client still owes %d promises", t.cfg.Process, t.InFlight())
+	}
+}
+
+// Crash ends the client without a word to anybody.
+func (t *Transactor) Crash() error {
+	t.process.Sever()
+	return t.Close()
+}

@@ -1,0 +1,326 @@
+package loadgen
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/logproof/logproof/loadgen/client"
+	"github.com/logproof/logproof/loadgen/pace"
+	"github.com/logproof/logproof/verify/history"
+)
+
+// transactionalRun is a load in transactions on a cluster in memory, and its history.
+type transactionalRun struct {
+	*Generator
+	history  bytes.Buffer
+	recorder *history.Recorder
+}
+
+func newTransactionalRun(t *testing.T, change func(*Config)) *transactionalRun {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(2), kfake.GroupMinSessionTimeout(100*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	run := &transactionalRun{}
+	base := time.Now()
+	run.recorder, err = history.NewRecorder(&run.history, history.Meta{}, func() history.Time { return history.Time(time.Since(base)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := validConfig()
+	c.Brokers, c.Recorder = cluster.ListenAddrs(), run.recorder
+	c.Topics = []Topic{{Name: "orders", Partitions: 4, ReplicationFactor: 1}}
+	c.Rate = pace.Rate{Records: 2000, Per: time.Second}
+	c.Client = client.Options{MetadataMinAge: 10 * time.Millisecond, RetryBackoff: 5 * time.Millisecond}
+	c.Producer.Transactions = &client.TransactionSpec{Size: 20, AbortRate: 0.3, Timeout: 10 * time.Second}
+	c.Reader.Isolation = history.ReadCommitted
+	change(&c)
+	if run.Generator, err = New(c); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(run.Close)
+	return run
+}
+
+func (r *transactionalRun) begin(t *testing.T, ctx context.Context) {
+	t.Helper()
+	for _, step := range []func(context.Context) error{r.Setup, r.Start} {
+		if err := step(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// finish ends the load and returns its operations.
+func (r *transactionalRun) finish(t *testing.T, ctx context.Context) (Result, []*history.Operation) {
+	t.Helper()
+	for _, step := range []func(context.Context) error{r.StopLoad, r.Barrier, r.Scan, r.StopReaders, r.StopGroups} {
+		if err := step(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Close()
+	if err := r.recorder.Close(); err != nil {
+		t.Fatal(err)
+	}
+	result := r.Result()
+	if err := result.Identity(); err != nil {
+		t.Error(err)
+	}
+	if result.Tap != nil {
+		t.Error(result.Tap)
+	}
+	src, err := history.NewReader(bytes.NewReader(r.history.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*history.Operation
+	for {
+		entry, err := src.Next()
+		if errors.Is(err, io.EOF) {
+			return result, all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if op := entry.Operation; op != nil {
+			all = append(all, op)
+		}
+	}
+}
+
+// written is one record by who wrote it.
+type written struct {
+	partition history.Partition
+	producer  uint32
+	sequence  int64
+}
+
+// eachRecord calls f for every record of an operation but barriers; i is its place in its run.
+func eachRecord(op *history.Operation, f func(written, history.Run, int64)) {
+	for _, run := range op.Runs {
+		for i := range int64(run.Count) {
+			if run.Producer != history.BarrierProducer {
+				f(written{run.Partition, run.Producer, run.FirstSequence + i}, run, i)
+			}
+		}
+	}
+}
+
+// What was committed is what who reads committed is given, in the log with its marker; what was aborted is in the log
+// alone.
+func TestTransactionsAreRecordedAsTheyWere(t *testing.T) {
+	run := newTransactionalRun(t, func(c *Config) { c.Producers, c.Readers = 2, 1 })
+	ctx := testContext(t)
+	run.begin(t, ctx)
+	until(t, "transactions committed and aborted", func() bool {
+		sum := run.transactions()
+		return sum.Committed >= 20 && sum.Aborted >= 5
+	})
+	result, all := run.finish(t, ctx)
+	if result.Transactions.Unknown+result.Transactions.Failed > 0 || result.Transactions.Commit.Count() != result.Transactions.Committed {
+		t.Errorf("nothing went wrong, and transactions are %+v", result.Transactions)
+	}
+	if a := result.Accounting; a.Aborted == 0 || a.Acked == 0 || a.Failed+a.Unknown > 0 {
+		t.Errorf("accounting is\n%v", a)
+	}
+	committed, aborted := map[written]bool{}, map[written]bool{}
+	inLog, seen := map[written]bool{}, map[written]int{}
+	appended := map[string]int{}
+	markers := map[bool]int{}
+	for _, op := range all {
+		switch {
+		case op.Kind == history.Produce:
+			if op.Transaction == nil || op.Outcome != history.OK {
+				t.Fatalf("produced outside of a transaction, or not: %+v", op)
+			}
+			eachRecord(op, func(w written, _ history.Run, _ int64) { appended[op.Process]++ })
+		case op.Kind == history.Transact:
+			if tx := op.Transaction; tx.Ending == history.Never || tx.Ending < op.Invoke || op.Outcome != history.OK {
+				t.Errorf("a transaction ended as %+v", op)
+			}
+			into := aborted
+			if op.Committed() {
+				into = committed
+			}
+			eachRecord(op, func(w written, r history.Run, _ int64) {
+				into[w] = true
+				if r.FirstOffset == history.Unset {
+					t.Errorf("%+v has no offset", w)
+				}
+			})
+		case op.Kind == history.Scan:
+			for _, m := range op.Markers {
+				markers[m.Commit]++
+			}
+			eachRecord(op, func(w written, r history.Run, _ int64) {
+				inLog[w] = true
+				if r.Origin == nil {
+					t.Errorf("%+v has no origin", w)
+				}
+			})
+		case op.Process == "reader-0" || op.Process == "scan-committed":
+			if op.Isolation != history.ReadCommitted && len(op.Runs) > 0 {
+				t.Errorf("%s reads %v", op.Process, op.Isolation)
+			}
+			eachRecord(op, func(w written, _ history.Run, _ int64) { seen[w]++ })
+		}
+	}
+	if len(committed) == 0 || len(aborted) == 0 || markers[true] == 0 || markers[false] == 0 {
+		t.Fatalf("%d records committed, %d aborted, markers %v", len(committed), len(aborted), markers)
+	}
+	if sum := appended["producer-0"] + appended["producer-1"]; sum != len(committed)+len(aborted) {
+		t.Errorf("%d records were produced and %d are in transactions", sum, len(committed)+len(aborted))
+	}
+	for w := range committed {
+		if !inLog[w] || seen[w] != 2 {
+			t.Fatalf("%+v is committed; in the log %v, seen %d times by two who read committed", w, inLog[w], seen[w])
+		}
+	}
+	for w := range aborted {
+		if !inLog[w] || seen[w] != 0 {
+			t.Fatalf("%+v is aborted; in the log %v, seen %d times", w, inLog[w], seen[w])
+		}
+	}
+}
+
+// transforming is a load that members of a group copy.
+func transforming(c *Config) {
+	c.Topics = append(c.Topics, Topic{Name: "copies", Partitions: 3, ReplicationFactor: 1})
+	c.Groups = []Group{{Members: 2, From: "orders", To: "copies", Isolation: history.ReadCommitted, GroupSpec: client.GroupSpec{
+		Name: "copiers", Commit: client.CommitTransaction, SessionTimeout: 500 * time.Millisecond, RebalanceTimeout: 2 * time.Second,
+		Heartbeat: 50 * time.Millisecond,
+	}}}
+	c.RecordSize = 128
+	c.Producers, c.Readers = 1, 1
+	c.Rate = pace.Rate{Records: 500, Per: time.Second}
+}
+
+// exactlyOnce checks that who reads committed sees one copy of each committed record.
+func exactlyOnce(t *testing.T, all []*history.Operation) {
+	t.Helper()
+	type place struct {
+		partition history.Partition
+		offset    int64
+	}
+	inputs, copies := map[place]bool{}, map[place]int{}
+	for _, op := range all {
+		if op.Process != "scan-committed" {
+			continue
+		}
+		eachRecord(op, func(_ written, r history.Run, i int64) {
+			if r.Partition.Topic == "orders" {
+				inputs[place{r.Partition, r.FirstOffset + i}] = true
+				return
+			}
+			if r.Source == nil {
+				t.Fatalf("a copy says nothing of its source: %+v", r)
+			}
+			copies[place{r.Source.Partition, r.Source.FirstOffset + i}]++
+		})
+	}
+	if len(inputs) == 0 {
+		t.Fatal("nothing was committed")
+	}
+	for at := range inputs {
+		if copies[at] != 1 {
+			t.Errorf("%v was copied %d times", at, copies[at])
+		}
+	}
+	if len(copies) != len(inputs) {
+		t.Errorf("%d records and %d that were copied", len(inputs), len(copies))
+	}
+}
+
+func TestTransformIsExactlyOnceAlsoWhenMembersCrash(t *testing.T) {
+	run := newTransactionalRun(t, transforming)
+	ctx := testContext(t)
+	run.begin(t, ctx)
+	worked := func(n uint64) func() bool {
+		return func() bool { return run.allGroups()[0].ended.acknowledged() >= n }
+	}
+	until(t, "members at work", worked(10))
+	for _, number := range []int{2, 3} { // producer, reader, members
+		if err := run.Crash(number); err != nil {
+			t.Fatal(err)
+		}
+		if err := run.Revive(number); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "members at work again", worked(run.allGroups()[0].ended.acknowledged()+10))
+	}
+	result, all := run.finish(t, ctx)
+	exactlyOnce(t, all)
+	if g := result.Accounting.Groups[0]; g.Crashes != 2 || g.Processed == 0 {
+		t.Errorf("the group's account is %+v", g)
+	}
+	positions := 0
+	for _, op := range all {
+		if op.Kind == history.Commit {
+			t.Errorf("a position was committed outside of any transaction: %+v", op)
+		}
+		if op.Committed() && op.Transaction.Group == "copiers" {
+			positions += len(op.Transaction.Positions)
+		}
+	}
+	if positions == 0 {
+		t.Error("no transaction says which positions were sent in it")
+	}
+}
+
+// A member that stands still for longer than its session, and one beside which another begins under its transactional
+// id, do no harm.
+func TestTransformIsExactlyOnceBesideZombies(t *testing.T) {
+	run := newTransactionalRun(t, transforming)
+	ctx := testContext(t)
+	run.begin(t, ctx)
+	group := func() *group { return run.allGroups()[0] }
+	more := func() func() bool {
+		n := group().ended.acknowledged() + 10
+		return func() bool { return group().ended.acknowledged() >= n }
+	}
+	until(t, "members at work", more())
+	if err := run.Hold(2); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the other member at work on all", more())
+	if err := run.Release(2); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "members at work after one had stood still", more())
+	if err := run.Double(3); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the one that was doubled is fenced", func() bool {
+		fenced, _, err := run.Doubled(3)
+		return err == nil && fenced > 0
+	})
+	until(t, "members at work after one was doubled", more())
+	result, all := run.finish(t, ctx)
+	exactlyOnce(t, all)
+	if result.Transactions.Fenced == 0 {
+		t.Errorf("transactions are %+v: nobody was fenced", result.Transactions)
+	}
+}
+
+func TestWhoDoesNotWriteInTransactionsIsNotDoubled(t *testing.T) {
+	run := newTransactionalRun(t, func(c *Config) {
+		transforming(c)
+		c.Producer.Transactions = nil
+	})
+	ctx := testContext(t)
+	run.begin(t, ctx)
+	for _, number := range []int{0, 1} {
+		if err := run.Double(number); !errors.Is(err, errNotTransactional) {
+			t.Errorf("doubling client %d: %v", number, err)
+		}
+	}
+}
