@@ -116,11 +116,6 @@ var all = map[Name]string{
 	SequenceReuse:        "send what was not answered again under a new producer id (a bug of producers)",
 	ReaderSkips:          "leave a record out now and then (a bug of readers)",
 	TwoOwners:            "end a rebalance before the members of the last generation have joined or timed out",
-
-	CoordinatorAmnesia: "keep open transactions in the coordinator's memory only",
-	DelayedEndTxn:      "let a late EndTxn of a former transaction decide the next one",
-	NoFence:            "give a producer that begins the epoch of the one before it",
-	MarkerLost:         "leave one partition of a transaction without its marker",
 }
 
 // clients are the bugs that are not a broker's: those of the load, in the simulator and out of it.
