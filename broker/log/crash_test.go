@@ -102,7 +102,11 @@ func (w *life) step() error {
 
 func (w *life) append() error {
 	v := w.draw(w.log.EndOffset())
-	if err := w.log.CheckSequence(v); err != nil {
+	if v.IsControl() {
+		if err := w.log.CheckMarker(v, batch.Marker{}, false); err != nil {
+			w.t.Fatal(err)
+		}
+	} else if err := errors.Join(w.log.CheckSequence(v), w.log.CheckTransaction(v, true)); err != nil {
 		w.t.Fatal(err)
 	}
 	if w.rng.IntN(10) == 0 {
@@ -119,14 +123,23 @@ func (w *life) append() error {
 func (w *life) draw(offset int64) batch.View {
 	id := w.rng.IntN(len(w.sequences)+1) - 1
 	count, sequence := 1+w.rng.IntN(4), int32(-1)
+	if id > 0 && w.rng.IntN(4) == 0 { // producers but the first have transactions
+		return batch.BuildMarker(int64(id), 0, batch.Marker{Commit: w.rng.IntN(2) == 0}, 1000+offset)
+	}
 	if id >= 0 {
 		sequence = w.sequences[id]
 		w.sequences[id] += int32(count)
 	}
+	pad := w.rng.IntN(300)
 	if w.rng.IntN(20) == 0 {
-		return made(int64(id), sequence, count, 1000+offset, 6000) // more than a page each
+		pad = 6000 // more than a page each
 	}
-	return made(int64(id), sequence, count, 1000+offset, w.rng.IntN(300))
+	v := made(int64(id), sequence, count, 1000+offset, pad)
+	if id > 0 {
+		v[22] |= 0x10 // transactional
+		v.Stamp()
+	}
+	return v
 }
 
 // follow appends some batches as a leader wrote them, of several epochs. If it fails, some may be there.
@@ -165,7 +178,7 @@ func (w *life) truncate(offset int64) error {
 func (w *life) recount() {
 	w.sequences = [3]int32{}
 	for _, v := range w.appended {
-		if id := v.ProducerID(); id >= 0 {
+		if id := v.ProducerID(); id >= 0 && !v.IsControl() {
 			w.sequences[id] = v.LastSequence() + 1
 		}
 	}
@@ -200,6 +213,7 @@ func (w *life) check() {
 	w.log, w.appended, w.safe, w.syncing = l, got, l.EndOffset(), nil
 	w.recount()
 	w.checkProducers()
+	sameAsTold(w.t, w.rng, l, got)
 	w.checkEpochs(r.Clean)
 }
 
@@ -236,7 +250,7 @@ func (w *life) checkProducers() {
 	w.t.Helper()
 	last := map[int64][]batch.View{}
 	for _, v := range w.appended {
-		if id := v.ProducerID(); id >= 0 {
+		if id := v.ProducerID(); id >= 0 && !v.IsControl() {
 			last[id] = append(last[id], v)
 		}
 	}
