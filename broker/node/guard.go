@@ -24,14 +24,14 @@ type guard struct {
 // of a transaction, and void once that has come, or a marker of the producer, or another epoch, or the end of the term:
 // then the answer of the coordinator may be about a transaction that has ended since.
 type guards struct {
-	last  uint64
 	given map[int64]guard
 	// order of giving; a producer whose guard is gone may still stand here.
 	order []int64
 }
 
-// give numbers a question. While it is open, the producer's other questions of the same epoch are the same one.
-func (g *guards) give(producer int64, epoch int16, sequence int32) uint64 {
+// give numbers a question, by the last number that the shard gave. While it is open, the producer's other questions of
+// the same epoch are the same one.
+func (g *guards) give(last *uint64, producer int64, epoch int16, sequence int32) uint64 {
 	known, ok := g.given[producer]
 	if ok && known.epoch == epoch {
 		known.sequence = min(known.sequence, sequence)
@@ -45,9 +45,9 @@ func (g *guards) give(producer int64, epoch int16, sequence int32) uint64 {
 		g.makeRoom()
 		g.order = append(g.order, producer)
 	}
-	g.last++
-	g.given[producer] = guard{g.last, epoch, sequence}
-	return g.last
+	*last++
+	g.given[producer] = guard{*last, epoch, sequence}
+	return *last
 }
 
 // makeRoom for one more producer.
@@ -86,5 +86,5 @@ func (g *guards) check(v batch.View, number uint64) (bool, error) {
 // done makes the producer's guard void: a batch of a transaction, or a marker, was appended.
 func (g *guards) done(producer int64) { delete(g.given, producer) }
 
-// clear makes all guards void: the term has ended. Numbers go on.
+// clear makes all guards void: the term has ended.
 func (g *guards) clear() { g.given, g.order = nil, nil }

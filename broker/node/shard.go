@@ -41,6 +41,8 @@ type shard struct {
 	// retaining is set while the timer of retention runs.
 	retaining bool
 	scrubbing scrubbing
+	// questions are how many have been numbered, whether a batch belongs to a transaction.
+	questions uint64
 	// unopened replicas wait for the controller.
 	unopened map[api.Replica]unopened
 }

@@ -26,7 +26,7 @@ func (s *shard) verify(m api.VerifyPart, fx *actor.Effects) {
 	case code != nil:
 		answer.Error = code.Code
 	case !answer.Open:
-		answer.Guard = r.guards.give(m.ProducerID, m.Epoch, m.Sequence)
+		answer.Guard = r.guards.give(&s.questions, m.ProducerID, m.Epoch, m.Sequence)
 	}
 	fx.Send(m.Ticket.To, answer)
 }
