@@ -51,9 +51,10 @@ type ProducePart struct {
 	Epoch int32
 	// Times of a client's records, which the topic may not take; nil for those of the broker itself.
 	Times *batch.Summary
-	// Guard is the one that a VerifyAnswer gave, 0 where none is needed. Trusted says that the coordinator of this node
-	// has asked the transaction's itself. A batch that begins a transaction in this log needs one of them.
-	Guard   uint64
+	// Guard is the one that a VerifyAnswer gave, 0 if the transaction was open. A batch that begins a transaction in this
+	// log needs one that is not void.
+	Guard uint64
+	// Trusted is a batch of a coordinator in a producer's name, as of offsets: its sequence is not looked at.
 	Trusted bool
 	// Bumped says of a marker that its epoch is the one after that of its transaction (transaction version 2, KIP-890): it
 	// does not end a transaction of its own epoch, which is a later one (KIP-1228).

@@ -16,7 +16,7 @@ type VerifyPart struct {
 	Replica    Replica
 	ProducerID int64
 	Epoch      int16
-	// Sequence of the first record.
+	// Sequence of the first record, -1 for the batch of a coordinator, which has none that counts.
 	Sequence int32
 }
 

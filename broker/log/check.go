@@ -6,8 +6,17 @@ import (
 	"github.com/logproof/logproof/broker/batch"
 )
 
+// CheckEpoch is what is left of CheckSequence for a batch that a coordinator writes in a producer's name: an epoch that
+// has been replaced is ErrInvalidProducerEpoch.
+func (l *Log) CheckEpoch(v batch.View) error {
+	if p := l.producers.byID[v.ProducerID()]; p != nil && v.ProducerEpoch() < p.epoch {
+		return staleEpoch(p, v.ProducerEpoch())
+	}
+	return nil
+}
+
 // InTransaction reports whether a transaction of this producer and epoch is open, or the batch that begins with a
-// sequence has been appended: whoever asks need not ask a coordinator first (KIP-890). An epoch that has been
+// sequence, unless that is -1, has been appended: whoever asks need not ask a coordinator first (KIP-890). An epoch that has been
 // replaced is ErrInvalidProducerEpoch.
 func (l *Log) InTransaction(producerID int64, epoch int16, sequence int32) (bool, error) {
 	p := l.producers.byID[producerID]
@@ -20,7 +29,7 @@ func (l *Log) InTransaction(producerID int64, epoch int16, sequence int32) (bool
 		return true, nil
 	}
 	for _, b := range p.batches[:p.count] {
-		if b.firstSequence == sequence {
+		if b.firstSequence == sequence && sequence >= 0 {
 			return true, nil
 		}
 	}

@@ -70,14 +70,14 @@ func (g *guards) makeRoom() {
 	}
 }
 
-// check reports whether a guard is good for a batch. A batch that was overtaken by the one after it must not begin the
-// transaction before that: it would be out of order for ever.
-func (g *guards) check(v batch.View, number uint64) (bool, error) {
+// check reports whether a guard is good for a batch. Where sequences count, a batch that has overtaken the one before it
+// must not begin the transaction: that one would be out of order for ever.
+func (g *guards) check(v batch.View, number uint64, sequenced bool) (bool, error) {
 	known, ok := g.given[v.ProducerID()]
 	if !ok || known.number != number || known.epoch != v.ProducerEpoch() {
 		return false, nil
 	}
-	if v.BaseSequence() > known.sequence {
+	if sequenced && v.BaseSequence() > known.sequence {
 		return false, fmt.Errorf("%w: producer %d sent sequence %d, and asked about %d before", log.ErrOutOfOrderSequence, v.ProducerID(), v.BaseSequence(), known.sequence)
 	}
 	return true, nil

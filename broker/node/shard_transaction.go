@@ -40,15 +40,19 @@ func (s *shard) admit(r *replica, m api.ProducePart) error {
 		}
 		return r.log.CheckMarker(m.Batch, marker, m.Bumped)
 	}
-	if !s.cfg.Bugs.Has(bug.NoDedupe) && !s.cfg.Bugs.Has(bug.FlipOrder) {
-		if err := r.log.CheckSequence(m.Batch); err != nil {
-			return err
-		}
+	var err error
+	switch {
+	case m.Trusted:
+		err = r.log.CheckEpoch(m.Batch)
+	case !s.cfg.Bugs.Has(bug.NoDedupe) && !s.cfg.Bugs.Has(bug.FlipOrder):
+		err = r.log.CheckSequence(m.Batch)
 	}
-	verified := m.Trusted || s.cfg.Bugs.Has(bug.LateProduce)
+	if err != nil {
+		return err
+	}
+	verified := s.cfg.Bugs.Has(bug.LateProduce)
 	if !verified && m.Guard > 0 {
-		var err error
-		if verified, err = r.guards.check(m.Batch, m.Guard); err != nil {
+		if verified, err = r.guards.check(m.Batch, m.Guard, !m.Trusted); err != nil {
 			return err
 		}
 	}

@@ -278,7 +278,6 @@ func TestGuards(t *testing.T) {
 	want("the marker", a.mark(7, 3, batch.Marker{}, false), nil)
 	want("late, and the epoch is the same", a.data(7, 3, 0, asked.Guard, "late"), kerr.InvalidTxnState)
 	want("asked again", a.data(7, 3, 0, a.verify(7, 3, 0).Guard, "new"), nil)
-	want("a coordinator of this node has asked", a.append(api.ProducePart{Batch: transactional(8, 0, 0, "a"), Trusted: true}), nil)
 
 	// The end of a transaction is the end of its guard, too.
 	want("the marker", a.mark(7, 3, batch.Marker{Commit: true}, false), nil)
@@ -290,6 +289,40 @@ func TestGuards(t *testing.T) {
 	want("again", a.data(7, 3, 0, 0, "new"), nil)
 	if v := a.verify(6, 3, 0); v.Error != kerr.InvalidProducerEpoch.Code {
 		t.Errorf("an epoch that has been replaced: %+v", v)
+	}
+}
+
+// What a coordinator writes in a producer's name has no sequence that counts, and all the rest does: epoch and guard.
+func TestCoordinatorsBatches(t *testing.T) {
+	s := startNode(t, mem.New(), testConfig())
+	a := newAsker(s, createTopic(s, "orders", 1))
+	want := func(what string, epoch int16, guard uint64, want *kerr.Error) {
+		t.Helper()
+		if got := a.append(api.ProducePart{Batch: transactional(8, epoch, 0, "offset"), Guard: guard, Trusted: true}); got != want {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+	want("not verified", 0, 0, kerr.InvalidTxnState)
+	want("verified", 0, a.verify(8, 0, -1).Guard, nil)
+	want("the same sequence again is not the same batch", 0, 0, nil)
+	if v := a.verify(8, 0, -1); !v.Open {
+		t.Errorf("%+v", v)
+	}
+	if err := a.mark(8, 0, batch.Marker{Commit: true}, false); err != nil {
+		t.Fatal(err)
+	}
+	if v := a.verify(8, 0, -1); v.Open {
+		t.Errorf("after its end: %+v", v)
+	}
+	want("after its end", 0, 0, kerr.InvalidTxnState)
+	asked := a.verify(8, 0, -1)
+	if err := a.mark(8, 1, batch.Marker{}, true); err != nil {
+		t.Fatal(err)
+	}
+	want("late", 0, asked.Guard, kerr.InvalidProducerEpoch)
+	want("late, its epoch aside", 1, asked.Guard, kerr.InvalidTxnState)
+	if p := fetchOne(s, fetchRequest(a.replica.Topic, 0, 0, 1, 0)); p.HighWatermark != 4 {
+		t.Errorf("high watermark %d, want two batches and two markers", p.HighWatermark)
 	}
 }
 
@@ -342,7 +375,7 @@ func TestGuardsEnd(t *testing.T) {
 	if len(g.given) > 2*guardsMax || len(g.order) > 2*guardsMax {
 		t.Errorf("%d guards in %d places", len(g.given), len(g.order))
 	}
-	if ok, err := g.check(transactional(5*guardsMax-1, 0, 0, "a"), last); !ok || err != nil {
+	if ok, err := g.check(transactional(5*guardsMax-1, 0, 0, "a"), last, true); !ok || err != nil {
 		t.Errorf("the last one is %v, %v", ok, err)
 	}
 	for i := range int64(5 * guardsMax) { // the same few over and over
