@@ -67,6 +67,7 @@ var table = []row{
 	{room: "broker/env/real", may: []string{"broker/env", "x/sys"}, why: "below the seam there is only the machine"},
 	{room: "broker/env/...", may: []string{"broker/env/..."}, why: "below the seam there is only the machine"},
 	{room: "broker/batch", may: []string{"broker/bug", "kmsg", "kerr", "compress", "lz4"}, not: world, why: "a machine is pure"},
+	{room: "broker/log/clean", may: []string{"broker/batch", "broker/bug"}, not: world, why: "a machine is pure"},
 	{room: "broker/metadata", may: []string{"broker/actor", "broker/batch", "broker/bug", "broker/env", "kmsg", "kerr"},
 		not: world, why: "a machine is pure"},
 	{room: "broker/wire/shape", may: nil, not: world, why: "bytes are walked over by whoever reads what strangers wrote"},
@@ -111,7 +112,7 @@ var table = []row{
 
 var (
 	// stepped is what the stepped part of the broker may see: machines, logs, the seam.
-	stepped = append([]string{"broker/partition", "broker/controller", "broker/group", "broker/txn", "broker/log",
+	stepped = append([]string{"broker/partition", "broker/controller", "broker/group", "broker/txn", "broker/log", "broker/log/clean",
 		"broker/coordinator", "broker/env/file", "broker/quorum", "broker/replication", "broker/auth", "broker/wire"}, pureBroker...)
 	// placement is what code that starts or connects real systems may see.
 	placement = []string{"chaos/...", "broker", "broker/control", "verify/history", "kgo", "kadm", "kmsg", "kerr", "x/sys"}

@@ -62,6 +62,12 @@ const (
 	SequenceReuse Name = "sequence-reuse"
 	// ReaderSkips is a bug of readers: now and then they leave a record out.
 	ReaderSkips Name = "reader-skips"
+	// MarkerCompacted lets compaction take out the markers of transactions whose records are still there.
+	MarkerCompacted Name = "marker-compacted"
+	// TombstoneEarly lets compaction take out tombstones when it meets them first.
+	TombstoneEarly Name = "tombstone-early"
+	// CompactTooFar lets compaction reach beyond what is committed.
+	CompactTooFar Name = "compact-too-far"
 	// TwoOwners ends the rebalance of a group before the members of the last generation have joined or timed out.
 	TwoOwners Name = "two-owners"
 	// CoordinatorAmnesia keeps open transactions in memory only: who takes over does not know what they touch.

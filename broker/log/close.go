@@ -13,6 +13,7 @@ func (l *Log) Close() error {
 	if errors.Is(l.failed, ErrClosed) {
 		return l.failed
 	}
+	l.stopCleaning()
 	err := l.failed
 	if err == nil {
 		err = l.closeClean()
@@ -47,6 +48,7 @@ func (l *Log) closeClean() error {
 func (l *Log) Delete() error {
 	l.sync.deleted.Store(true)
 	if !errors.Is(l.failed, ErrClosed) {
+		l.stopCleaning()
 		l.failed = ErrClosed
 		l.releaseAll()
 	}

@@ -7,6 +7,7 @@
 //	           leader-epoch-checkpoint  epoch -> first offset (Kafka's text)
 //	           recovery-point     segments below it are sealed and synced
 //	           log-start-offset   where the log starts, if that is not where its first segment does
+//	           cleaner-offset     up to where it is compacted
 //	           clean-shutdown     everything may be trusted; removed by the next Open
 //
 //	AppendAsFollower ──► the same, with the offsets and epochs of another log
@@ -33,6 +34,14 @@
 // is told and before a segment goes, and recovery removes what a crash brings back. Where the file cannot be written,
 // because the disk is full, segments go one by one, each durably, so that retention can make room. A start within a
 // batch hides its first records from nobody who reads the batch: clients skip them, as in Kafka.
+//
+// # Compaction
+//
+//	Dirt ── BeginClean ── Step, Advance, Step ... ──> sealed segments are written anew, with the last record of each key
+//
+// What is taken out is decided in package clean. Offsets and order stay, and every offset is covered by a batch as
+// before: where nothing is left of several, a filler without records stands for them. A new segment takes the place of
+// old ones at once, whatever crashes; what cuts the log gives a pass that is under way up.
 //
 // # What Open does after a crash
 //

@@ -107,6 +107,9 @@ type Log struct {
 	// segments in order of offset, never empty while open; the last is the active one.
 	// Invariant: segments[i].end == segments[i+1].base.
 	segments []*segment
+	// cleaned is the offset up to which the log is compacted, cleaning the pass that is under way, if there is one.
+	cleaned  int64
+	cleaning *Cleaning
 	// start is the log start offset: within the first segment, or at its end.
 	start     int64
 	size      int64

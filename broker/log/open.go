@@ -53,6 +53,9 @@ func (l *Log) open() (r Recovery, err error) {
 	if err := l.fs.MkdirAll(l.dir); err != nil {
 		return r, err
 	}
+	if err := finishSwaps(l.fs, l.dir); err != nil {
+		return r, err
+	}
 	found, err := take(l.fs, l.dir)
 	if err != nil {
 		return r, err
@@ -83,6 +86,12 @@ func (l *Log) open() (r Recovery, err error) {
 		return r, err
 	}
 	l.start = max(l.start, l.segments[0].base)
+	if l.cleaned, err = readOffset(l.fs, l.dir, cleanedFile); err != nil {
+		return r, err
+	}
+	if err := l.cutCleaned(l.EndOffset()); err != nil {
+		return r, err
+	}
 	l.sync.offset = l.EndOffset()
 	return r, nil
 }
@@ -91,6 +100,8 @@ func (l *Log) open() (r Recovery, err error) {
 type inventory struct {
 	// bases of the segments, rising.
 	bases []int64
+	// swaps are the bases of new segments that are to take the place of old ones.
+	swaps []int64
 	// clean is set if there is a clean-shutdown file.
 	clean bool
 	// leftovers are files of this package that belong to no segment.
@@ -106,6 +117,9 @@ func take(files env.FS, dir string) (found inventory, err error) {
 		if base, ok := parseSegmentName(name, logSuffix); ok {
 			found.bases = append(found.bases, base)
 		}
+		if base, ok := parseSegmentName(name, swapSuffix); ok {
+			found.swaps = append(found.swaps, base)
+		}
 		found.clean = found.clean || name == cleanFile
 	}
 	slices.Sort(found.bases)
@@ -114,7 +128,7 @@ func take(files env.FS, dir string) (found inventory, err error) {
 		wanted = []int64{0} // the segment that a new log begins with takes over what has its names
 	}
 	for _, name := range names {
-		if _, ok := parseSegmentName(name, cutSuffix); ok || name == epochsTemp {
+		if _, ok := parseSegmentName(name, cutSuffix); ok || name == epochsTemp || isCleaned(name) {
 			found.leftovers = append(found.leftovers, name)
 		}
 		if base, ok := parseSegmentName(name, txnSuffix); ok && !slices.Contains(found.bases, base) {

@@ -66,6 +66,9 @@ func (l *Log) Quarantine() (file string, err error) {
 // point.
 func (l *Log) setAside(i int, file string) error {
 	s, later := l.segments[i], l.segments[i+1:]
+	if err := l.cutCleaned(s.base); err != nil {
+		return err
+	}
 	if l.sync.point.base > s.base {
 		if err := l.sync.point.write(s.base); err != nil {
 			return err
@@ -208,7 +211,7 @@ func setAside(files env.FS, dir string, base int64) error {
 		return err
 	}
 	// The file that says what is whole goes first: from here on the rest of the files may be anything.
-	for _, name := range []string{cleanFile, recoveryPointFile} {
+	for _, name := range []string{cleanFile, recoveryPointFile, cleanedFile} {
 		if err := files.Remove(dir + "/" + name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -255,7 +255,7 @@ func TestFollowerStartsWithItsLeader(t *testing.T) {
 }
 
 // allFrom reads everything from the start on, which may lie within a batch.
-func allFrom(t *testing.T, l *Log) (all []batch.View) {
+func allFrom(t testing.TB, l *Log) (all []batch.View) {
 	t.Helper()
 	for offset := l.StartOffset(); offset < l.EndOffset(); {
 		b := readAt(t, l, offset, l.EndOffset(), 1000)

@@ -17,8 +17,11 @@ const startFile = "log-start-offset"
 
 // startFrom gives the log start that a directory is known to have, 0 if there is none. A file that makes no
 // sense is what a crash leaves of the first write: nobody was told of that start.
-func startFrom(files env.FS, dir string) (int64, error) {
-	f, err := files.Open(dir + "/" + startFile)
+func startFrom(files env.FS, dir string) (int64, error) { return readOffset(files, dir, startFile) }
+
+// readOffset reads a file with an offset and its checksum; 0 if there is none, or it makes no sense.
+func readOffset(files env.FS, dir, name string) (int64, error) {
+	f, err := files.Open(dir + "/" + name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
@@ -32,7 +35,7 @@ func startFrom(files env.FS, dir string) (int64, error) {
 	}
 	var b [12]byte
 	if err := readFull(f, b[:], 0); err != nil {
-		return 0, fmt.Errorf("%s/%s: %w", dir, startFile, err)
+		return 0, fmt.Errorf("%s/%s: %w", dir, name, err)
 	}
 	if batch.AddChecksum(0, b[:8]) != binary.BigEndian.Uint32(b[8:]) {
 		return 0, nil
@@ -42,13 +45,15 @@ func startFrom(files env.FS, dir string) (int64, error) {
 
 // writeStart makes a log start durable. The file is one sector of the disk and written in place, as the recovery
 // point is: where it is there already, this needs no room.
-func (l *Log) writeStart(offset int64) (err error) {
-	name := l.dir + "/" + startFile
+func (l *Log) writeStart(offset int64) error { return writeOffset(l.fs, l.dir, startFile, offset) }
+
+func writeOffset(files env.FS, dir, name string, offset int64) (err error) {
+	name = dir + "/" + name
 	created := false
-	f, err := l.fs.Open(name)
+	f, err := files.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		created = true
-		f, err = l.fs.Create(name)
+		f, err = files.Create(name)
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
@@ -60,7 +65,7 @@ func (l *Log) writeStart(offset int64) (err error) {
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil && created {
-		err = l.fs.SyncDir(l.dir)
+		err = files.SyncDir(dir)
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
@@ -164,6 +169,9 @@ func (l *Log) StartAt(offset int64) (Deleted, error) {
 // restart leaves one empty segment, which begins at base. A crash on the way leaves segments below the start,
 // of which recovery keeps nothing.
 func (l *Log) restart(base, start int64) error {
+	if err := l.cutCleaned(base); err != nil {
+		return err
+	}
 	if start > l.start || base < l.start {
 		if err := l.writeStart(start); err != nil {
 			return err

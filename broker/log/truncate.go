@@ -69,6 +69,9 @@ func (l *Log) locate(s *segment, offset int64) (position, base int64, err error)
 
 func (l *Log) truncate(i int, position, end int64) error {
 	cut := l.segments[i]
+	if err := l.cutCleaned(end); err != nil {
+		return err
+	}
 	if l.sync.point.base > cut.base {
 		if err := l.sync.point.write(cut.base); err != nil {
 			return err
