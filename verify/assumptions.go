@@ -126,7 +126,7 @@ func (a *assumptions) unscanned(p history.Partition) string {
 		return fmt.Sprintf("%s was not scanned", p)
 	case !c.reached():
 		return fmt.Sprintf("%s was scanned up to offset %d, its barrier is at %d", p, c.next-1, c.barrier)
-	case c.first != 0:
+	case c.first != 0 && !a.ledger.compacted(p.Topic):
 		return fmt.Sprintf("%s was scanned from offset %d, not from 0", p, c.first)
 	}
 	return ""

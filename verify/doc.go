@@ -7,6 +7,8 @@
 //	 entries   Observe      ├ corruption        payloads are what was sent
 //	 in order  one by one   ├ watermarks        what a leader says of its log stays true
 //	 of return              ├ recency           what was acknowledged is served to who asks later
+//	                        ├ placement         keys go to the partition that is theirs
+//	                        ├ compaction        of each key the newest record stays
 //	                        ├ availability      how long clients waited, against budgets, if there are any
 //	                        └ assumptions       may the rules be believed at all?
 //

@@ -35,7 +35,7 @@ type Engine struct {
 // New makes an engine for one history. An expectation that does not validate makes every verdict
 // inconclusive; Check refuses it.
 func New(expect Expect) *Engine {
-	l, f := newLedger(), &faults{}
+	l, f := newLedger(expect), &faults{}
 	e := &Engine{expect: expect, ledger: l, faults: f, assumptions: newAssumptions(expect, l, f), outages: newOutages(f), progress: newProgress(expect.Budgets), wipes: wipes{claim: expect.Claim}}
 	for _, r := range Rules() {
 		e.judges = append(e.judges, e.newJudge(r))
@@ -52,6 +52,10 @@ func (e *Engine) newJudge(r Rule) judge {
 		return notAsked{r, "not asked: producers that are not idempotent may repeat and reorder"}
 	case (r == GroupPosition || r == Exclusivity) && len(e.expect.Groups) == 0:
 		return notAsked{r, "not asked: no consumer group worked"}
+	case r == Placement && len(e.expect.Keys) == 0:
+		return notAsked{r, "not asked: no topic has numbered keys"}
+	case r == Compaction && len(e.expect.Compacted) == 0:
+		return notAsked{r, "not asked: no topic is compacted"}
 	}
 	switch r {
 	case AppendOrder:
@@ -70,6 +74,10 @@ func (e *Engine) newJudge(r Rule) judge {
 		return newGroupPosition(e.ledger, e.expect.Groups)
 	case Exclusivity:
 		return newExclusivity()
+	case Placement:
+		return newPlacement(e.expect)
+	case Compaction:
+		return newCompaction(e.ledger, e.expect)
 	default:
 		return newCorruption(e.ledger, func() bool { return e.ended && e.torn == nil })
 	}

@@ -43,11 +43,16 @@ const (
 	GroupPosition Rule = "group-position"
 	// Exclusivity: a partition has one owner in a group at a time, and only the newest generation commits.
 	Exclusivity Rule = "exclusivity"
+	// Placement: records of one key go to the partition that Kafka's default partitioner gives it, for the
+	// number of partitions that the topic had.
+	Placement Rule = "placement"
+	// Compaction: of each key of a compacted topic the newest record stays, and nothing goes too early.
+	Compaction Rule = "compaction"
 )
 
 // Rules lists every rule in the order of reports.
 func Rules() []Rule {
-	return []Rule{AppendOrder, ProducerOrder, ReaderAgreement, Loss, Corruption, Watermarks, Recency, GroupPosition, Exclusivity}
+	return []Rule{AppendOrder, ProducerOrder, ReaderAgreement, Loss, Corruption, Watermarks, Recency, GroupPosition, Exclusivity, Placement, Compaction}
 }
 
 // DefaultStaleWithin is Expect.StaleWithin where that is 0. Metadata reaches a healthy broker within
@@ -83,6 +88,10 @@ type Expect struct {
 	// StaleWithin is how long after an election became known, and after the last fault healed, answers
 	// of a deposed or newly elected leader may be behind; 0 is DefaultStaleWithin.
 	StaleWithin time.Duration `json:"stale_within,omitempty"`
+	// Keys are the topics whose records have numbered keys. Without any, placement is not asked.
+	Keys []KeyedTopic `json:"keys,omitempty"`
+	// Compacted are the topics that are compacted. Without any, compaction is not asked.
+	Compacted []CompactedTopic `json:"compacted,omitempty"`
 	// RequireScan asks for a barrier in every partition and a scan from offset 0 to it.
 	RequireScan bool `json:"require_scan"`
 	// RequireAttempts asks that the answered produce attempts account for the acknowledged records.
@@ -115,6 +124,14 @@ func (x Expect) Validate() error {
 		errs = append(errs, b.validate())
 	}
 	errs = append(errs, x.Claim.validate()...)
+	for _, k := range x.Keys {
+		errs = append(errs, k.validate()...)
+	}
+	for _, c := range x.Compacted {
+		if c.Topic == "" || c.MinLag < 0 {
+			errs = append(errs, fmt.Errorf("compacted topic %q with a lag of %v: want a name and a lag that is not negative", c.Topic, c.MinLag))
+		}
+	}
 	return errors.Join(errs...)
 }
 

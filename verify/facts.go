@@ -31,6 +31,9 @@ type ledger struct {
 	streams    map[stream]*facts
 	partitions map[history.Partition]*coverage
 	counters   Counters
+	// compacted reports whether records with a key may go from a topic: what is missing there is no loss that
+	// would explain anything else.
+	compacted func(topic string) bool
 }
 
 // coverage is how far the final scan of one partition came.
@@ -43,8 +46,8 @@ type coverage struct {
 	epochs        notices // the leader epochs that were told
 }
 
-func newLedger() *ledger {
-	return &ledger{streams: map[stream]*facts{}, partitions: map[history.Partition]*coverage{}}
+func newLedger(x Expect) *ledger {
+	return &ledger{streams: map[stream]*facts{}, partitions: map[history.Partition]*coverage{}, compacted: x.compacted}
 }
 
 // reached reports whether the scan passed the barrier of the partition: only then is a record that
@@ -79,7 +82,7 @@ func (l *ledger) scans(op *history.Operation, p history.Partition) bool {
 // lost reports whether the record is known to be missing: its partition was scanned to the barrier
 // and it was not there. Barriers are found by their offset, not by sequence.
 func (l *ledger) lost(r record) bool {
-	if r.producer == history.BarrierProducer || r.sequence < 0 || !l.partition(r.partition).reached() {
+	if r.producer == history.BarrierProducer || r.sequence < 0 || l.compacted(r.partition.Topic) || !l.partition(r.partition).reached() {
 		return false
 	}
 	return len(l.stream(r.partition, r.producer).scanned.within(r.sequence, r.sequence+1)) == 0
@@ -89,7 +92,7 @@ func (l *ledger) lost(r record) bool {
 func (l *ledger) losses() map[history.Partition]bool {
 	lost := map[history.Partition]bool{}
 	for key, f := range l.streams {
-		if !lost[key.partition] && l.partition(key.partition).reached() {
+		if !lost[key.partition] && !l.compacted(key.partition.Topic) && l.partition(key.partition).reached() {
 			if len(f.acked.minus(f.scanned)) > 0 || len(f.read.minus(f.scanned)) > 0 {
 				lost[key.partition] = true
 			}

@@ -20,6 +20,7 @@ type loss struct {
 	expect     Expect
 	due        map[stream]*due
 	partitions map[history.Partition]*recent
+	keyed      int64 // records that compaction judges
 }
 
 // due is the records of one stream that must be in the log.
@@ -58,6 +59,10 @@ func (s *loss) observe(op *history.Operation) {
 	}
 	for i := range op.Runs {
 		run := op.Runs[i]
+		if run.Key != 0 && s.ledger.compacted(run.Partition.Topic) {
+			s.keyed += int64(run.Count) // its key is for compaction to judge
+			continue
+		}
 		if run.Producer == history.BarrierProducer || run.FirstSequence < 0 || s.ledger.scans(op, run.Partition) {
 			continue
 		}
@@ -182,6 +187,12 @@ func (s *loss) result() RuleResult {
 			for _, i := range gone.within(part.first, part.end) {
 				r.add(s.anomaly(ReadThenGone, key, part.part(i.first, i.end), read, f.scanned))
 			}
+		}
+	}
+	if s.keyed > 0 {
+		r.Detail = plural(s.keyed, "record") + " with a key in compacted topics left to compaction"
+		if r.Checked == 0 {
+			r.Asked = false // there is nothing else
 		}
 	}
 	r.Skipped = s.unjudged()

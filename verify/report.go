@@ -63,6 +63,12 @@ const (
 	CommitRegress Class = "commit-regress"
 	// TwoOwners: two members of a group held one partition.
 	TwoOwners Class = "two-owners"
+	// MisplacedKey: a record stands in a partition that is not that of its key.
+	MisplacedKey Class = "misplaced-key"
+	// NewestCompacted: the newest record of a key is not in a compacted log.
+	NewestCompacted Class = "newest-compacted"
+	// CompactedEarly: a record went from a compacted log before it was old enough.
+	CompactedEarly Class = "compacted-early"
 	// FencedCommit: a group took a commit of a generation that was over.
 	FencedCommit Class = "fenced-commit"
 )

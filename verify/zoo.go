@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/logproof/logproof/verify/history"
 )
@@ -71,6 +72,9 @@ func ReadSpecimen(name, text string) (Specimen, error) {
 			return s, fmt.Errorf("faults: %w", err)
 		}
 	}
+	if err := s.keys(src.Head); err != nil {
+		return s, err
+	}
 	for {
 		entry, err := src.Next()
 		if err == io.EOF {
@@ -80,6 +84,37 @@ func ReadSpecimen(name, text string) (Specimen, error) {
 	}
 	s.infer()
 	return s, nil
+}
+
+// keys reads "# keys: orders 3" and, of a topic that grew, "# keys: orders 3 6@40" (to 6 partitions at 40 ms); and
+// "# compacted: orders", with "lag:100" in milliseconds if it has one.
+func (s *Specimen) keys(head map[string]string) error {
+	if words := strings.Fields(head["keys"]); len(words) > 0 {
+		k := KeyedTopic{Topic: words[0]}
+		for _, w := range words[1:] {
+			count, at, _ := strings.Cut(w+"@0", "@")
+			at, _, _ = strings.Cut(at, "@")
+			n, err1 := strconv.ParseInt(count, 10, 32)
+			ms, err2 := strconv.ParseInt(at, 10, 32)
+			if err := errors.Join(err1, err2); err != nil {
+				return fmt.Errorf("keys %q: %w", w, err)
+			}
+			k.Counts = append(k.Counts, PartitionCount{history.Time(ms) * history.Time(time.Millisecond), int32(n)})
+		}
+		s.Expect.Keys = []KeyedTopic{k}
+	}
+	if words := strings.Fields(head["compacted"]); len(words) > 0 {
+		c := CompactedTopic{Topic: words[0]}
+		for _, w := range words[1:] {
+			ms, err := strconv.ParseInt(strings.TrimPrefix(w, "lag:"), 10, 32)
+			if err != nil {
+				return fmt.Errorf("compacted %q: %w", w, err)
+			}
+			c.MinLag = time.Duration(ms) * time.Millisecond
+		}
+		s.Expect.Compacted = []CompactedTopic{c}
+	}
+	return nil
 }
 
 // infer takes from the entries what the head leaves out: partitions, groups, and which rules have
@@ -103,6 +138,12 @@ func (s *Specimen) infer() {
 	s.Expect.Rules = Rules()
 	if !told { // a history about records only
 		s.Expect.Rules = without(Rules(), Watermarks, Recency)
+	}
+	if len(s.Expect.Keys) == 0 {
+		s.Expect.Rules = without(s.Expect.Rules, Placement)
+	}
+	if len(s.Expect.Compacted) == 0 {
+		s.Expect.Rules = without(s.Expect.Rules, Compaction)
 	}
 	if len(s.Expect.Groups) == 0 {
 		s.Expect.Rules = without(s.Expect.Rules, GroupPosition, Exclusivity)

@@ -142,7 +142,7 @@ func TestEveryBadHistoryHasACleanTwin(t *testing.T) {
 		NonmonotonicAppend, Duplicate, NonmonotonicSend, InconsistentOffsets, NonmonotonicPoll, PollSkip, Gap,
 		LostWrite, ReadThenGone, CorruptRecord, Phantom, FailedRead,
 		WatermarkRegress, LogStartRegress, EpochRegress, WatermarkDisorder, ReadAboveWatermark, StaleRead,
-		ResumeRegress, ResumeSkip, CommitAhead, GroupSkip, CommitRegress, TwoOwners, FencedCommit,
+		ResumeRegress, ResumeSkip, CommitAhead, GroupSkip, CommitRegress, TwoOwners, FencedCommit, MisplacedKey, NewestCompacted, CompactedEarly,
 	} {
 		if !classes[string(c)] {
 			t.Errorf("no history of the zoo shows %s", c)

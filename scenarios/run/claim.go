@@ -3,6 +3,7 @@ package run
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/logproof/logproof/broker/partition"
 	"github.com/logproof/logproof/chaos/timeline"
@@ -53,4 +54,22 @@ func profile(system string) string {
 		return "kafka-4"
 	}
 	return system
+}
+
+// keys are the topics whose records have numbered keys, and those of them that are compacted. What groups write is
+// not numbered.
+func keys(p plan.Plan) (keyed []verify.KeyedTopic, compacted []verify.CompactedTopic) {
+	if p.Load.Keys == 0 {
+		return nil, nil
+	}
+	for _, t := range p.Topics {
+		if slices.ContainsFunc(p.Groups, func(g plan.Group) bool { return g.To == t.Name }) {
+			continue
+		}
+		keyed = append(keyed, verify.KeyedTopic{Topic: t.Name, Counts: []verify.PartitionCount{{Count: t.Partitions}}})
+		if strings.Contains(t.CleanupPolicy, "compact") {
+			compacted = append(compacted, verify.CompactedTopic{Topic: t.Name, MinLag: time.Duration(t.MinCompactionLag)})
+		}
+	}
+	return keyed, compacted
 }

@@ -47,3 +47,23 @@ func TestClaimOfAPlan(t *testing.T) {
 		}
 	}
 }
+
+// Keys are judged where the load has them, and compaction where a topic is compacted; not in what groups write.
+func TestKeysOfAPlan(t *testing.T) {
+	p := plan.Plan{
+		Load:   plan.Load{Keys: 10},
+		Topics: []plan.Topic{{Name: "orders", Partitions: 3}, {Name: "totals", Partitions: 2, CleanupPolicy: "compact,delete", MinCompactionLag: spec.Duration(5e9)}, {Name: "copies", Partitions: 1}},
+		Groups: []plan.Group{{Name: "copiers", To: "copies"}},
+	}
+	keyed, compacted := keys(p)
+	if len(keyed) != 2 || keyed[0].Topic != "orders" || keyed[0].Counts[0].Count != 3 || keyed[1].Topic != "totals" {
+		t.Errorf("keyed topics are %+v", keyed)
+	}
+	if len(compacted) != 1 || compacted[0] != (verify.CompactedTopic{Topic: "totals", MinLag: 5e9}) {
+		t.Errorf("compacted topics are %+v", compacted)
+	}
+	p.Load.Keys = 0
+	if keyed, compacted = keys(p); keyed != nil || compacted != nil {
+		t.Errorf("without keys there are %v and %v", keyed, compacted)
+	}
+}

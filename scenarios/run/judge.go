@@ -124,6 +124,7 @@ func expectation(p plan.Plan) verify.Expect {
 		UncommittedAcks: p.Load.Acks != spec.AcksAll,
 		Partitions:      p.Partitions(), Rules: []verify.Rule{}, Groups: p.GroupNames(), Claim: claim(p),
 	}
+	expect.Keys, expect.Compacted = keys(p)
 	for _, rule := range p.Checks {
 		expect.Rules = append(expect.Rules, verify.Rule(rule))
 	}

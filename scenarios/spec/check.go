@@ -52,10 +52,9 @@ var classes = []struct {
 	{"recency", []string{"stale-read"}},
 	{"group-position", []string{"resume-regress", "resume-skip", "commit-ahead", "group-skip", "commit-regress"}},
 	{"exclusivity", []string{"two-owners", "fenced-commit"}},
+	{"placement", []string{"misplaced-key"}},
+	{"compaction", []string{"newest-compacted", "compacted-early"}},
 }
-
-// ofGroups are the rules that judge consumer groups and nothing else.
-var ofGroups = []string{"group-position", "exclusivity"}
 
 // Rules lists the names of the rules of verify that a scenario may ask for, in the order in which
 // reports show them.
@@ -95,8 +94,8 @@ func Parse(file string, data []byte) (Spec, error) {
 	decoded := len(errs)
 	c := checker{spec: &s}
 	c.resolve()
-	if !c.written("checks") && len(s.Groups) == 0 {
-		s.Checks = slices.DeleteFunc(s.Checks, func(rule string) bool { return slices.Contains(ofGroups, rule) })
+	if !c.written("checks") {
+		s.Checks = slices.DeleteFunc(s.Checks, func(rule string) bool { return s.idle(rule) != "" })
 	}
 	c.run()
 	for _, e := range c.errs {
@@ -325,8 +324,8 @@ func (c *checker) checks() {
 	for i, rule := range s.Checks {
 		at := fmt.Sprintf("checks[%d]", i)
 		c.choice(at, "rule", rule, Rules())
-		if slices.Contains(ofGroups, rule) && len(s.Groups) == 0 {
-			c.errorf(at, "rule %q judges consumer groups and there are none: add groups, or remove it", rule)
+		if why := s.idle(rule); why != "" {
+			c.errorf(at, "rule %q judges %s, or remove it", rule, why)
 		}
 		if slices.Contains(s.Checks[:i], rule) {
 			c.errorf(at, "rule %q stands there twice: remove one", rule)

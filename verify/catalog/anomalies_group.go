@@ -2,7 +2,7 @@ package catalog
 
 import "github.com/logproof/logproof/verify"
 
-// groupAnomalies are about consumer groups.
+// groupAnomalies are about consumer groups, keys and compaction.
 var groupAnomalies = []Anomaly{
 	{
 		Class: verify.ResumeRegress, Rule: verify.GroupPosition,
@@ -40,5 +40,20 @@ var groupAnomalies = []Anomaly{
 		Class: verify.FencedCommit, Rule: verify.Exclusivity,
 		Definition: "A group took a commit of a generation that was over: members of a later one had been given their assignments before it was sent.",
 		Causes:     []string{"a commit whose generation is not checked", "a coordinator that forgot the generation when it moved"},
+	},
+	{
+		Class: verify.MisplacedKey, Rule: verify.Placement,
+		Definition: "A record with a key stands in a partition that Kafka's default partitioner (murmur2 of the key, modulo the number of partitions) does not give it, for any number of partitions that its client may have known.",
+		Causes:     []string{"producers with different partitioners: those of librdkafka use another hash by default", "a client that goes on with an old number of partitions after the topic has grown", "growing a topic moves keys by itself, which is permitted and shown: the order of a key's records is then broken"},
+	},
+	{
+		Class: verify.NewestCompacted, Rule: verify.Compaction,
+		Definition: "A topic is compacted, and of some key the newest acknowledged record is not in the log: nothing of the key is left, or an older record stands for it.",
+		Causes:     []string{"a cleaner that goes past its bound and drops what it has not compared", "keys that are told apart, or not, by their hash alone", "a cleaned segment that replaces one with newer records"},
+	},
+	{
+		Class: verify.CompactedEarly, Rule: verify.Compaction,
+		Definition: "A record had gone from a compacted log before it was as old as min.compaction.lag.ms.",
+		Causes:     []string{"a lag that is measured from the wrong time", "an active segment that is cleaned"},
 	},
 }

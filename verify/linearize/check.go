@@ -109,6 +109,10 @@ func Check(open func() (Source, error), found verify.Report, cfg Config) (Result
 	if err != nil {
 		return Result{}, err
 	}
+	s.leaveOut(cfg.Expect)
+	if len(s.places) == 0 && len(cfg.Expect.Compacted) > 0 {
+		return Result{Skipped: "not asked: a log that is compacted is none that porcupine knows"}, nil
+	}
 	r := Result{Asked: true, survey: s}
 	for _, p := range s.places {
 		r.Appends += p.appends
@@ -155,6 +159,15 @@ func unasked(x verify.Expect) string {
 		}
 	}
 	return ""
+}
+
+// leaveOut drops the partitions of compacted topics: records go from them.
+func (s *survey) leaveOut(x verify.Expect) {
+	for p := range s.places {
+		if slices.ContainsFunc(x.Compacted, func(c verify.CompactedTopic) bool { return c.Topic == p.Topic }) {
+			delete(s.places, p)
+		}
+	}
 }
 
 // permitted says what of a log that is none the claim of the run allows; "" if nothing was found.

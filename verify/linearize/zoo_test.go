@@ -2,11 +2,7 @@ package linearize
 
 import (
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/logproof/logproof/verify"
@@ -45,42 +41,16 @@ type animal struct {
 // zoo reads them all.
 func zoo(t testing.TB) (animals []animal) {
 	t.Helper()
-	paths, err := filepath.Glob("../testdata/zoo/*.txt")
-	if err != nil || len(paths) < 40 {
-		t.Fatalf("the zoo has %d histories: %v", len(paths), err)
+	specimens, err := verify.Zoo()
+	if err != nil || len(specimens) < 40 {
+		t.Fatalf("the zoo has %d histories: %v", len(specimens), err)
 	}
-	for _, path := range paths {
-		f, err := os.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := history.ReadText(f)
-		f.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
-		words := strings.Fields(text.Head["expect"])
-		a := animal{name: strings.TrimSuffix(filepath.Base(path), ".txt"), verdict: words[0]}
+	for _, s := range specimens {
+		a := animal{name: s.Name, verdict: s.Verdict, expect: s.Expect, entries: s.Entries}
 		if a.verdict == "fail" {
-			a.class = verify.Class(words[2])
+			a.class = verify.Class(s.Words[1])
 		}
-		a.expect = verify.Expect{Idempotent: true, RequireScan: true}
-		if faults := text.Head["faults"]; faults != "" {
-			if a.expect.Faults, err = strconv.Atoi(faults); err != nil {
-				t.Fatal(err)
-			}
-		}
-		for entry, err := text.Next(); err == nil; entry, err = text.Next() {
-			a.entries = append(a.entries, entry)
-			if entry.Operation == nil {
-				continue
-			}
-			for _, run := range entry.Operation.Runs {
-				if !slices.Contains(a.expect.Partitions, run.Partition) {
-					a.expect.Partitions = append(a.expect.Partitions, run.Partition)
-				}
-			}
-		}
+		a.expect.Rules, a.expect.RequireAttempts = nil, false
 		animals = append(animals, a)
 	}
 	return animals
