@@ -72,6 +72,7 @@ type (
 	transacted interface {
 		transacted(*Session, *call, TransactionReply, *actor.Effects)
 	}
+	marker interface{ marked(*call, MarkersReply) }
 	// expirer is called when the deadline of the call has passed.
 	expirer interface {
 		expire(*Session, *call, *actor.Effects)
@@ -100,6 +101,7 @@ var handlers = [...]map[int16]func() handler{
 		kmsg.ListGroups.Int16():           func() handler { return new(toCoordinator) },
 		kmsg.DeleteGroups.Int16():         func() handler { return new(toCoordinator) },
 		kmsg.OffsetDelete.Int16():         func() handler { return new(offsetDelete) },
+		kmsg.WriteTxnMarkers.Int16():      func() handler { return new(writeTxnMarkers) },
 		kmsg.ApiVersions.Int16():          func() handler { return new(apiVersions) },
 		kmsg.CreateTopics.Int16():         func() handler { return new(toController) },
 		kmsg.DeleteTopics.Int16():         func() handler { return new(toController) },
@@ -131,6 +133,7 @@ var handlers = [...]map[int16]func() handler{
 	},
 	wire.Peers: {
 		kmsg.Fetch.Int16():              func() handler { return new(replicaFetch) },
+		kmsg.WriteTxnMarkers.Int16():    func() handler { return new(writeTxnMarkers) },
 		kmsg.ApiVersions.Int16():        func() handler { return new(apiVersions) },
 		kmsg.CreateTopics.Int16():       func() handler { return new(toController) },
 		kmsg.DeleteTopics.Int16():       func() handler { return new(toController) },
@@ -292,6 +295,10 @@ func (s *Session) deliver(message any, fx *actor.Effects) {
 	case SizeAnswer:
 		if c := s.open(m.Call); c != nil {
 			c.handler.(measurer).measured(c, m)
+		}
+	case MarkersReply:
+		if c := s.open(m.Call); c != nil {
+			c.handler.(marker).marked(c, m)
 		}
 	case ControllerReply:
 		if c := s.open(m.Call); c != nil {

@@ -266,6 +266,7 @@ func (a *metadataActor) publish(fx *actor.Effects) {
 		fx.Send(api.Coordinator, api.NewImage{Image: a.image})
 		if a.transacts = a.transacts || a.image.Topic(metadata.TransactionState) != nil; a.transacts {
 			fx.Send(api.Transactions, api.NewImage{Image: a.image})
+			fx.Send(api.Participant, api.NewImage{Image: a.image})
 		}
 		for _, session := range a.sessions {
 			fx.Send(session, api.NewImage{Image: a.image})

@@ -18,8 +18,9 @@ type Node struct {
 	uplink     *uplink
 	shards     []*shard
 	groups     *coordinator.Coordinator
-	// transactions are those that this broker coordinates.
+	// transactions are those that this broker coordinates, participant its part in those of others.
 	transactions *coordinator.Transactions
+	participant  *participant
 }
 
 // Open recovers the metadata log and makes the actors. The logs of partitions are recovered when
@@ -55,6 +56,7 @@ func Open(fs env.FS, cfg Config) (*Node, error) {
 		Self: cfg.Sessions.NodeID, Shards: cfg.Sessions.Shards, MaxBatch: cfg.Sessions.MaxBatch, BackOff: cfg.Timing.BackOff,
 		CallTimeout: cfg.Timing.CallTimeout, ExpireEvery: cfg.Timing.ExpireTransactions, Machine: cfg.Transactions, Bugs: cfg.Bugs,
 	})
+	n.participant = newParticipant(cfg)
 	return n, nil
 }
 
@@ -80,7 +82,7 @@ func (n *Node) Actors() map[actor.Address]actor.Actor {
 	}
 	if n.metadata != nil {
 		actors[api.Metadata], actors[api.Uplink], actors[api.Coordinator] = n.metadata, n.uplink, n.groups
-		actors[api.Transactions] = n.transactions
+		actors[api.Transactions], actors[api.Participant] = n.transactions, n.participant
 	}
 	for i, s := range n.shards {
 		actors[actor.Address{Role: actor.Shard, ID: int64(i)}] = s

@@ -46,6 +46,7 @@ var shapes = compiled(map[int16]string{
 	kmsg.DescribeLogDirs.Int16():            "[ s *4 ]",
 	kmsg.DescribeProducers.Int16():          "[ s *4 ]",
 	kmsg.DescribeCluster.Int16():            "1 v1+:1 v2+:1",
+	kmsg.WriteTxnMarkers.Int16():            "[ 8 2 1 [ s *4 ] 4 v2+:1 ]",
 	kmsg.UpdateFeatures.Int16():             "4 [ s 2 1 ] v1+:1",
 	kmsg.UnregisterBroker.Int16():           "4",
 	kmsg.ListConfigResources.Int16():        "v1+:*1",

@@ -46,6 +46,7 @@ var served = [...]map[int16]Versions{
 		kmsg.ListGroups.Int16():           {Min: 0, Max: 5, Accepted: 0},
 		kmsg.DeleteGroups.Int16():         {Min: 0, Max: 3, Accepted: 0},
 		kmsg.OffsetDelete.Int16():         {Min: 0, Max: 0, Accepted: 0},
+		kmsg.WriteTxnMarkers.Int16():      {Min: 1, Max: 2, Accepted: 1},
 		kmsg.ApiVersions.Int16():          {Min: 0, Max: 5, Accepted: 0},
 		kmsg.CreateTopics.Int16():         {Min: 2, Max: 7, Accepted: 2},
 		kmsg.DeleteTopics.Int16():         {Min: 1, Max: 6, Accepted: 1},
@@ -77,6 +78,7 @@ var served = [...]map[int16]Versions{
 	},
 	Peers: {
 		kmsg.Fetch.Int16():              {Min: 18, Max: 18, Accepted: 18},
+		kmsg.WriteTxnMarkers.Int16():    {Min: 2, Max: 2, Accepted: 2},
 		kmsg.ApiVersions.Int16():        {Min: 0, Max: 5, Accepted: 0},
 		kmsg.CreateTopics.Int16():       {Min: 7, Max: 7, Accepted: 7},
 		kmsg.DeleteTopics.Int16():       {Min: 6, Max: 6, Accepted: 6},

@@ -54,7 +54,7 @@ func (h *host) open() (*node.Node, error) {
 
 // addresses of the lasting actors that a node may have.
 func (h *host) addresses() []actor.Address {
-	all := []actor.Address{api.Controller, api.Metadata, api.Uplink, api.Coordinator, api.Transactions}
+	all := []actor.Address{api.Controller, api.Metadata, api.Uplink, api.Coordinator, api.Transactions, api.Participant}
 	for i := range h.sim.terrain.shards {
 		all = append(all, actor.Address{Role: actor.Shard, ID: int64(i)})
 	}

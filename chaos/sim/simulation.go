@@ -16,7 +16,9 @@ type simulation struct {
 	rng     *rand.Rand
 	// groups draws what concerns coordinators of groups: a run that has none draws from rng as if there were none.
 	groups *rand.Rand
-	rec    Recorder
+	// transactions draws what concerns the actors of transactions.
+	transactions *rand.Rand
+	rec          Recorder
 	// retuned counts the changes of a retuner.
 	retuned int
 	// purged counts the deletions of a purger.
@@ -60,7 +62,7 @@ type simulation struct {
 var startTime = time.Unix(1_700_000_000, 0)
 
 func newSimulation(cfg Config, rec Recorder) *simulation {
-	s := &simulation{cfg: cfg, rec: rec, rng: rand.New(rand.NewPCG(uint64(cfg.Seed), 1)), groups: rand.New(rand.NewPCG(uint64(cfg.Seed), 5)), hash: fnvOffset}
+	s := &simulation{cfg: cfg, rec: rec, rng: rand.New(rand.NewPCG(uint64(cfg.Seed), 1)), groups: rand.New(rand.NewPCG(uint64(cfg.Seed), 5)), transactions: rand.New(rand.NewPCG(uint64(cfg.Seed), 7)), hash: fnvOffset}
 	// What is drawn once has its own generator: the terrain of a seed does not depend on what the
 	// run draws.
 	draw := terrainOf(cfg.Seed)

@@ -43,8 +43,11 @@ func (h *host) deliver(to actor.Address, message any) {
 
 // drawFor is the generator of the events of an actor.
 func (h *host) drawFor(a actor.Address) *rand.Rand {
-	if a == api.Coordinator || a == api.Transactions {
+	switch a {
+	case api.Coordinator, api.Transactions:
 		return h.sim.groups
+	case api.Participant:
+		return h.sim.transactions
 	}
 	return h.sim.rng
 }
@@ -56,7 +59,7 @@ func (h *host) after(d time.Duration, k kind, run func()) { h.sim.at(h.sim.now+d
 func (h *host) step(b *box) {
 	messages := b.inbox
 	b.inbox, b.due = nil, false
-	if b.address != api.Coordinator {
+	if b.address != api.Coordinator && b.address != api.Participant {
 		h.stepped++
 	}
 	now := startTime.Add(h.sim.now + h.offset)
