@@ -65,7 +65,7 @@ func (ts *terms[M]) append(now time.Time, t *term[M], writes []write, fx *actor.
 		if p := w.producer; p != nil { // a batch of its own, without a sequence
 			builder.Producer(p.id, p.epoch, -1)
 			builder.Transactional()
-			ts.give(t, api.ProducePart{Batch: builder.Build(), Guard: p.guard}, call[M]{t, []uint64{w.id}, nil}, fx)
+			ts.give(t, api.ProducePart{Batch: builder.Build(), Guard: p.guard, Trusted: true}, call[M]{t, []uint64{w.id}, nil}, fx)
 			builder = batch.Builder{}
 			continue
 		}
