@@ -22,6 +22,8 @@ const (
 	timeIndexSuffix   = ".timeindex"
 	epochsName        = "leader-epoch-checkpoint"
 	cleanShutdownName = "clean-shutdown"
+
+	abortedIndexSuffix = ".txnindex"
 )
 
 func newDump(stdout io.Writer) *cobra.Command {
@@ -30,10 +32,10 @@ func newDump(stdout io.Writer) *cobra.Command {
 		Use:   "dump <file or directory>...",
 		Short: "Decode the files of a partition, and check them",
 		Long: `Print what the files of a partition say: the record batches of a segment (.log), the entries of its indexes
-(.index, .timeindex), the leader epochs (` + epochsName + `). A directory of a partition is all of its files. No
+(.index, .timeindex), its aborted transactions (.txnindex), the leader epochs (` + epochsName + `). A directory of a partition is all of its files. No
 broker is needed, and nothing is changed. Checked are: framing and checksum of each batch, that its records
-can be decoded, that offsets and epochs do not fall, that index entries point at what is there. Exit code 1 if
-something is damaged. The files of Apache Kafka have the same formats.`,
+can be decoded, that offsets and epochs do not fall, that index entries point at what is there, that what is
+said to be aborted has a marker which says so. Exit code 1 if something is damaged. The files of Apache Kafka have the same formats.`,
 		Example: `  logproof dump data/orders-0
   logproof dump data/orders-0/00000000000000000000.log --records
   logproof dump data/*-0 > /dev/null || echo damaged`,
@@ -122,7 +124,7 @@ func (d *dumper) directory(dir string) error {
 }
 
 func known(name string) bool {
-	for _, suffix := range []string{segmentSuffix, setAsideSuffix, offsetIndexSuffix, timeIndexSuffix} {
+	for _, suffix := range []string{segmentSuffix, setAsideSuffix, offsetIndexSuffix, timeIndexSuffix, abortedIndexSuffix} {
 		if _, ok := baseOf(name, suffix); ok {
 			return true
 		}
@@ -147,6 +149,8 @@ func (d *dumper) file(path string) error {
 		setAsideSuffix:    func(path string, base int64) error { _, err := d.segment(path, base); return err },
 		offsetIndexSuffix: d.offsetIndex,
 		timeIndexSuffix:   d.timeIndex,
+
+		abortedIndexSuffix: d.aborted,
 	} {
 		if base, ok := baseOf(path, suffix); ok {
 			return do(path, base)
@@ -155,5 +159,5 @@ func (d *dumper) file(path string) error {
 	if filepath.Base(path) == epochsName {
 		return d.epochs(path)
 	}
-	return usage("%s: its name is not that of a file of a partition: 20 digits and .log, .index or .timeindex, or %s", path, epochsName)
+	return usage("%s: its name is not that of a file of a partition: 20 digits and .log, .index, .timeindex or .txnindex, or %s", path, epochsName)
 }

@@ -44,7 +44,11 @@ func (d *dumper) entries(path string, size int) ([][]byte, error) {
 func (d *dumper) indexed(path, suffix string) (list []found, ok bool, err error) {
 	segment := strings.TrimSuffix(path, suffix) + segmentSuffix
 	_, _, err = batches(segment, func(b found) {
-		list = append(list, found{View: bytes.Clone(b.View[:batch.HeaderLen]), position: b.position})
+		kept := batch.HeaderLen
+		if b.IsControl() {
+			kept = len(b.View) // what a marker says stands in its record
+		}
+		list = append(list, found{View: bytes.Clone(b.View[:kept]), position: b.position})
 	})
 	if errors.Is(err, fs.ErrNotExist) {
 		fmt.Fprintf(d.out, "  %s is not there: entries are not compared with it\n", filepath.Base(segment))

@@ -156,6 +156,9 @@ func writer(v batch.View) string {
 	if v.IsControl() {
 		text += " control"
 	}
+	if m, err := batch.ReadMarker(v); err == nil {
+		text = fmt.Sprintf("%d epoch %d %s", v.ProducerID(), v.ProducerEpoch(), ending(m))
+	}
 	if v.TimestampType() == batch.LogAppendTime {
 		text += " append-time"
 	}

@@ -13,6 +13,80 @@ import (
 	"github.com/logproof/logproof/broker/log"
 )
 
+// transactionDir makes the directory of a partition with transactions that were committed, aborted, and left open.
+func transactionDir(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	files, err := real.New(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, _, err := log.Open(files, "orders-0", log.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := func(id int64) batch.View {
+		var b batch.Builder
+		b.Producer(id, 2, 0)
+		b.Transactional()
+		b.Add(nil, []byte("v"), 1000)
+		return b.Build()
+	}
+	marker := func(id int64, commit bool) batch.View {
+		return batch.BuildMarker(id, 3, batch.Marker{Commit: commit, CoordinatorEpoch: 9}, 1000)
+	}
+	for _, v := range []batch.View{data(5), data(6), marker(6, true), marker(5, false), data(7)} {
+		if _, err := l.Append(v, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(root, "orders-0")
+}
+
+// Transactions show: whose batches they are, how each ended, and what was aborted.
+func TestDumpOfTransactions(t *testing.T) {
+	t.Parallel()
+	dir := transactionDir(t)
+	out := want(t, ExitPass, "", "dump", dir)
+	for _, says := range []string{
+		"5 epoch 2 sequence 0..0 transactional", "6 epoch 3 commit, coordinator epoch 9", "5 epoch 3 abort, coordinator epoch 9",
+		"producer 5 offsets 0 to 3, last stable offset 4",
+	} {
+		if !strings.Contains(out, says) {
+			t.Errorf("the dump does not say %q:\n%s", says, out)
+		}
+	}
+	index := filepath.Join(dir, "00000000000000000000.txnindex")
+	sound, err := os.ReadFile(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for says, at := range map[string]int{
+		"has version 1": 1, "aborts a transaction of producer 4": 9, "is of offsets 9 to 3": 17, "no marker has offset": 25, "stable to 260": 32,
+	} {
+		spoilt := bytes.Clone(sound)
+		if spoilt[at] ^= 1; at == 17 || at == 25 { // first and last offset
+			spoilt[at] = 9
+		}
+		if err := os.WriteFile(index, spoilt, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if out := want(t, ExitFail, "DAMAGED", "dump", dir); !strings.Contains(out, says) {
+			t.Errorf("it does not say %q:\n%s", says, out)
+		}
+	}
+	twice := append(bytes.Clone(sound), sound...)
+	if err := os.WriteFile(index, twice, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out := want(t, ExitFail, "DAMAGED", "dump", dir); !strings.Contains(out, "does not come after the one of 3") {
+		t.Errorf("an entry that comes twice:\n%s", out)
+	}
+}
+
 // partitionDir makes the directory of a partition that was closed in order: two epochs, several segments,
 // indexes with entries.
 func partitionDir(t *testing.T) string {
