@@ -174,17 +174,6 @@ func TestValidate(t *testing.T) {
 	if _, err := marker.ValidateClient(new(Codecs)); !errors.Is(err, ErrInvalidRecord) {
 		t.Errorf("a control batch of a client: %v", err)
 	}
-	var offsets Builder // of a group, in the transaction of a producer
-	offsets.Producer(7, 1, -1)
-	offsets.Transactional()
-	offsets.Add(nil, nil, 0)
-	v := offsets.Build()
-	if err := v.Validate(); err != nil {
-		t.Errorf("a broker's batch without a sequence: %v", err)
-	}
-	if _, err := v.ValidateClient(new(Codecs)); !errors.Is(err, ErrInvalidRecord) {
-		t.Errorf("a client's batch without a sequence: %v", err)
-	}
 }
 
 func TestNext(t *testing.T) {

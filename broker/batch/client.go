@@ -26,8 +26,6 @@ func (v View) ValidateClient(c *Codecs) (Summary, error) {
 	switch {
 	case v.IsControl():
 		return Summary{}, fmt.Errorf("%w: a client sent a control batch", ErrInvalidRecord)
-	case v.ProducerID() >= 0 && v.BaseSequence() < 0:
-		return Summary{}, fmt.Errorf("%w: producer id %d has sequence %d", ErrInvalidRecord, v.ProducerID(), v.BaseSequence())
 	case v.BaseOffset() != 0:
 		return Summary{}, fmt.Errorf("%w: a client sent base offset %d, want 0", ErrInvalidRecord, v.BaseOffset())
 	}

@@ -101,8 +101,8 @@ func (v View) consistent() error {
 		return fmt.Errorf("%w: transactional, but without a producer id", ErrInvalidRecord)
 	case v.ProducerID() >= 0 && v.ProducerEpoch() < 0:
 		return fmt.Errorf("%w: producer id %d has epoch %d", ErrInvalidRecord, v.ProducerID(), v.ProducerEpoch())
-	// What a broker writes in the name of a producer, markers and the offsets of groups, has no sequence.
-	case v.ProducerID() >= 0 && v.BaseSequence() < 0 && !v.IsTransactional():
+	// A marker of the broker carries the id of its producer, and no sequence.
+	case v.ProducerID() >= 0 && v.BaseSequence() < 0 && !v.IsControl():
 		return fmt.Errorf("%w: producer id %d has sequence %d", ErrInvalidRecord, v.ProducerID(), v.BaseSequence())
 	}
 	return nil

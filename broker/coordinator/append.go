@@ -62,8 +62,8 @@ func (ts *terms[M]) append(now time.Time, t *term[M], writes []write, fx *actor.
 		for _, r := range w.records {
 			builder.Add(r.key, r.value, r.timestamp)
 		}
-		if p := w.producer; p != nil { // a batch of its own, without a sequence
-			builder.Producer(p.id, p.epoch, -1)
+		if p := w.producer; p != nil { // a batch of its own, whose sequence does not count; it is 0, as Kafka's is
+			builder.Producer(p.id, p.epoch, 0)
 			builder.Transactional()
 			ts.give(t, api.ProducePart{Batch: builder.Build(), Guard: p.guard, Trusted: true}, call[M]{t, []uint64{w.id}, nil}, fx)
 			builder = batch.Builder{}

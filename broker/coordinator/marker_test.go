@@ -44,7 +44,7 @@ func TestOffsetsInATransaction(t *testing.T) {
 	b.serve(1)
 	call := b.promise(9, 10, 55)
 	part := take[api.ProducePart](b)
-	if v := part.Batch; !v.IsTransactional() || v.ProducerID() != 9 || v.ProducerEpoch() != 3 || v.BaseSequence() != -1 || part.Guard != 55 || !part.Trusted || part.Epoch != 1 || part.Acks != -1 {
+	if v := part.Batch; !v.IsTransactional() || v.ProducerID() != 9 || v.ProducerEpoch() != 3 || v.BaseSequence() != 0 || part.Guard != 55 || !part.Trusted || part.Epoch != 1 || part.Acks != -1 {
 		t.Errorf("%+v of producer %d, epoch %d, sequence %d", part, v.ProducerID(), v.ProducerEpoch(), v.BaseSequence())
 	}
 	b.step(api.ProduceDone{Call: part.Ticket.Call})

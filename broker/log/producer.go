@@ -104,9 +104,7 @@ func (ps *producers) note(v batch.View) (aborted Aborted, ok bool) {
 	if v.IsTransactional() && p.first < 0 {
 		ps.begin(p, v.BaseOffset())
 	}
-	if v.BaseSequence() >= 0 {
-		p.push(sentBatch{v.BaseSequence(), v.LastSequence(), v.BaseOffset(), v.LastOffset()})
-	}
+	p.push(sentBatch{v.BaseSequence(), v.LastSequence(), v.BaseOffset(), v.LastOffset()})
 	return Aborted{}, false
 }
 
@@ -194,8 +192,7 @@ func (ps *producers) reach(offset int64) bool { return ps.last >= offset }
 // CheckSequence says what Kafka 4 says to a batch before it is appended: nil to append it, a
 // *Duplicate, ErrInvalidProducerEpoch or ErrOutOfOrderSequence (KIP-98, KIP-360). In this order:
 //
-//   - a batch without producer id is not checked, and one without a sequence only for its epoch: that is what a
-//     coordinator of groups writes in the transaction of a producer
+//   - a batch without producer id is not checked
 //   - one of the last five batches of the same epoch, with the same first and last sequence, is a
 //     duplicate; only part of one is out of order
 //   - an older epoch than the last one is refused
@@ -212,9 +209,6 @@ func (l *Log) CheckSequence(v batch.View) error {
 		return nil
 	}
 	p, first := l.producers.byID[v.ProducerID()], v.BaseSequence()
-	if first < 0 && (p == nil || v.ProducerEpoch() >= p.epoch) {
-		return nil
-	}
 	if p == nil {
 		if first == 0 || l.start > 0 || l.producers.full() {
 			return nil

@@ -232,32 +232,3 @@ func TestControlBatch(t *testing.T) {
 		t.Errorf("the epoch before the marker: %v", err)
 	}
 }
-
-// What a coordinator of groups writes in the transaction of a producer has no sequence: any number of such batches are
-// appended, of an epoch that is not over, and what the producer itself sends goes on where it was.
-func TestBatchesWithoutSequence(t *testing.T) {
-	l, _ := mustOpen(t, mem.New(), Config{})
-	plain := func(epoch int16) batch.View {
-		var b batch.Builder
-		b.Producer(7, epoch, -1)
-		b.Transactional()
-		b.Add([]byte("k"), []byte("v"), 0)
-		return b.Build()
-	}
-	for i, epoch := range []int16{2, 2, 3} {
-		if err := l.CheckSequence(plain(epoch)); err != nil {
-			t.Fatalf("batch %d: %v", i, err)
-		}
-		mustAppend(t, l, plain(epoch))
-	}
-	if err := l.CheckSequence(plain(2)); !errors.Is(err, ErrInvalidProducerEpoch) {
-		t.Errorf("of an epoch that is over: %v", err)
-	}
-	mustAppend(t, l, batch.BuildMarker(7, 3, batch.Marker{Commit: true}, 0))
-	if open, err := l.InTransaction(7, 3, -1); open || err != nil {
-		t.Errorf("after the marker it is taken for a duplicate: %v, %v", open, err)
-	}
-	if err := l.CheckSequence(sent(7, 3, 0, 1)); err != nil {
-		t.Errorf("the producer's own: %v", err)
-	}
-}
