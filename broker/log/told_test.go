@@ -12,8 +12,8 @@ import (
 	"github.com/logproof/logproof/broker/batch"
 )
 
-// state is all that a log knows of producers and transactions.
-func state(l *Log) string {
+// toldState is all that a log knows of producers and transactions.
+func toldState(l *Log) string {
 	var b strings.Builder
 	for p := l.producers.oldest; p != nil; p = p.newer {
 		fmt.Fprintf(&b, "%+v\n", bare(p))

@@ -258,10 +258,10 @@ func TestTransactionsSurvive(t *testing.T) {
 		wild(t, rng, l, 20+rng.IntN(200))
 		batches := readAll(t, l, 1<<20)
 		sameAsTold(t, rng, l, batches)
-		want := state(l)
+		want := toldState(l)
 
 		again, _ := mustOpen(t, killed(files), cfg)
-		if got := state(again); got != want {
+		if got := toldState(again); got != want {
 			t.Fatalf("seed %d: killed:\n%s\nlived:\n%s", seed, got, want)
 		}
 		sameAsTold(t, rng, again, batches)
@@ -269,7 +269,7 @@ func TestTransactionsSurvive(t *testing.T) {
 			t.Fatal(err)
 		}
 		again, r := mustOpen(t, again.fs.(*mem.FS), cfg)
-		if got := state(again); got != want || !r.Clean {
+		if got := toldState(again); got != want || !r.Clean {
 			t.Fatalf("seed %d: clean %v:\n%s\nlived:\n%s", seed, r.Clean, got, want)
 		}
 		follower, _ := mustOpen(t, mem.New(), cfg)
@@ -278,7 +278,7 @@ func TestTransactionsSurvive(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got := state(follower); got != want {
+		if got := toldState(follower); got != want {
 			t.Fatalf("seed %d: followed:\n%s\nlived:\n%s", seed, got, want)
 		}
 
@@ -293,8 +293,8 @@ func TestTransactionsSurvive(t *testing.T) {
 			if err := l.TruncateTo(batches[kept].BaseOffset()); err != nil {
 				t.Fatal(err)
 			}
-			if got := state(l); got != state(shorter) {
-				t.Fatalf("seed %d: %s, truncated:\n%s\nnever longer:\n%s", seed, how, got, state(shorter))
+			if got := toldState(l); got != toldState(shorter) {
+				t.Fatalf("seed %d: %s, truncated:\n%s\nnever longer:\n%s", seed, how, got, toldState(shorter))
 			}
 			if kept > 0 {
 				sameAsTold(t, rng, l, batches[:kept])
