@@ -66,7 +66,7 @@ type process struct {
 	touched map[int32]bool
 	waiting bool
 	dead    bool
-	// asked is the end that was asked for and not answered.
+	// ending is set while an end is asked for and not answered, commit is which; spoiled transactions are aborted.
 	ending, commit, spoiled bool
 }
 
@@ -100,7 +100,12 @@ func (m *model) wait(p *process, send func(answer func(do func()))) {
 		})
 	})
 	if !m.calm && m.rng.IntN(6) == 0 { // the process gives up waiting, and the request may come late
-		m.fly(func() { answered, p.waiting = true, false })
+		m.fly(func() {
+			if !answered {
+				answered, p.waiting = true, false
+				p.spoiled = p.spoiled || !p.ending // nobody commits what may come later
+			}
+		})
 	}
 }
 
