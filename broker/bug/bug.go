@@ -90,6 +90,8 @@ const (
 	OffsetsOutsideTransaction Name = "offsets-outside-transaction"
 	// LateProduce lets any batch begin a transaction in a log, verified or not.
 	LateProduce Name = "late-produce"
+	// MarkerForgotten lets a follower append markers without ending the transactions that they are about.
+	MarkerForgotten Name = "marker-forgotten"
 )
 
 // all maps every planted bug to its description.

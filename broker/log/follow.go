@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/bug"
 )
 
 // ErrOutOfOrderOffset is a batch of a leader that does not begin at the follower's log end.
@@ -47,7 +48,7 @@ func (l *Log) AppendAsFollower(batches []byte) (Appended, error) {
 			return Appended{}, err
 		}
 		run := l.run(batches)
-		if err := l.place(batches[:run]); err != nil {
+		if err := l.place(batches[:run], l.cfg.Bugs.Has(bug.MarkerForgotten)); err != nil {
 			return Appended{}, err
 		}
 		batches = batches[run:]

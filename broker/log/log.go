@@ -148,7 +148,7 @@ func (l *Log) Append(v batch.View, leaderEpoch int32) (Appended, error) {
 	if err := l.prepare(v); err != nil {
 		return Appended{}, err
 	}
-	if err := l.place(v); err != nil {
+	if err := l.place(v, false); err != nil {
 		return Appended{}, err
 	}
 	return Appended{base, v.LastOffset()}, nil
@@ -168,8 +168,9 @@ func (l *Log) prepare(v batch.View) error {
 	return nil
 }
 
-// place writes batches of one epoch, for which there is room, at the end: all of them or none.
-func (l *Log) place(batches []byte) error {
+// place writes batches of one epoch, for which there is room, at the end: all of them or none. A planted bug forgets
+// markers.
+func (l *Log) place(batches []byte, forgets bool) error {
 	s := l.active()
 	if _, err := s.file.WriteAt(batches, s.size); err != nil {
 		// What was written in part lies after the end: the next append covers it. Cutting it
@@ -182,6 +183,10 @@ func (l *Log) place(batches []byte) error {
 		v := firstOf(batches)
 		l.recent.add(v.BaseOffset(), s.size)
 		s.note(v, l.cfg.IndexIntervalBytes)
+		if forgets && v.IsControl() {
+			batches = batches[len(v):]
+			continue
+		}
 		if aborted, ok := l.producers.note(v); ok {
 			s.aborts.add(aborted)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/broker/env/mem"
 )
 
@@ -313,6 +314,26 @@ func abortedFiles(t testing.TB, files *mem.FS) (bases []int64) {
 	}
 	slices.Sort(bases)
 	return bases
+}
+
+// The planted bug: a follower has the marker, and its transaction does not end until the log is told anew.
+func TestMarkerForgotten(t *testing.T) {
+	leader, _ := mustOpen(t, mem.New(), Config{})
+	story(t, leader, "1 1a")
+	files, cfg := mem.New(), Config{Bugs: bug.Set{bug.MarkerForgotten: true}}
+	follower, _ := mustOpen(t, files, cfg)
+	for _, v := range readAll(t, leader, 1<<20) {
+		if _, err := follower.AppendAsFollower(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if stable, aborted := follower.LastStableOffset(3), follower.aborted(0, 3); stable != 0 || len(aborted) != 0 {
+		t.Errorf("%d is stable, %v aborted", stable, aborted)
+	}
+	again, _ := mustOpen(t, killed(files), cfg)
+	if stable, aborted := again.LastStableOffset(3), again.aborted(0, 3); stable != 3 || len(aborted) != 1 {
+		t.Errorf("opened again: %d is stable, %v aborted", stable, aborted)
+	}
 }
 
 // Retention takes the entries of what goes, and their files.
