@@ -160,6 +160,7 @@ func (b *Broker) node(cfg Config) (n node.Config, err error) {
 		Timing: node.Timing{
 			QuorumTick: cfg.QuorumTick, Heartbeat: cfg.Heartbeat, ReplicaLagMax: cfg.ReplicaLagMax, Scrub: scrubEvery, ScrubRest: scrubRest,
 			ExpireOffsets: cfg.Groups.RetentionCheck, ExpireTransactions: cfg.Transactions.ExpirationCheck, RetentionCheck: cfg.RetentionCheck,
+			Clean: cfg.clean(),
 		},
 		Log:      log.Config{SegmentBytes: cfg.SegmentBytes, Bugs: cfg.Bugs},
 		Settings: settings, Groups: cfg.Groups.machine(), Transactions: cfg.Transactions.machine(),

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/logproof/logproof/broker/env"
 	"github.com/logproof/logproof/broker/env/disk"
 	"github.com/logproof/logproof/broker/metadata"
+	"github.com/logproof/logproof/broker/node"
 	"github.com/logproof/logproof/broker/partition"
 )
 
@@ -93,6 +95,10 @@ type Config struct {
 	Features map[string]int16
 	// RetentionCheck is how often retention is looked at (log.retention.check.interval.ms); 5 min if 0, as in Kafka.
 	RetentionCheck time.Duration
+	// CleanCheck is how often it is looked for logs that are to be compacted (log.cleaner.backoff.ms); 15 s if 0, as in
+	// Kafka. NoClean compacts none (log.cleaner.enable).
+	CleanCheck time.Duration
+	NoClean    bool
 	// MaxConnections of clients at a time; one more is closed at once. 12000 if 0, or three
 	// quarters of the descriptors that the process may have, if that is less; Kafka has no limit.
 	MaxConnections int
@@ -125,6 +131,14 @@ type Config struct {
 	Log *slog.Logger
 }
 
+// clean is how often a shard looks for logs to compact; -1 for never.
+func (c Config) clean() time.Duration {
+	if c.NoClean {
+		return -1
+	}
+	return cmp.Or(c.CleanCheck, node.DefaultClean)
+}
+
 // Validate lists everything that is wrong with the configuration.
 func (c Config) Validate() error {
 	var errs []error
@@ -152,6 +166,9 @@ func (c Config) Validate() error {
 	}
 	if c.RetentionCheck < 0 {
 		bad("retention looked at every %v: want more than 0, or 0 for every 5 min", c.RetentionCheck)
+	}
+	if c.CleanCheck < 0 {
+		bad("logs to be compacted looked for every %v: want more than 0, or 0 for every 15 s", c.CleanCheck)
 	}
 	if _, err := c.topicSettings(); err != nil {
 		errs = append(errs, err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/metadata"
+	"github.com/logproof/logproof/broker/node"
 	"github.com/logproof/logproof/broker/server"
 	"github.com/logproof/logproof/broker/wire"
 )
@@ -39,6 +40,9 @@ func (c Config) fixed() []metadata.Value {
 		metadata.FixedValue("connections.max.idle.ms", metadata.LongSetting, millis(cmp.Or(c.MaxIdle, server.DefaultIdle)), "How long a client may ask for nothing before its connection is closed."),
 		metadata.FixedValue("controller.quorum.voters", metadata.ListSetting, strings.Join(voters, ","), "Controllers of the cluster and their peer listeners."),
 		metadata.FixedValue("default.replication.factor", metadata.IntSetting, number(int(c.DefaultReplication)), "Replicas of topics created without a number."),
+		metadata.FixedValue("log.cleaner.backoff.ms", metadata.LongSetting, millis(max(c.clean(), 0)), "How often it is looked for logs that are to be compacted."),
+		metadata.FixedValue("log.cleaner.dedupe.buffer.size", metadata.LongSetting, number(max(c.Shards, 1)*node.DefaultCleanMapBytes), "Memory for the keys of logs that are compacted."),
+		metadata.FixedValue("log.cleaner.enable", metadata.BoolSetting, strconv.FormatBool(!c.NoClean), "Whether logs are compacted."),
 		metadata.FixedValue("log.dirs", metadata.ListSetting, c.logDir(), "Where the logs are."),
 		metadata.FixedValue("node.id", metadata.IntSetting, number(int(c.NodeID)), "The node's id in its cluster."),
 		metadata.FixedValue("num.partitions", metadata.IntSetting, number(int(c.DefaultPartitions)), "Partitions of topics created without a number."),

@@ -46,7 +46,10 @@ var differences = []difference{
 	{areaRetention, "A segment that goes is deleted at once; file.delete.delay.ms has no effect", "It is renamed and deleted a minute later", "broker/log TestRetainByTimeTakesTheActiveSegment"},
 	{areaRetention, "The start of a log is durable before anybody is told of it", "It is checkpointed every minute", "broker/node TestLogStartThroughFailures"},
 	{areaRetention, "DeleteRecords wakes the followers, whose next fetch would come later", "It waits for their next fetch", "broker/brokertest TestDeleteRecordsWaitsForReplicas"},
-	{areaRetention, "Nothing is compacted: cleanup.policy=compact is kept and shown", "The log cleaner compacts", "broker/brokertest TestInternalTopic"},
+	{areaRetention, "Where compaction has taken out whole batches, a batch without records covers their offsets", "There is a hole", "broker/log TestClean"},
+	{areaRetention, "Compaction keeps every batch by which the log remembers an idempotent producer, emptied: its last five", "The last one", "broker/log TestClean"},
+	{areaRetention, "Compaction tells keys apart by 128 bits of SHA-256", "By MD5, of which anybody can make two that are the same", "broker/log/clean TestOffsets"},
+	{areaRetention, "Compaction takes whole segments below the last stable offset", "It may take the part of a segment that lies below", "broker/log TestCleanBound"},
 
 	{areaSettings, "Settings of tiered storage are unknown: INVALID_CONFIG", "They are taken, and without effect where there is no tiered storage", "broker/metadata TestSettingsValues"},
 	{areaSettings, "CreateTopics tells the settings in force on the active controller, which knows none of single brokers", "Those of the broker that was asked", "broker/metadata TestSettingsInForce"},

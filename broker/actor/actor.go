@@ -173,6 +173,19 @@ type Scrubbed struct {
 	Err   error
 }
 
+// Work does something that takes a while, away from the actor; Worked follows.
+type Work struct {
+	// Run is called once.
+	Run   func() error
+	Token any
+}
+
+// Worked is the completion of a Work.
+type Worked struct {
+	Token any
+	Err   error
+}
+
 // Response answers one request of the session's connection.
 type Response struct {
 	// Body is the response, or nil when none is sent (acks=0) but the request is finished.
@@ -202,6 +215,7 @@ type Effects struct {
 	Responses []Response
 	Scrubs    []Scrub
 	Loads     []Load
+	Works     []Work
 	Events    []event.Event
 	// Hangup closes the session's connection after its responses; it says why.
 	Hangup string
@@ -238,6 +252,9 @@ func (fx *Effects) Scrub(run func() (next int64, err error), token any) {
 	fx.Scrubs = append(fx.Scrubs, Scrub{run, token})
 }
 
+// Work adds something that takes a while; Worked{token} follows.
+func (fx *Effects) Work(run func() error, token any) { fx.Works = append(fx.Works, Work{run, token}) }
+
 // Load adds a range to be read; Loaded{token} follows.
 func (fx *Effects) Load(s Source, token any) { fx.Loads = append(fx.Loads, Load{s, token}) }
 
@@ -250,9 +267,10 @@ func (fx *Effects) Reset() {
 	clear(fx.Responses)
 	clear(fx.Scrubs)
 	clear(fx.Loads)
+	clear(fx.Works)
 	clear(fx.Events)
 	*fx = Effects{
 		Sends: fx.Sends[:0], Timers: fx.Timers[:0], Syncs: fx.Syncs[:0],
-		Calls: fx.Calls[:0], Responses: fx.Responses[:0], Scrubs: fx.Scrubs[:0], Loads: fx.Loads[:0], Events: fx.Events[:0],
+		Calls: fx.Calls[:0], Responses: fx.Responses[:0], Scrubs: fx.Scrubs[:0], Loads: fx.Loads[:0], Works: fx.Works[:0], Events: fx.Events[:0],
 	}
 }

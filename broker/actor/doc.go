@@ -1,7 +1,7 @@
 // Package actor is the vocabulary of a node's stepped machines: addresses, messages, effects.
 //
 //	          Step(now, message, *Effects)
-//	inbox ───────────> actor ───────────> Send · After · Sync · Load · Call · Respond · Emit · Hangup
+//	inbox ───────────> actor ───────────> Send · After · Sync · Load · Work · Call · Respond · Emit · Hangup
 //	  ^                                      │
 //	  └────────── completions <──────────────┘
 //

@@ -73,6 +73,32 @@ type SegmentsDeleted struct {
 	Reason string `json:"reason"`
 }
 
+// LogCleaned is a pass of compaction over a log: From and To are the offsets of what was dirty.
+type LogCleaned struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	From      int64  `json:"from"`
+	To        int64  `json:"to"`
+	// Keys that were written there.
+	Keys int `json:"keys"`
+	// Segments, Bytes and Records from the log's start to To before, and what is left of them.
+	Segments     int64 `json:"segments"`
+	SegmentsLeft int64 `json:"segments_left"`
+	Bytes        int64 `json:"bytes"`
+	BytesLeft    int64 `json:"bytes_left"`
+	Records      int64 `json:"records"`
+	RecordsLeft  int64 `json:"records_left"`
+}
+
+// CleaningFailed is a pass of compaction that was given up; the log is as it was before.
+type CleaningFailed struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Reason    string `json:"reason"`
+	// Again is set if another pass will try it.
+	Again bool `json:"again"`
+}
+
 // DiskFailed is a call to the disk that failed, after which the node stops: NodeFailed follows.
 type DiskFailed struct {
 	// Op is the call: "write", "sync", "create".
@@ -115,6 +141,12 @@ func (TopicDeleted) Name() string { return "topic-deleted" }
 func (SegmentsDeleted) Name() string { return "segments-deleted" }
 
 // Name implements Event.
+func (LogCleaned) Name() string { return "log-cleaned" }
+
+// Name implements Event.
+func (CleaningFailed) Name() string { return "cleaning-failed" }
+
+// Name implements Event.
 func (DiskFailed) Name() string { return "disk-failed" }
 
 // Name implements Event.
@@ -126,6 +158,21 @@ func (ClockChanged) Name() string { return "clock-changed" }
 // String implements Event.
 func (e SegmentsDeleted) String() string {
 	return fmt.Sprintf("%s-%d starts at offset %d, not %d: %d segments of %d bytes were deleted (%s)", e.Topic, e.Partition, e.Start, e.From, e.Segments, e.Bytes, e.Reason)
+}
+
+// String implements Event.
+func (e LogCleaned) String() string {
+	return fmt.Sprintf("%s-%d was compacted from offset %d to %d: %d of %d records are left, %d of %d bytes, %d of %d segments", e.Topic, e.Partition,
+		e.From, e.To, e.RecordsLeft, e.Records, e.BytesLeft, e.Bytes, e.SegmentsLeft, e.Segments)
+}
+
+// String implements Event.
+func (e CleaningFailed) String() string {
+	again := "it is tried again"
+	if !e.Again {
+		again = "it is not tried again"
+	}
+	return fmt.Sprintf("%s-%d was not compacted, %s: %s", e.Topic, e.Partition, again, e.Reason)
 }
 
 // String implements Event.

@@ -65,8 +65,8 @@ func keyed(text string, producer int64, sequence int32, transactional bool) batc
 	return b.Build()
 }
 
-// state is what a reader of committed records makes of a log: the last value of every key, and where it stands.
-func state(t testing.TB, l *Log) map[string]string {
+// tableOf is what a reader of committed records makes of a log: the last value of every key, and where it stands.
+func tableOf(t testing.TB, l *Log) map[string]string {
 	t.Helper()
 	all, aborted := map[string]string{}, l.abortedByProducer()
 	c := Cleaning{aborted: aborted}
@@ -119,7 +119,7 @@ func written(t testing.TB, files env.FS, n int) *Log {
 func TestClean(t *testing.T) {
 	files := mem.New()
 	l := written(t, files, 200)
-	want, size, segments, epochs := state(t, l), l.Size(), len(l.segments), slices.Clone(l.epochs.starts)
+	want, size, segments, epochs := tableOf(t, l), l.Size(), len(l.segments), slices.Clone(l.epochs.starts)
 	r := pass(t, l, 5000, l.EndOffset(), 1<<20, nothing)
 	if r.From != 0 || r.To != l.active().base || r.Full || r.Before.Segments != int64(segments-1) || r.Before.Bytes-r.After.Bytes != size-l.Size() {
 		t.Errorf("%+v", r)
@@ -129,7 +129,7 @@ func TestClean(t *testing.T) {
 	}
 	same := func(l *Log, what string) {
 		t.Helper()
-		if got := state(t, l); !maps.Equal(got, want) {
+		if got := tableOf(t, l); !maps.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", what, got, want)
 		}
 		if got := l.epochs.starts; !slices.Equal(got, epochs) {
@@ -167,7 +167,7 @@ func TestClean(t *testing.T) {
 		mustAppend(t, l3, keyed(fmt.Sprintf("other%d=1", i), -1, 0, false))
 	}
 	syncLog(t, l3)
-	want = state(t, l3)
+	want = tableOf(t, l3)
 	before := tombstones(t, l3)
 	pass(t, l3, 5999, l3.EndOffset(), 1<<20, nothing)
 	if kept := tombstones(t, l3); kept == 0 || kept > before {
@@ -181,7 +181,7 @@ func TestClean(t *testing.T) {
 	if after := tombstones(t, l3); after >= before/2 {
 		t.Errorf("%d tombstones after the horizon, were %d", after, before)
 	}
-	want = state(t, l3)
+	want = tableOf(t, l3)
 	same(l3, "after the horizon")
 }
 
@@ -214,7 +214,7 @@ func TestCleanInSeveralPasses(t *testing.T) {
 			t.Fatalf("pass %d: %+v", passes, r)
 		}
 	}
-	if passes < 3 || !maps.Equal(state(t, once), state(t, often)) || once.Size() < often.Size()*9/10 || often.Size() < once.Size()*9/10 {
+	if passes < 3 || !maps.Equal(tableOf(t, once), tableOf(t, often)) || once.Size() < often.Size()*9/10 || often.Size() < once.Size()*9/10 {
 		t.Errorf("%d passes: %d bytes, in one pass %d", passes, often.Size(), once.Size())
 	}
 }
@@ -254,7 +254,7 @@ func TestCleanBound(t *testing.T) {
 		t.Errorf("the transaction has ended: %+v", n)
 	}
 	pass(t, l, 0, l.EndOffset(), 1<<20, nothing)
-	if got := state(t, l)["a"]; got != "119 at 40" {
+	if got := tableOf(t, l)["a"]; got != "119 at 40" {
 		t.Errorf("a is %s", got)
 	}
 	for _, v := range allFrom(t, l) {
@@ -309,8 +309,8 @@ func TestCleanIsAborted(t *testing.T) {
 			mustAppend(t, l, keyed("a=1", -1, 0, false))
 		}
 		syncLog(t, l)
-		want := state(t, l)
-		if r := pass(t, l, 0, l.EndOffset(), 1<<20, nothing); r.To <= r.From || !maps.Equal(state(t, l), want) {
+		want := tableOf(t, l)
+		if r := pass(t, l, 0, l.EndOffset(), 1<<20, nothing); r.To <= r.From || !maps.Equal(tableOf(t, l), want) {
 			t.Errorf("%s: the next pass: %+v", name, r)
 		}
 	}
@@ -324,7 +324,7 @@ func TestCleanIsInterrupted(t *testing.T) {
 		return files, written(t, files, 60)
 	}
 	_, l := build()
-	want := state(t, l)
+	want := tableOf(t, l)
 	interrupted := 0
 	for stop := 1; ; stop++ {
 		for draw := range uint64(6) {
@@ -359,7 +359,7 @@ func TestCleanIsInterrupted(t *testing.T) {
 			if err != nil {
 				t.Fatalf("stopped at operation %d, draw %d: %v", stop, draw, err)
 			}
-			if got := state(t, l2); !maps.Equal(got, want) || recovery.TruncatedBytes > 0 {
+			if got := tableOf(t, l2); !maps.Equal(got, want) || recovery.TruncatedBytes > 0 {
 				t.Fatalf("stopped at operation %d, draw %d: %+v\n%v, want\n%v", stop, draw, recovery, got, want)
 			}
 			for file := range contents(t, after) {
@@ -368,7 +368,7 @@ func TestCleanIsInterrupted(t *testing.T) {
 				}
 			}
 			pass(t, l2, 0, l2.EndOffset(), 1<<20, nothing)
-			if got := state(t, l2); !maps.Equal(got, want) {
+			if got := tableOf(t, l2); !maps.Equal(got, want) {
 				t.Fatalf("stopped at operation %d, draw %d, and cleaned again: %v", stop, draw, got)
 			}
 		}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -43,7 +44,10 @@ type Config struct {
 	// index.interval.bytes that are not there are taken from Log, Sessions and Controller, if those have them.
 	Settings map[string]string
 	Log      log.Config
-	Flush    partition.Flush
+	// CleanMapBytes are what a shard may take for the keys of a log that it compacts
+	// (log.cleaner.dedupe.buffer.size); DefaultCleanMapBytes if 0. A log with more keys takes several passes.
+	CleanMapBytes int64
+	Flush         partition.Flush
 	// FlushInterval is how often FlushInterval syncs.
 	FlushInterval time.Duration
 	// Groups are the limits and times of consumer groups, Transactions those of transactions.
@@ -92,6 +96,9 @@ type Timing struct {
 	// RetentionCheck is how often a shard looks at what its topics need not keep (log.retention.check.interval.ms);
 	// never if it is negative.
 	RetentionCheck time.Duration
+	// Clean is how often a shard looks for logs that are to be compacted (log.cleaner.backoff.ms); never if it is
+	// negative (log.cleaner.enable).
+	Clean time.Duration
 	// BackOff comes before a request that failed is tried again.
 	BackOff time.Duration
 	// ExpireOffsets is how often consumer groups are looked through for offsets that are kept no longer
@@ -110,8 +117,11 @@ const (
 	DefaultFetchWait     = 500 * time.Millisecond
 	DefaultCallTimeout   = 2 * time.Second
 	DefaultBackOff       = 50 * time.Millisecond
-	// DefaultRetentionCheck is Kafka's.
+	// DefaultRetentionCheck and DefaultClean are Kafka's.
 	DefaultRetentionCheck = 5 * time.Minute
+	DefaultClean          = 15 * time.Second
+	// DefaultCleanMapBytes are 1.3 million keys.
+	DefaultCleanMapBytes = 32 << 20
 )
 
 func (t Timing) complete() Timing {
@@ -121,7 +131,7 @@ func (t Timing) complete() Timing {
 	}{
 		{&t.QuorumTick, DefaultQuorumTick}, {&t.Heartbeat, DefaultHeartbeat}, {&t.ReplicaLagMax, DefaultReplicaLagMax},
 		{&t.FetchWait, DefaultFetchWait}, {&t.CallTimeout, DefaultCallTimeout}, {&t.BackOff, DefaultBackOff},
-		{&t.RetentionCheck, DefaultRetentionCheck},
+		{&t.RetentionCheck, DefaultRetentionCheck}, {&t.Clean, DefaultClean},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -140,6 +150,7 @@ func (c Config) complete() (Config, error) {
 		c.Timing.FetchWait = min(DefaultFetchWait, session/6)
 	}
 	c.Timing = c.Timing.complete()
+	c.CleanMapBytes = cmp.Or(c.CleanMapBytes, DefaultCleanMapBytes)
 	if c.Wall == nil {
 		c.Wall = func(t time.Time) time.Time { return t }
 	}

@@ -38,8 +38,9 @@ func (s *shard) assign(now time.Time, m assign, fx *actor.Effects) {
 		delete(s.away, m.replica)
 		s.armScrub(s.cfg.Timing.Scrub, fx)
 		s.armRetain(fx)
+		s.armClean(fx)
 	}
-	if err := s.configure(r, m.settings); err != nil {
+	if err := s.configure(r, m.settings, fx); err != nil {
 		fx.Fatal = fmt.Errorf("%s: %w", replicaDir(r.topic, r.id.Partition), err)
 		return
 	}

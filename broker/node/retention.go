@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -29,11 +30,12 @@ type deletion struct {
 }
 
 // configure makes a log act on the settings of its topic.
-func (s *shard) configure(r *replica, settings metadata.Settings) error {
+func (s *shard) configure(r *replica, settings metadata.Settings, fx *actor.Effects) error {
 	if r.settings == settings {
 		return nil
 	}
 	r.settings = settings
+	s.armClean(fx)
 	return r.log.Configure(s.logConfig(settings))
 }
 
@@ -45,6 +47,9 @@ func (s *shard) logConfig(settings metadata.Settings) log.Config {
 	}
 	if settings.SegmentMillis > 0 {
 		cfg.SegmentMillis = settings.SegmentMillis
+	}
+	if settings.Cleanup.Compact { // what is to be compacted must be sealed by then (KIP-354)
+		cfg.SegmentMillis = min(cmp.Or(cfg.SegmentMillis, log.DefaultSegmentMillis), settings.MaxCompactionLagMillis)
 	}
 	if settings != (metadata.Settings{}) {
 		cfg.IndexIntervalBytes = int(max(settings.IndexIntervalBytes, 1))

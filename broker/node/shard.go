@@ -41,6 +41,7 @@ type shard struct {
 	// retaining is set while the timer of retention runs.
 	retaining bool
 	scrubbing scrubbing
+	cleaner   cleaner
 	// questions are how many have been numbered, whether a batch belongs to a transaction.
 	questions uint64
 	// unopened replicas wait for the controller.
@@ -71,10 +72,12 @@ type replica struct {
 	deleted bool
 	watches []*watch
 	// settings of the topic that the log acts on, deletions the DeleteRecords that wait for followers.
-	settings  metadata.Settings
-	deletions []deletion
-	guards    guards
-	planted   planted
+	settings metadata.Settings
+	// uncleanable is set once compaction has met a batch that it cannot take apart.
+	uncleanable bool
+	deletions   []deletion
+	guards      guards
+	planted     planted
 }
 
 // flushTick syncs what FlushInterval left, leaderTick tells leaders the time.
@@ -136,6 +139,12 @@ func (s *shard) Step(now time.Time, message any, fx *actor.Effects) {
 		s.scrubbed(m, fx)
 	case scrubTick:
 		s.scrub(fx)
+	case cleanTick:
+		s.cleaner.armed = false
+		s.armClean(fx)
+		s.clean(now, fx)
+	case actor.Worked:
+		s.cleaned(now, m, fx)
 	case struck:
 		s.struck(now, m, fx)
 	case damagedAgain:
@@ -254,6 +263,9 @@ func (s *shard) ordered() []*replica {
 
 func (s *shard) close() error {
 	var first error
+	if c := s.cleaner; c.pass != nil {
+		c.replica.log.StopClean(c.pass)
+	}
 	for _, r := range s.ordered() {
 		if err := r.log.Close(); err != nil && first == nil {
 			first = fmt.Errorf("close %s-%d: %w", r.topic, r.id.Partition, err)

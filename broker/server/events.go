@@ -47,6 +47,15 @@ func (s *events) emit(e event.Event) {
 	case event.SegmentDamaged:
 		level = slog.LevelError
 		s.metrics.damaged.Inc()
+	case event.LogCleaned:
+		s.metrics.cleanings.WithLabelValues("done").Inc()
+		s.metrics.cleanedBytes.WithLabelValues("read").Add(float64(e.Bytes))
+		s.metrics.cleanedBytes.WithLabelValues("written").Add(float64(e.BytesLeft))
+		s.metrics.cleanedRecords.WithLabelValues("read").Add(float64(e.Records))
+		s.metrics.cleanedRecords.WithLabelValues("written").Add(float64(e.RecordsLeft))
+	case event.CleaningFailed:
+		level = slog.LevelWarn
+		s.metrics.cleanings.WithLabelValues("failed").Inc()
 	case event.SegmentsDeleted:
 		s.metrics.deleted.WithLabelValues(e.Reason).Add(float64(e.Segments))
 	case event.BrokerFenced, event.LogTruncated, event.SegmentQuarantined, event.DiskChanged, event.ClockChanged:

@@ -39,8 +39,10 @@ type metrics struct {
 	diskFailures  *prometheus.CounterVec
 	damaged       prometheus.Counter
 	deleted       *prometheus.CounterVec
-	replication   replicationMetrics
-	groups        groupMetrics
+	// cleaned bytes and records, cleanings by outcome.
+	cleanedBytes, cleanedRecords, cleanings *prometheus.CounterVec
+	replication                             replicationMetrics
+	groups                                  groupMetrics
 }
 
 // listenerNames are the labels of the listeners.
@@ -93,6 +95,7 @@ func newMetrics() *metrics {
 	m.diskFailures = counter(catalog.BrokerDiskFailures)
 	m.damaged = counter(catalog.BrokerDamagedSegments).WithLabelValues()
 	m.deleted = counter(catalog.BrokerDeletedSegments)
+	m.cleanedBytes, m.cleanedRecords, m.cleanings = counter(catalog.BrokerCleanedBytes), counter(catalog.BrokerCleanedRecords), counter(catalog.BrokerCleanings)
 	m.replication = newReplicationMetrics(counter, gauge)
 	m.groups = newGroupMetrics(counter, histogram)
 	gauge(catalog.BrokerStartTime).WithLabelValues().SetToCurrentTime()

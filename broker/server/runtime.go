@@ -100,6 +100,9 @@ func (rt *runtime) perform(self *inbox, fx *actor.Effects) {
 			self.put(actor.Scrubbed{Token: s.Token, Next: next, Err: err})
 		})
 	}
+	for _, w := range fx.Works {
+		rt.work.Go(func() { self.put(actor.Worked{Token: w.Token, Err: w.Run()}) })
+	}
 	for _, l := range fx.Loads {
 		rt.work.Go(func() { self.put(l.Run()) })
 	}

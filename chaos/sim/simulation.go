@@ -18,7 +18,9 @@ type simulation struct {
 	groups *rand.Rand
 	// transactions draws what concerns the actors of transactions.
 	transactions *rand.Rand
-	rec          Recorder
+	// cleaning draws what concerns compaction, likewise.
+	cleaning *rand.Rand
+	rec      Recorder
 	// retuned counts the changes of a retuner.
 	retuned int
 	// purged counts the deletions of a purger.
@@ -62,7 +64,10 @@ type simulation struct {
 var startTime = time.Unix(1_700_000_000, 0)
 
 func newSimulation(cfg Config, rec Recorder) *simulation {
-	s := &simulation{cfg: cfg, rec: rec, rng: rand.New(rand.NewPCG(uint64(cfg.Seed), 1)), groups: rand.New(rand.NewPCG(uint64(cfg.Seed), 5)), transactions: rand.New(rand.NewPCG(uint64(cfg.Seed), 7)), hash: fnvOffset}
+	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(uint64(cfg.Seed), n)) }
+	s := &simulation{
+		cfg: cfg, rec: rec, rng: stream(1), groups: stream(5), transactions: stream(7), cleaning: stream(13), hash: fnvOffset,
+	}
 	// What is drawn once has its own generator: the terrain of a seed does not depend on what the
 	// run draws.
 	draw := terrainOf(cfg.Seed)

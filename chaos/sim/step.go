@@ -111,6 +111,11 @@ func (h *host) perform(b *box, fx *actor.Effects) {
 			h.deliver(b.address, actor.Scrubbed{Token: s.Token, Next: next, Err: err})
 		})
 	}
+	for _, w := range fx.Works {
+		h.sim.drawn(h.sim.now+time.Duration(500+h.sim.cleaning.IntN(2_000_000)), kindServe, h, h.sim.cleaning, func() {
+			h.deliver(b.address, actor.Worked{Token: w.Token, Err: w.Run()})
+		})
+	}
 	for _, l := range fx.Loads {
 		h.sim.drawn(h.sim.now+time.Duration(500+h.sim.groups.IntN(20_000)), kindServe, h, h.sim.groups, func() { h.deliver(b.address, l.Run()) })
 	}

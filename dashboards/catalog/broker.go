@@ -99,6 +99,18 @@ var (
 		Name: "logproof_broker_deleted_segments_total", Type: Counter, Unit: Number, Labels: []string{"reason"},
 		Help: "Log segments that were deleted, by reason: time and size are the topic's retention, log-start a deletion of records.",
 	}
+	BrokerCleanedBytes = Metric{
+		Name: "logproof_broker_cleaned_bytes_total", Type: Counter, Unit: Bytes, Labels: []string{"kind"},
+		Help: "Bytes of logs that passes of compaction went through, by kind: read of what was there, written of what is left.",
+	}
+	BrokerCleanedRecords = Metric{
+		Name: "logproof_broker_cleaned_records_total", Type: Counter, Unit: Records, Labels: []string{"kind"},
+		Help: "Records of logs that passes of compaction went through, by kind: read of what was there, written of what is left.",
+	}
+	BrokerCleanings = Metric{
+		Name: "logproof_broker_cleanings_total", Type: Counter, Unit: Number, Labels: []string{"outcome"},
+		Help: "Passes of compaction over a log, by outcome: done, failed.",
+	}
 	BrokerStartTime = Metric{
 		Name: "logproof_broker_start_time_seconds", Type: Gauge, Unit: Seconds,
 		Help: "When the broker started, in seconds since 1970 UTC.",
@@ -112,6 +124,7 @@ func Broker() []Metric {
 		BrokerConnections, BrokerConnectionsOpened, BrokerConnectionsClosed, BrokerPeerRequests, BrokerPeerRequestDuration, BrokerRecordsIn, BrokerBytesIn, BrokerBytesOut,
 		BrokerPartitionLogStart, BrokerPartitionHighWatermark, BrokerPartitionLogEnd, BrokerPartitionSize,
 		BrokerTopics, BrokerFsyncDuration, BrokerRecoveryDuration, BrokerRecoveryTruncated,
-		BrokerCorruptBatches, BrokerDiskFailures, BrokerDamagedSegments, BrokerDeletedSegments, BrokerStartTime,
+		BrokerCorruptBatches, BrokerDiskFailures, BrokerDamagedSegments, BrokerDeletedSegments,
+		BrokerCleanedBytes, BrokerCleanedRecords, BrokerCleanings, BrokerStartTime,
 	)
 }

@@ -87,6 +87,8 @@ func (f *brokerFlags) addTo(cmd *cobra.Command) {
 	flags.StringVar(&f.disk, "disk", "", "`rules` of a disk that misbehaves: "+disk.Known)
 	flags.StringArrayVar(&f.set, "set", nil, "`name=value` of a setting for topics that do not have it themselves, by Kafka's name for brokers, as in log.retention.ms=60000; may be given several times")
 	flags.StringArrayVar(&f.features, "feature", nil, "`name=level` with which a new cluster begins, as in transaction.version=1; may be given several times")
+	flags.DurationVar(&f.cfg.CleanCheck, "clean-check", 15*time.Second, "how often it is looked for logs that are to be compacted")
+	flags.BoolVar(&f.cfg.NoClean, "no-clean", false, "compact no log (log.cleaner.enable=false)")
 	flags.DurationVar(&f.cfg.RetentionCheck, "retention-check", 5*time.Minute, "how often it is looked what retention.ms and retention.bytes of topics do not keep")
 	flags.Int64Var(&f.cfg.SegmentBytes, "segment-bytes", 1<<30, "size at which a log begins a new segment")
 	flags.IntVar(&f.cfg.MaxMessageBytes, "max-message-bytes", 1048588, "largest record batch that is accepted")
