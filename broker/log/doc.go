@@ -4,6 +4,7 @@
 //	             00…4711.log      batches, one after another    except what is marked below
 //	             00…4711.index    offset   -> position   (8 B for every 4 KiB of log)
 //	             00…4711.timeindex  time   -> offset    (12 B)
+//	             00…4711.txnindex   aborted transactions whose markers are here (34 B), if there are any
 //	           leader-epoch-checkpoint  epoch -> first offset (Kafka's text)
 //	           recovery-point     segments below it are sealed and synced
 //	           log-start-offset   where the log starts, if that is not where its first segment does
@@ -23,6 +24,18 @@
 // Where each begins is the leader-epoch cache (KIP-101): EndOffsetForEpoch answers from it, and where two
 // logs went different ways can be told by asking (KIP-279), then TruncateTo cuts. The cache is a summary
 // of the batches, but for an epoch that has none yet; its file counts only after a clean shutdown.
+//
+// # Transactions
+//
+//	first          first            marker of the first             marker of the second
+//	──┼──────────────┼───────────────────┼──────────────────────────────┼─────────────────► log
+//	  └ LastStableOffset, until the marker of the first is below the high watermark; then that of the second …
+//
+// A transaction of a producer begins with its first transactional batch, and ends with the control batch that its
+// coordinator has written, the marker. It holds the last stable offset back until its marker is committed: a new leader
+// may lack one that is not. Whoever reads no further, and leaves out what Aborted lists, sees whole transactions or
+// nothing of them (KIP-98). A producer with an open transaction is never forgotten. All of it is told by the batches, so
+// that leaders, followers and recovery know the same.
 //
 // # Where the log starts
 //
@@ -50,7 +63,7 @@
 // there is not a torn write, Open refuses it with a CorruptError and changes nothing. From the
 // recovery point on, the first bad batch is where the crash tore the log: it is cut there, and
 // segments after it go. What is kept is synced before Open returns. Indexes, leader epochs and the
-// state of idempotent producers are rebuilt from the batches, so recovery relies on none of their files.
+// state of producers and transactions are rebuilt from the batches, so recovery relies on none of their files.
 //
 // # After a failed sync
 //

@@ -14,6 +14,7 @@ func FuzzRecovery(f *testing.F) {
 	sound := mem.New()
 	l, _ := mustOpen(f, sound, Config{IndexIntervalBytes: 100})
 	fill(f, l, 3)
+	story(f, l, "1 2 1a 2c 1")
 	text := content(f, sound, name(0, logSuffix))
 	f.Add(text, []byte{}, []byte{})
 	f.Add(text[:len(text)-3], []byte("12345678"), []byte("123456789012"))
@@ -34,6 +35,11 @@ func FuzzRecovery(f *testing.F) {
 		l, r := mustOpen(t, files, small)
 		if l.Size()+r.TruncatedBytes != int64(len(log)) {
 			t.Fatalf("%d bytes became %d and %d that were cut", len(log), l.Size(), r.TruncatedBytes)
+		}
+		for hw := int64(0); hw <= min(l.EndOffset(), 1000); hw++ {
+			if stable := l.LastStableOffset(hw); stable > max(hw, l.StartOffset()) {
+				t.Fatalf("%d is stable under %d", stable, hw)
+			}
 		}
 		for offset := l.StartOffset(); offset < l.EndOffset(); {
 			b := readAt(t, l, offset, l.EndOffset(), 1)

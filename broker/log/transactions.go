@@ -23,7 +23,7 @@ type ended struct{ first, marker int64 }
 //	ended    ├───────────────────────┤                         rising in both
 //
 // A transaction is visible once its marker is below the high watermark: until then a new leader may not have the
-// marker (verification of the order in which a reader sees things depends on it).
+// marker.
 type transactions struct {
 	open  []open
 	ended []ended
