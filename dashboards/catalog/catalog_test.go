@@ -16,7 +16,7 @@ import (
 // of values grows with clients, offsets or time.
 var vocabulary = []string{
 	"api", "error", "listener", "topic", "partition", "to", "reason",
-	"change", "kind", "run", "scenario", "seed", "fault", "target", "outcome", "check", "status", "state",
+	"change", "kind", "run", "scenario", "seed", "fault", "target", "outcome", "check", "class", "status", "state",
 }
 
 var wellFormed = regexp.MustCompile(`^logproof_[a-z]+(_[a-z]+)*$`)

@@ -60,6 +60,9 @@ func runProfile(ctx context.Context, profile scenarios.Profile, f runFlags, stdo
 	if err != nil {
 		return usage("--bug: %w", err)
 	}
+	if f.stop || f.metrics != "" {
+		return usage("--stop-on-violation and --metrics are for one scenario: a profile runs several")
+	}
 	if f.placement != "" {
 		return usage("--placement %s: a profile runs its scenarios where they say", f.placement)
 	}

@@ -29,6 +29,9 @@ type runFlags struct {
 	bugs string
 	dir  string
 	json bool
+	// metrics is where the run is shown while it goes on; stop ends its load at the first violation.
+	metrics string
+	stop    bool
 	// placement in place of the scenario's; "" leaves that.
 	placement string
 }
@@ -58,6 +61,7 @@ Profiles are several scenarios and seeds of the simulator with one verdict, the 
 		Example: `  logproof run demo
   logproof run my-scenario.yaml --seed 7
   logproof run demo --json | jq .verdict
+  logproof run chaos-mix --stop-on-violation --metrics 127.0.0.1:9464
   logproof run --profile smoke
   logproof run --list`,
 		ValidArgsFunction: completeScenario,
@@ -81,6 +85,7 @@ Profiles are several scenarios and seeds of the simulator with one verdict, the 
 		},
 	}
 	f.add(cmd)
+	f.watch(cmd)
 	cmd.Flags().StringVar(&profile, "profile", "", "a `name` in place of a scenario: see above")
 	cmd.Flags().BoolVar(&list, "list", false, "list the scenarios and profiles in the program, and do nothing")
 	return cmd
@@ -108,7 +113,14 @@ scenario in which that planted bug shows: see it with "logproof plan bug-ack-ear
 		},
 	}
 	f.add(cmd)
+	f.watch(cmd)
 	return cmd
+}
+
+// watch adds the flags of what is judged while it goes on.
+func (f *runFlags) watch(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.metrics, "metrics", "", "serve /metrics for Prometheus on this `address` while the run goes on: what was judged, and each anomaly by rule and class")
+	cmd.Flags().BoolVar(&f.stop, "stop-on-violation", false, "stop the load at the first violation, then heal and judge as always")
 }
 
 // demoOf is the scenario that shows a planted bug, or the demo where there is none.
@@ -203,12 +215,15 @@ func runScenario(ctx context.Context, name string, f runFlags, stdout, stderr io
 	if err != nil {
 		return err
 	}
+	if p.Placement == timeline.Sim && (f.stop || f.metrics != "") {
+		return usage("--stop-on-violation and --metrics are for runs that take their time: a simulated run is over before anybody could look")
+	}
 	if f.dir == "" {
 		f.dir = freeDir(filepath.Join("runs", p.Scenario+"-"+time.Now().Format("20060102-150405")))
 	}
 	progress := newProgress(stderr)
 	began := time.Now()
-	result, err := execute(ctx, p, f.dir, progress)
+	result, err := executeAs(ctx, run.Config{Plan: p, Dir: f.dir, Progress: progress, Metrics: f.metrics, StopOnViolation: f.stop})
 	progress.Done()
 	if err != nil {
 		return err
@@ -232,6 +247,11 @@ func freeDir(dir string) string {
 
 // execute runs a plan with this program as the broker.
 func execute(ctx context.Context, p plan.Plan, dir string, progress run.Progress) (report.Run, error) {
+	return executeAs(ctx, run.Config{Plan: p, Dir: dir, Progress: progress})
+}
+
+// executeAs adds to a configuration what all runs of this program have.
+func executeAs(ctx context.Context, cfg run.Config) (report.Run, error) {
 	binary, err := os.Executable()
 	if err != nil {
 		return report.Run{}, environment(fmt.Errorf("find this program: %w", err))
@@ -240,7 +260,8 @@ func execute(ctx context.Context, p plan.Plan, dir string, progress run.Progress
 	if err != nil {
 		return report.Run{}, environment(err)
 	}
-	result, err := run.Run(ctx, run.Config{Plan: p, Binary: binary, Program: program(), Dir: dir, Ledger: ledger, Progress: progress})
+	cfg.Binary, cfg.Program, cfg.Ledger = binary, program(), ledger
+	result, err := run.Run(ctx, cfg)
 	if err != nil {
 		return result, environment(err)
 	}

@@ -19,15 +19,21 @@ type phase struct {
 	do   func(ctx context.Context) error
 }
 
-// phases runs the load through the plan.
-func (c *conductor) phases(ctx context.Context) {
+// phases runs the load through the plan. The load goes on while loading does, which may end before ctx: then what
+// was broken is healed, and the run ends in order.
+func (c *conductor) phases(ctx, loading context.Context) {
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
+	gated, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer context.AfterFunc(loading, func() { stop(context.Cause(loading)) })()
 	go c.watch(ctx, abort)
-	before := []phase{
+	begin := []phase{
 		{"start", c.ready},
 		{"topics", c.load.Setup},
 		{"load", c.load.Start},
+	}
+	before := []phase{
 		{"warm-up", c.warmUp},
 		{"faults", c.faults},
 		{"cool-down", c.coolDown},
@@ -42,14 +48,17 @@ func (c *conductor) phases(ctx context.Context) {
 	if len(c.cfg.Plan.Groups) > 0 {
 		after = append(after, phase{"groups", c.within(c.load.StopGroups)})
 	}
-	loading := false
-	for _, p := range before {
+	for _, p := range begin {
 		if err := c.run(ctx, p); err != nil {
+			return
+		}
+	}
+	for _, p := range before {
+		if err := c.run(gated, p); err != nil {
 			break
 		}
-		loading = loading || p.name == "load"
 	}
-	if !loading || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return
 	}
 	for _, p := range after {
@@ -63,6 +72,9 @@ func (c *conductor) phases(ctx context.Context) {
 func (c *conductor) run(ctx context.Context, p phase) error {
 	c.cfg.Progress.Event("phase", p.name)
 	err := p.do(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), errViolation) {
+		return err // it was asked for, and is told already
+	}
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = fmt.Errorf("%w: %w", cause, err)

@@ -44,6 +44,11 @@ type Config struct {
 	// Ledger is the directory of the ledger of running harnesses.
 	Ledger   string
 	Progress Progress
+	// Metrics is the address, host:port, on which the run is shown to Prometheus while it goes on; "" is nowhere.
+	Metrics string
+	// StopOnViolation stops the load at the first violation that the settings of the run do not allow. Faults are
+	// healed and the run is judged as always.
+	StopOnViolation bool
 	// Create makes the file of the history; nil makes a plain one. With it a test has a disk that fills up.
 	Create func(name string) (io.WriteCloser, error)
 }
@@ -59,6 +64,8 @@ type conductor struct {
 	// networks takes the networks of nodes away, where the placement can; nil else.
 	networks cluster.Disconnecter
 	load     *loadgen.Generator
+	// online judges the run while it goes on.
+	online *online
 	// incidents is what went wrong on the way, each as an assumption that does not hold.
 	incidents []verify.Assumption
 	// tails are the ends of the nodes' logs when a phase failed, nil if none did.
@@ -156,7 +163,14 @@ func (c *conductor) conduct(ctx context.Context) (result *loadgen.Result, err er
 		return nil, err
 	}
 	defer c.load.Close()
-	c.phases(ctx)
+	loading, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	judged, err := c.judgeOnline(stop)
+	if err != nil {
+		return nil, err
+	}
+	defer judged()
+	c.phases(ctx, loading)
 	c.load.Close()
 	final := c.load.Result()
 	return &final, nil
