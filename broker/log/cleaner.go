@@ -28,6 +28,7 @@ type Cleaning struct {
 	// at is where the present segment is read on, position in the file and offset.
 	at, offset int64
 	epochs     []epochStart
+	start      int64
 	mapped     bool
 	buf        []byte
 	// aborted transactions, by producer, and memory of producers.
@@ -110,7 +111,7 @@ func (l *Log) cleanBound(highWatermark int64) int64 {
 // BeginClean begins a pass over what Dirt has found. mapBytes bound the memory for the keys of the dirty part.
 func (l *Log) BeginClean(n clean.Need, p clean.Policy, now, mapBytes int64) *Cleaning {
 	c := &Cleaning{
-		need: n, offset: -1, epochs: l.epochs.starts, interval: l.cfg.IndexIntervalBytes,
+		need: n, offset: -1, epochs: l.epochs.starts, start: l.start, interval: l.cfg.IndexIntervalBytes,
 		aborted: l.abortedByProducer(), remembered: l.producers.remembered(), result: Cleaned{From: n.From, To: n.From},
 	}
 	records := int64(0)

@@ -92,7 +92,7 @@ func (c *Cleaning) read(s *segment) ([]byte, error) {
 	}
 	slice := Slice{
 		segment: s, position: c.at, found: true, limit: s.size, wanted: c.offset, bound: s.end, most: cleanBytes,
-		verify: true, epochs: c.epochs,
+		verify: true, epochs: c.epochs, start: c.start,
 	}
 	b, err := slice.AppendTo(c.buf[:0])
 	if err != nil {

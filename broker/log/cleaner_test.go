@@ -387,3 +387,21 @@ func passUntil(l *Log, stop error) error {
 		}
 	}
 }
+
+// Random histories: keys are written and deleted, by producers and in transactions that commit or abort, the log is
+// compacted step by step meanwhile, its start rises, its tail is cut, the process is killed and the power fails. What a
+// reader makes of it is what a list of everything that was written says, whatever has gone.
+func TestCompactedHistories(t *testing.T) {
+	passes, crashes, gone := 0, 0, int64(0)
+	for seed := range uint64(60) {
+		h := newHistory(t, seed)
+		for range 150 {
+			h.move()
+		}
+		h.compare("at the end")
+		passes, crashes, gone = passes+h.passes, crashes+h.crashes, gone+h.gone
+	}
+	if passes < 300 || crashes < 200 || gone < 5000 {
+		t.Errorf("%d passes, %d crashes, %d records went: too little to say anything", passes, crashes, gone)
+	}
+}

@@ -36,17 +36,23 @@ func dumped(t *testing.T, options []string, files ...string) string {
 	return string(said)
 }
 
-// Apache Kafka's own tool reads the log, the index and the time index as if they were its own: every batch of every
-// codec, the same offsets, epochs, checksums and records, and no index entry that is not right. The log has been
-// through all that a log goes through.
-func TestKafkaReadsTheFiles(t *testing.T) {
+// needKafka skips a test where Apache Kafka is not there, and gives it a directory.
+func needKafka(t *testing.T) string {
+	t.Helper()
 	if os.Getenv(longEnv) == "" {
-		t.Skipf("SKIPPED: four runs of a Java tool: set %s=1", longEnv)
+		t.Skipf("SKIPPED: runs of a Java tool: set %s=1", longEnv)
 	}
 	if _, err := os.Stat(filepath.Join(kafkaFolder, "complete")); err != nil {
 		t.Skipf("SKIPPED: Apache Kafka is not here, that it reads our files is NOT proved: run make kafka (%v)", err)
 	}
-	root := t.TempDir()
+	return t.TempDir()
+}
+
+// Apache Kafka's own tool reads the log, the index and the time index as if they were its own: every batch of every
+// codec, the same offsets, epochs, checksums and records, and no index entry that is not right. The log has been
+// through all that a log goes through.
+func TestKafkaReadsTheFiles(t *testing.T) {
+	root := needKafka(t)
 	files, err := real.New(root)
 	if err != nil {
 		t.Fatal(err)

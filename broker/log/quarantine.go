@@ -130,7 +130,7 @@ func (s Slice) verified(batches []byte) error {
 		if sum := v.Checksum(); sum != v.CRC() {
 			return s.corrupt(position, v.BaseOffset(), fmt.Sprintf("the checksum is %08x, the bytes give %08x", v.CRC(), sum))
 		}
-		if epoch := epochOf(s.epochs, v.LastOffset()); v.LeaderEpoch() != epoch {
+		if epoch := epochOf(s.epochs, v.LastOffset()); v.LeaderEpoch() != epoch && v.LastOffset() >= s.start {
 			return s.corrupt(position, v.BaseOffset(), fmt.Sprintf("the leader epoch is %d, it was %d", v.LeaderEpoch(), epoch))
 		}
 		position += int64(len(v))

@@ -27,6 +27,8 @@ type Slice struct {
 	// segment, which may have lain on disk for long.
 	verify bool
 	epochs []epochStart
+	// start is where the log starts: the epochs of what lies below are not known any more.
+	start int64
 }
 
 // Read plans a read of the batches from the one that holds offset on, and does no I/O. No batch at
