@@ -94,7 +94,7 @@ func newAppendOrder(l *ledger) *appendOrder {
 
 func (a *appendOrder) observe(op *history.Operation) {
 	appended := op.Kind == history.Produce || op.Kind == history.Barrier
-	if op.Kind == history.Fault || appended && op.Outcome != history.OK {
+	if op.Kind == history.Fault || op.Kind == history.Transact || appended && op.Outcome != history.OK {
 		return
 	}
 	if appended {

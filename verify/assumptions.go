@@ -17,17 +17,19 @@ const (
 
 // assumptions are the conditions under which the rules may be believed.
 type assumptions struct {
-	expect   Expect
-	ledger   *ledger
-	faults   *faults
-	last     history.Time // return of the last operation
-	disorder string       // the first thing that a sound clock cannot give
-	answered map[history.Partition]int64
-	promised map[history.Partition]int64
+	expect    Expect
+	ledger    *ledger
+	faults    *faults
+	log       *transactions
+	last      history.Time // return of the last operation
+	disorder  string       // the first thing that a sound clock cannot give
+	answered  map[history.Partition]int64
+	promised  map[history.Partition]int64
+	committed map[history.Partition]int64 // after the highest offset that was given to who reads committed
 }
 
-func newAssumptions(x Expect, l *ledger, f *faults) *assumptions {
-	return &assumptions{expect: x, ledger: l, faults: f, answered: map[history.Partition]int64{}, promised: map[history.Partition]int64{}}
+func newAssumptions(x Expect, l *ledger, t *transactions, f *faults) *assumptions {
+	return &assumptions{expect: x, ledger: l, log: t, faults: f, answered: map[history.Partition]int64{}, promised: map[history.Partition]int64{}, committed: map[history.Partition]int64{}}
 }
 
 func (a *assumptions) observe(op *history.Operation) {
@@ -38,6 +40,11 @@ func (a *assumptions) observe(op *history.Operation) {
 		a.disorder = fmt.Sprintf("a %s of %s returned at %v, before it was invoked at %v", op.Kind, op.Process, time.Duration(op.Return), time.Duration(op.Invoke))
 	}
 	a.last = max(a.last, op.Return)
+	if op.Isolation == history.ReadCommitted {
+		for i := range op.Runs {
+			a.committed[op.Runs[i].Partition] = max(a.committed[op.Runs[i].Partition], op.Runs[i].FirstOffset+int64(op.Runs[i].Count))
+		}
+	}
 	if op.Kind == history.Produce && op.Outcome == history.OK {
 		for i := range op.Runs {
 			a.promised[op.Runs[i].Partition] += int64(op.Runs[i].Count)
@@ -55,7 +62,46 @@ func (a *assumptions) attempt(t *history.Attempt) {
 }
 
 func (a *assumptions) report() []Assumption {
-	return []Assumption{a.clock(), a.traffic(), a.faultsProved(), a.scan(), a.attempts()}
+	list := []Assumption{a.clock(), a.traffic(), a.faultsProved(), a.scan(), a.attempts()}
+	if a.expect.Transactions {
+		list = append(list, a.transactions(), a.committedScan())
+	}
+	return list
+}
+
+// transactions asks that enough of them were committed, and aborted: a run in which none was says nothing of the other.
+func (a *assumptions) transactions() Assumption {
+	n, missing := a.ledger.counters, ""
+	switch floor := max(1, a.expect.MinCommitted); {
+	case n.TransactionsCommitted < floor:
+		missing = fmt.Sprintf("%s committed, the floor is %d", plural(n.TransactionsCommitted, "transaction"), floor)
+	case n.TransactionsAborted < a.expect.MinAborted:
+		missing = fmt.Sprintf("%s aborted, the floor is %d", plural(n.TransactionsAborted, "transaction"), a.expect.MinAborted)
+	}
+	return holds("transactions", missing, fmt.Sprintf("%s committed, %d aborted, %d of unknown outcome",
+		plural(n.TransactionsCommitted, "transaction"), n.TransactionsAborted, n.TransactionsUnknown))
+}
+
+// committedScan asks that somebody who reads committed came to the barrier of every partition: only so is it known
+// what such readers are not given.
+func (a *assumptions) committedScan() Assumption {
+	if !a.expect.RequireScan {
+		return Assumption{Name: "committed-scan", Verdict: Pass, Detail: "not required"}
+	}
+	var missing []string
+	for _, p := range a.expect.Partitions {
+		if c := a.ledger.partition(p); c.barrier == history.Unset || a.committed[p] <= c.barrier && !a.heldUp(p, c.barrier) {
+			missing = append(missing, fmt.Sprintf("%s was read by nobody who reads committed to its barrier", p))
+		}
+	}
+	return holds("committed-scan", strings.Join(missing, "; "), plural(int64(len(a.expect.Partitions)), "partition")+" read committed to the barrier")
+}
+
+// heldUp reports whether nobody who reads committed can come to the barrier, because a transaction before it is
+// open: that is for transaction-fate to judge.
+func (a *assumptions) heldUp(p history.Partition, barrier int64) bool {
+	l := a.log.logs[p]
+	return l != nil && l.stable <= barrier && len(l.open) > 0
 }
 
 // holds is an assumption that passes unless something is missing.
@@ -126,8 +172,8 @@ func (a *assumptions) unscanned(p history.Partition) string {
 		return fmt.Sprintf("%s was not scanned", p)
 	case !c.reached():
 		return fmt.Sprintf("%s was scanned up to offset %d, its barrier is at %d", p, c.next-1, c.barrier)
-	case c.first != 0 && !a.ledger.compacted(p.Topic):
-		return fmt.Sprintf("%s was scanned from offset %d, not from 0", p, c.first)
+	case c.first > c.start && !a.ledger.compacted(p.Topic):
+		return fmt.Sprintf("%s was scanned from offset %d, not from %d", p, c.first, c.start)
 	}
 	return ""
 }

@@ -20,23 +20,27 @@ type judge interface {
 
 // Engine judges a history entry by entry. Not for concurrent use.
 type Engine struct {
-	expect      Expect
-	ledger      *ledger
-	judges      []judge
-	assumptions *assumptions
-	faults      *faults
-	wipes       wipes
-	outages     *outages
-	progress    *progress
-	ended       bool
-	torn        *history.TornError
+	expect       Expect
+	ledger       *ledger
+	transactions *transactions
+	readings     *readings
+	judges       []judge
+	assumptions  *assumptions
+	faults       *faults
+	wipes        wipes
+	outages      *outages
+	progress     *progress
+	ended        bool
+	torn         *history.TornError
 }
 
 // New makes an engine for one history. An expectation that does not validate makes every verdict
 // inconclusive; Check refuses it.
 func New(expect Expect) *Engine {
 	l, f := newLedger(expect), &faults{}
-	e := &Engine{expect: expect, ledger: l, faults: f, assumptions: newAssumptions(expect, l, f), outages: newOutages(f), progress: newProgress(expect.Budgets), wipes: wipes{claim: expect.Claim}}
+	t := newTransactions(l)
+	e := &Engine{expect: expect, ledger: l, faults: f, assumptions: newAssumptions(expect, l, t, f), outages: newOutages(f), progress: newProgress(expect.Budgets), wipes: wipes{claim: expect.Claim}}
+	e.transactions, e.readings = t, newReadings(l, t)
 	for _, r := range Rules() {
 		e.judges = append(e.judges, e.newJudge(r))
 	}
@@ -56,6 +60,10 @@ func (e *Engine) newJudge(r Rule) judge {
 		return notAsked{r, "not asked: no topic has numbered keys"}
 	case r == Compaction && len(e.expect.Compacted) == 0:
 		return notAsked{r, "not asked: no topic is compacted"}
+	case (r == EarlyRead || r == TransactionFate) && !e.expect.Transactions:
+		return notAsked{r, "not asked: nobody sent in transactions"}
+	case r == ExactlyOnce && len(e.expect.ExactlyOnce) == 0:
+		return notAsked{r, "not asked: no group made records from records in transactions"}
 	}
 	switch r {
 	case AppendOrder:
@@ -63,21 +71,29 @@ func (e *Engine) newJudge(r Rule) judge {
 	case ProducerOrder:
 		return newProducerOrder(e.ledger)
 	case ReaderAgreement:
-		return newReaderAgreement(e.ledger)
+		return newReaderAgreement(e.ledger, e.readings, e.transactions)
 	case Loss:
-		return newLoss(e.ledger, e.expect)
+		return newLoss(e.ledger, e.transactions, e.expect)
 	case Watermarks:
 		return newWatermarks(e.ledger, allowance{e.faults, e.expect.staleWithin()})
 	case Recency:
 		return newRecency(e.ledger, allowance{e.faults, e.expect.staleWithin()}, !e.expect.UncommittedAcks)
 	case GroupPosition:
-		return newGroupPosition(e.ledger, e.expect.Groups)
+		return newGroupPosition(e.ledger, e.transactions, e.expect.Groups)
 	case Exclusivity:
 		return newExclusivity()
 	case Placement:
 		return newPlacement(e.expect)
 	case Compaction:
 		return newCompaction(e.ledger, e.expect)
+	case EarlyRead:
+		return newEarlyRead(e.transactions)
+	case TransactionFate:
+		return newTransactionFate(e.transactions, e.expect, e.faults)
+	case ExactlyOnce:
+		return newExactlyOnce(e.ledger, e.readings, e.transactions, e.expect.ExactlyOnce)
+	case Gaps:
+		return newGaps(e.ledger, e.readings, e.expect)
 	default:
 		return newCorruption(e.ledger, func() bool { return e.ended && e.torn == nil })
 	}
@@ -111,6 +127,8 @@ func (e *Engine) Observe(entry history.Entry) {
 	e.assumptions.observe(op)
 	e.outages.observe(op)
 	e.progress.observe(op)
+	e.readings.observe(op)
+	e.transactions.observe(op)
 	for _, j := range e.judges {
 		j.observe(op)
 	}
@@ -129,7 +147,7 @@ func (e *Engine) Snapshot() Counters { return e.ledger.counters }
 // Retained is the number of intervals the engine keeps, the measure of its memory. It does not grow
 // with the length of the history: see the package comment for what it is bounded by.
 func (e *Engine) Retained() int {
-	n := e.ledger.retained() + e.outages.retained()
+	n := e.ledger.retained() + e.outages.retained() + e.transactions.retained() + e.readings.retained()
 	for _, j := range e.judges {
 		n += j.retained()
 	}

@@ -17,6 +17,7 @@ const evidenceMax = 6
 // operations, so that its memory stays small.
 func Explain(src interface{ Next() (history.Entry, error) }, r *Report) error {
 	wanted := map[history.Partition][]*Anomaly{}
+	var everywhere []*Anomaly // those that are about more than one partition
 	for i := range r.Rules {
 		if r.Rules[i].Rule == Availability {
 			continue // it is about what did not happen
@@ -25,7 +26,11 @@ func Explain(src interface{ Next() (history.Entry, error) }, r *Report) error {
 			for j := range list {
 				a := &list[j]
 				a.Evidence = nil
-				wanted[a.Partition] = append(wanted[a.Partition], a)
+				if a.transact != nil || a.sources {
+					everywhere = append(everywhere, a)
+				} else {
+					wanted[a.Partition] = append(wanted[a.Partition], a)
+				}
 			}
 		}
 	}
@@ -42,6 +47,9 @@ func Explain(src interface{ Next() (history.Entry, error) }, r *Report) error {
 				for _, a := range wanted[p] {
 					a.attach(entry.Operation)
 				}
+			}
+			for _, a := range everywhere {
+				a.attach(entry.Operation)
 			}
 		}
 	}
@@ -61,6 +69,11 @@ func touched(op *history.Operation) map[history.Partition]bool {
 	}
 	if op.Group != nil {
 		for _, at := range op.Group.Positions {
+			set[at.Partition] = true
+		}
+	}
+	if op.Transaction != nil {
+		for _, at := range op.Transaction.Positions {
 			set[at.Partition] = true
 		}
 	}
@@ -90,8 +103,16 @@ func (a *Anomaly) attach(op *history.Operation) {
 // operation cut down to that.
 func (a *Anomaly) Touches(op *history.Operation) (part history.Operation, ok bool) {
 	part = *op
-	part.Runs, part.Corrupt, part.Watermarks, part.Group = nil, nil, nil, nil
+	part.Runs, part.Corrupt, part.Watermarks, part.Group, part.Markers = nil, nil, nil, nil, nil
 	told := slices.Contains(a.told, telling{op.Process, op.Return})
+	if op.Kind == history.Transact {
+		return a.touchesTransact(op, told)
+	}
+	for _, m := range op.Markers {
+		if slices.Contains(a.marks, markAt{m.Partition, m.Offset}) {
+			part.Markers = append(part.Markers, m)
+		}
+	}
 	for i := range op.Runs {
 		if a.about(&op.Runs[i]) || told && a.Group != "" && op.Runs[i].Partition == a.Partition {
 			part.Runs = append(part.Runs, op.Runs[i])
@@ -112,11 +133,34 @@ func (a *Anomaly) Touches(op *history.Operation) (part history.Operation, ok boo
 			}
 		}
 	}
-	return part, len(part.Runs)+len(part.Corrupt)+len(part.Watermarks) > 0 || part.Group != nil
+	return part, len(part.Runs)+len(part.Corrupt)+len(part.Watermarks)+len(part.Markers) > 0 || part.Group != nil
+}
+
+// touchesTransact is Touches of a transaction: it has to do with the anomaly as a whole, or with its positions.
+func (a *Anomaly) touchesTransact(op *history.Operation, told bool) (part history.Operation, ok bool) {
+	part = *op
+	t := op.Transaction
+	switch {
+	case a.transact != nil:
+		return part, *a.transact == transactName{op.Process, t.ID, t.Number}
+	case told:
+		part.Transaction = t.In(a.Partition)
+		return part, true
+	}
+	part.Runs = nil
+	for i := range op.Runs {
+		if a.about(&op.Runs[i]) {
+			part.Runs = append(part.Runs, op.Runs[i])
+		}
+	}
+	return part, len(part.Runs) > 0
 }
 
 // about reports whether a run has records of the anomaly, by sequence, by offset, or by its rival.
 func (a *Anomaly) about(run *history.Run) bool {
+	if s := run.Source; a.sources && s != nil && s.Partition == a.Partition && a.covers(s.FirstOffset, s.FirstOffset+int64(run.Count)) {
+		return true
+	}
 	if run.Partition != a.Partition {
 		return false
 	}
@@ -126,7 +170,7 @@ func (a *Anomaly) about(run *history.Run) bool {
 	if a.rival != nil && holdsSequence(run, a.rival.producer, a.rival.sequence, 1) {
 		return true
 	}
-	return run.FirstOffset != history.Unset && a.told == nil && a.covers(run.FirstOffset, run.FirstOffset+int64(run.Count))
+	return run.FirstOffset != history.Unset && (a.told == nil || a.sources) && a.covers(run.FirstOffset, run.FirstOffset+int64(run.Count))
 }
 
 // covers reports whether the anomaly's offsets overlap first to end-1. Where records are missing, the

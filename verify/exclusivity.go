@@ -72,32 +72,52 @@ func newExclusivity() *exclusivity {
 
 func (x *exclusivity) observe(op *history.Operation) {
 	g := op.Group
+	if op.Kind == history.Transact {
+		x.transact(op)
+	}
 	if g == nil || g.Generation < 0 {
 		return
 	}
-	e := x.eras[g.Group]
-	if e == nil {
-		e = &era{latest: map[int32]accepted{}, replaced: map[string][]own{}}
-		x.eras[g.Group] = e
-	}
+	e := x.era(g.Group)
 	e.learn(op)
 	switch {
 	case op.Kind == history.Own:
 		x.own(e, op)
 	case op.Kind == history.Commit && op.Outcome == history.OK && len(g.Positions) > 0:
 		x.checked++
-		e.accept(op)
+		e.accept(g.Generation, accepted{op.Invoke, g.Positions[0], telling{op.Process, op.Return}})
 	}
 }
 
-// accept keeps the commit if none of its generation began later.
-func (e *era) accept(op *history.Operation) {
-	if last, ok := e.latest[op.Group.Generation]; ok && last.invoke >= op.Invoke {
+// transact takes the positions that a group accepted in a transaction: their generation is checked when they are
+// sent (KIP-447), and that they were accepted is known when the transaction has committed.
+func (x *exclusivity) transact(op *history.Operation) {
+	t := op.Transaction
+	if !op.Committed() || t.Member == "" || t.Generation < 0 || len(t.Positions) == 0 {
 		return
 	}
-	e.latest[op.Group.Generation] = accepted{op.Invoke, op.Group.Positions[0], telling{op.Process, op.Return}}
+	x.checked++
+	x.era(t.Group).accept(t.Generation, accepted{max(t.Sent, op.Invoke), t.Positions[0], telling{op.Process, op.Return}})
+}
+
+// era of a group, made when first asked for.
+func (x *exclusivity) era(group string) *era {
+	e := x.eras[group]
+	if e == nil {
+		e = &era{latest: map[int32]accepted{}, replaced: map[string][]own{}}
+		x.eras[group] = e
+	}
+	return e
+}
+
+// accept keeps the commit if none of its generation began later.
+func (e *era) accept(generation int32, n accepted) {
+	if last, ok := e.latest[generation]; ok && last.invoke >= n.invoke {
+		return
+	}
+	e.latest[generation] = n
 	if len(e.latest) > generationsMax {
-		oldest := op.Group.Generation
+		oldest := generation
 		for number := range e.latest {
 			oldest = min(oldest, number)
 		}

@@ -48,11 +48,25 @@ const (
 	Placement Rule = "placement"
 	// Compaction: of each key of a compacted topic the newest record stays, and nothing goes too early.
 	Compaction Rule = "compaction"
+	// EarlyRead: who reads committed is given no record before its transaction was asked to commit.
+	EarlyRead Rule = "early-read"
+	// TransactionFate: a transaction is committed or aborted as a whole, in every partition, as its client was
+	// told, and is decided in the end; nobody who reads committed is given what was aborted.
+	TransactionFate Rule = "transaction-fate"
+	// ExactlyOnce: of what a group consumes, transforms and produces in transactions (KIP-447) each input is in
+	// the committed outputs once.
+	ExactlyOnce Rule = "exactly-once"
+	// Gaps: every offset of the log is a record, a marker, or explained; and who reads committed is given every
+	// record that was committed.
+	Gaps Rule = "gaps"
 )
 
 // Rules lists every rule in the order of reports.
 func Rules() []Rule {
-	return []Rule{AppendOrder, ProducerOrder, ReaderAgreement, Loss, Corruption, Watermarks, Recency, GroupPosition, Exclusivity, Placement, Compaction}
+	return []Rule{
+		AppendOrder, ProducerOrder, ReaderAgreement, Loss, Corruption, Watermarks, Recency, GroupPosition, Exclusivity, Placement, Compaction,
+		EarlyRead, TransactionFate, ExactlyOnce, Gaps,
+	}
 }
 
 // DefaultStaleWithin is Expect.StaleWithin where that is 0. Metadata reaches a healthy broker within
@@ -75,6 +89,21 @@ type Expect struct {
 	// Groups are the consumer groups that worked. Each must have had a commit acknowledged. Without any,
 	// group-position and exclusivity are not asked.
 	Groups []string `json:"groups,omitempty"`
+	// Transactions says that producers sent in transactions: then the final scan is raw, a reader of committed
+	// records has read each of Partitions to its barrier, and at least one transaction has committed. Without it
+	// early-read and transaction-fate are not asked.
+	Transactions bool `json:"transactions,omitempty"`
+	// MinCommitted and MinAborted are the floors of transactions that committed and that were aborted, as their
+	// clients know. A run below a floor is inconclusive.
+	MinCommitted int64 `json:"min_committed,omitempty"`
+	MinAborted   int64 `json:"min_aborted,omitempty"`
+	// TransactionTimeout is the longest that any producer asked for (transaction.timeout.ms): one that is open for
+	// longer, after all faults healed, is hung. Where it is 0 such a transaction is inconclusive, unless its end was
+	// acknowledged.
+	TransactionTimeout time.Duration `json:"transaction_timeout,omitempty"`
+	// ExactlyOnce are the groups that consume, transform and produce in transactions. Without any, exactly-once
+	// is not asked.
+	ExactlyOnce []Transform `json:"exactly_once,omitempty"`
 	// MinAcked and MinRead are the floors of records acknowledged and read by live readers. A run
 	// below a floor is inconclusive. At least one acknowledged record is always asked.
 	MinAcked int64 `json:"min_acked,omitempty"`
@@ -103,6 +132,25 @@ type Expect struct {
 	ISR *ISR `json:"isr,omitempty"`
 }
 
+// Transform is a group that makes records from records, one from each: consume-transform-produce (KIP-447).
+type Transform struct {
+	Group string `json:"group"`
+	// Inputs that the group consumes from their start, and Outputs, whose records carry their source.
+	Inputs  []history.Partition `json:"inputs"`
+	Outputs []history.Partition `json:"outputs"`
+}
+
+// validate says what is wrong with the transform.
+func (t Transform) validate() error {
+	switch {
+	case t.Group == "" || len(t.Inputs) == 0 || len(t.Outputs) == 0:
+		return fmt.Errorf("exactly_once of group %q has %d inputs and %d outputs: want a group and at least one of each", t.Group, len(t.Inputs), len(t.Outputs))
+	case slices.ContainsFunc(t.Outputs, func(p history.Partition) bool { return slices.Contains(t.Inputs, p) }):
+		return fmt.Errorf("exactly_once of group %q: an output is an input too", t.Group)
+	}
+	return nil
+}
+
 // Validate lists every mistake of the expectation in one error.
 func (x Expect) Validate() error {
 	var errs []error
@@ -116,6 +164,12 @@ func (x Expect) Validate() error {
 	}
 	if x.MinAcked < 0 || x.MinRead < 0 || x.Faults < 0 {
 		errs = append(errs, fmt.Errorf("min_acked %d, min_read %d and faults %d must not be negative", x.MinAcked, x.MinRead, x.Faults))
+	}
+	if x.MinCommitted < 0 || x.MinAborted < 0 || x.TransactionTimeout < 0 {
+		errs = append(errs, fmt.Errorf("min_committed %d, min_aborted %d and transaction_timeout %v must not be negative", x.MinCommitted, x.MinAborted, x.TransactionTimeout))
+	}
+	for _, t := range x.ExactlyOnce {
+		errs = append(errs, t.validate())
 	}
 	if x.StaleWithin < 0 {
 		errs = append(errs, fmt.Errorf("stale_within is %v: it must not be negative", x.StaleWithin))

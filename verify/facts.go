@@ -44,6 +44,7 @@ type coverage struct {
 	first, next   int64  // offsets of the scan's first record and after its highest one
 	corrupt       intervals
 	epochs        notices // the leader epochs that were told
+	start         int64   // the highest log start that was told
 }
 
 func newLedger(x Expect) *ledger {
@@ -106,7 +107,9 @@ func (l *ledger) observe(op *history.Operation) {
 	l.counters.Operations++
 	for i := range op.Watermarks {
 		m := &op.Watermarks[i]
-		l.partition(m.Partition).epochs.hear(m.LeaderEpoch, op.Return)
+		c := l.partition(m.Partition)
+		c.epochs.hear(m.LeaderEpoch, op.Return)
+		c.start = max(c.start, m.LogStart)
 	}
 	for i := range op.Runs {
 		switch run := &op.Runs[i]; op.Kind {
@@ -116,6 +119,11 @@ func (l *ledger) observe(op *history.Operation) {
 			l.barrier(op, run)
 		case history.Fetch, history.Scan:
 			l.seen(op, run)
+		}
+	}
+	for i := range op.Markers {
+		if m := &op.Markers[i]; op.Kind == history.Scan {
+			l.scannedTo(op, m.Partition, m.Offset, m.Offset+1)
 		}
 	}
 	for _, c := range op.Corrupt {

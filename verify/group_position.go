@@ -20,32 +20,53 @@ import (
 //     Fetch is recorded when it polls, so that the rule is the same for each discipline;
 //   - a member does not commit less than it resumed at, or had committed.
 //
+// Positions that are sent in a transaction (KIP-447) are a commit that takes effect when the transaction commits,
+// and none if it is aborted: a resume that gives them before, or all the same, is a violation.
+//
 // It is assumed that members reset to the start of the log where the group has no position, that nobody
 // resets positions from outside, and that the group is not deleted during the run.
 type groupPosition struct {
-	ledger    *ledger
-	groups    []string // that must be judged
-	member    map[string]string
-	positions map[groupOf]*position
-	eras      map[string]*generations
-	scanned   map[history.Partition]*intervals // offsets with records
-	ends      map[history.Partition]int64      // after the highest offset that anybody knew
-	commits   int64
-	resumes   int64
-	blurred   int64 // resumes of which nobody can say what was legal
+	ledger       *ledger
+	transactions *transactions
+	groups       []string // that must be judged
+	member       map[string]string
+	positions    map[groupOf]*position
+	eras         map[string]*generations
+	scanned      map[history.Partition]*intervals // offsets with records
+	ends         map[history.Partition]int64      // after the highest offset that anybody knew
+	commits      int64
+	resumes      int64
+	blurred      int64                 // resumes of which nobody can say what was legal
+	fates        map[transactName]fate // of transactions that their clients were told nothing of, as the log has them
 }
 
 // position is one group in one partition.
 type position struct {
-	register *register
-	done     intervals // offsets that members processed
-	reached  reached
-	open     []read // resumes that gave what was not known to be legal
-	ahead    []ahead
-	back     []lower
-	stands   map[string]stand // by process
-	acked    bool
-	dropped  int64
+	register  *register
+	done      intervals // offsets that members processed
+	reached   reached
+	open      []read // resumes that gave what was not known to be legal
+	ahead     []ahead
+	back      []lower
+	stands    map[string]stand // by process
+	acked     bool
+	dropped   int64
+	unmade    []unmade // newest positions of transactions that were aborted
+	leaning   []leaning
+	committed bool // its members read committed
+}
+
+// unmade is a position that was sent in a transaction which was aborted.
+type unmade struct {
+	offset int64
+	invoke history.Time
+	by     telling
+}
+
+// leaning is a resume that only a transaction explains of which its client does not know what became.
+type leaning struct {
+	read
+	on transactName
 }
 
 // read is a resume that gave an offset which no known write explains. A commit that was under way and
@@ -80,15 +101,21 @@ type lower struct {
 	stood  stand
 }
 
-func newGroupPosition(l *ledger, groups []string) *groupPosition {
-	return &groupPosition{
-		ledger: l, groups: groups, member: map[string]string{}, positions: map[groupOf]*position{}, eras: map[string]*generations{},
+func newGroupPosition(l *ledger, t *transactions, groups []string) *groupPosition {
+	g := &groupPosition{
+		ledger: l, transactions: t, fates: map[transactName]fate{}, groups: groups, member: map[string]string{}, positions: map[groupOf]*position{}, eras: map[string]*generations{},
 		scanned: map[history.Partition]*intervals{}, ends: map[history.Partition]int64{},
 	}
+	t.watch(g)
+	return g
 }
 
 func (g *groupPosition) observe(op *history.Operation) {
-	if op.Group == nil {
+	switch {
+	case op.Kind == history.Transact:
+		g.transact(op)
+		return
+	case op.Group == nil:
 		g.records(op)
 		return
 	}
@@ -121,6 +148,11 @@ func (g *groupPosition) records(op *history.Operation) {
 	for _, c := range op.Corrupt {
 		g.seen(op, c.Partition, c.Offset, 1)
 	}
+	for i := range op.Markers { // they are silent, but belong to what was scanned: the set stays one interval
+		if op.Kind == history.Scan {
+			at(g.scanned, op.Markers[i].Partition).add(op.Markers[i].Offset, op.Markers[i].Offset+1)
+		}
+	}
 }
 
 func (g *groupPosition) seen(op *history.Operation, p history.Partition, first, count int64) {
@@ -131,14 +163,10 @@ func (g *groupPosition) seen(op *history.Operation, p history.Partition, first, 
 	g.ends[p] = max(g.ends[p], end)
 	switch name, member := g.member[op.Process]; {
 	case op.Kind == history.Scan:
-		s := g.scanned[p]
-		if s == nil {
-			s = &intervals{}
-			g.scanned[p] = s
-		}
-		s.add(first, end)
+		at(g.scanned, p).add(first, end)
 	case op.Kind == history.Fetch && member:
 		at := g.position(name, p)
+		at.committed = op.Isolation == history.ReadCommitted
 		at.done.add(first, end)
 		at.reached.raise(mark{op.Return, end, op.Process})
 	}
@@ -158,21 +186,86 @@ func (g *groupPosition) commit(p *position, op *history.Operation, at history.Po
 	by := telling{op.Process, op.Return}
 	g.commits++
 	p.acked = p.acked || op.Outcome == history.OK
-	p.register.commit(write{
+	g.write(p, write{
 		offset: at.Offset, generation: op.Group.Generation, acked: op.Outcome == history.OK, invoke: op.Invoke, end: op.Return, by: by,
 	}, over)
-	p.open = slices.DeleteFunc(p.open, func(r read) bool { return r.offset == at.Offset && op.Invoke <= r.returned })
-	if stood, ok := p.stands[op.Process]; ok && at.Offset < stood.offset && stood.returned < op.Invoke && p.room(len(p.back)) {
-		p.back = append(p.back, lower{at.Offset, by, stood})
+	p.stand(op.Invoke, op.Invoke, at.Offset, by)
+}
+
+// write takes a commit into the register, which may explain a resume that gave it before it was acknowledged.
+func (g *groupPosition) write(p *position, w write, over func(int32) history.Time) {
+	p.register.commit(w, over)
+	p.open = slices.DeleteFunc(p.open, func(r read) bool { return r.offset == w.offset && w.invoke <= r.returned })
+}
+
+// stand notes where a member stands after a commit that it asked for at a time, having processed what it had at
+// another.
+func (p *position) stand(asked, processed history.Time, offset int64, by telling) {
+	if stood, ok := p.stands[by.process]; ok && offset < stood.offset && stood.returned < asked && p.room(len(p.back)) {
+		p.back = append(p.back, lower{offset, by, stood})
 	}
-	p.stands[op.Process] = stand{p.pass(op, at.Offset, by), op.Return, "committed"}
+	p.stands[by.process] = stand{p.pass(processed, offset, by), by.returned, "committed"}
+}
+
+// transact takes the positions that were sent in a transaction.
+func (g *groupPosition) transact(op *history.Operation) {
+	x := op.Transaction
+	if op.Outcome == history.OK { // then what came before under its id is decided
+		for _, key := range sortedGroups(g.positions) {
+			g.positions[key].register.over(x.ID, x.Number, op.Process, op.Return)
+		}
+	}
+	if x.Group == "" {
+		return
+	}
+	g.member[op.Process] = x.Group
+	by, asked := telling{op.Process, op.Return}, op.Invoke
+	processed := min(x.Ending, op.Return) // where nobody noted when the positions were sent
+	if x.Sent != 0 {
+		asked, processed = x.Sent, x.Sent
+	}
+	never := func(int32) history.Time { return history.Never }
+	for _, at := range x.Positions {
+		p := g.position(x.Group, at.Partition)
+		g.commits++
+		switch {
+		case op.Committed():
+			p.acked = true
+			g.write(p, write{offset: at.Offset, generation: -1, acked: true, invoke: x.Ending, end: op.Return, by: by}, never)
+			p.stand(asked, processed, at.Offset, by)
+		case op.Aborted():
+			p.unmake(unmade{at.Offset, op.Invoke, by})
+		default:
+			name := transactName{op.Process, x.ID, x.Number}
+			g.fates[name] = pending
+			g.write(p, write{offset: at.Offset, generation: -1, invoke: x.Ending, by: by, in: &name}, never)
+		}
+	}
+}
+
+// unmake keeps a position that was not committed, and some before it.
+func (p *position) unmake(u unmade) {
+	if len(p.unmade) == writesMax {
+		p.unmade = slices.Delete(p.unmade, 0, 1)
+	}
+	p.unmade = append(p.unmade, u)
+}
+
+// decided implements transactionWatcher.
+func (g *groupPosition) decided(decision) {}
+
+// settled takes what the log says of a transaction that its client was told nothing of.
+func (g *groupPosition) settled(x *transaction) {
+	if x.client == pending && x.group != "" {
+		g.fates[transactName{x.process, x.id, x.number}] = x.logged()
+	}
 }
 
 // pass notes the offsets below a commit that no member had processed. What a member processed between
 // the commit's beginning and its end does not count for it. It returns the position up to which the commit
 // was right.
-func (p *position) pass(op *history.Operation, offset int64, by telling) (right int64) {
-	had := p.reached.at(op.Invoke)
+func (p *position) pass(processed history.Time, offset int64, by telling) (right int64) {
+	had := p.reached.at(processed)
 	holes := intervals(p.done.without(0, min(offset, had.end)))
 	if had.end < offset {
 		holes.add(had.end, offset)
@@ -192,12 +285,22 @@ func (g *groupPosition) resume(p *position, op *history.Operation, at history.Po
 	p.stands[op.Process] = stand{at.Offset, op.Return, "resumed at"}
 	legal, known := p.register.legal(op.Invoke, op.Return)
 	switch {
+	case slices.ContainsFunc(legal, func(w write) bool { return w.offset == at.Offset && w.in == nil }):
 	case slices.ContainsFunc(legal, func(w write) bool { return w.offset == at.Offset }):
+		i := slices.IndexFunc(legal, func(w write) bool { return w.offset == at.Offset })
+		if p.room(len(p.leaning)) {
+			p.leaning = append(p.leaning, leaning{p.read(op, at), *legal[i].in})
+		}
 	case !known:
 		g.blurred++
 	case p.room(len(p.open)):
-		p.open = append(p.open, read{at.Offset, op.Invoke, op.Return, telling{op.Process, op.Return}, p.register.definite(op.Invoke)})
+		p.open = append(p.open, p.read(op, at))
 	}
+}
+
+// read is what a resume gave.
+func (p *position) read(op *history.Operation, at history.Position) read {
+	return read{at.Offset, op.Invoke, op.Return, telling{op.Process, op.Return}, p.register.definite(op.Invoke)}
 }
 
 // room reports whether another candidate may be kept, and counts it if not.
@@ -214,10 +317,16 @@ func (g *groupPosition) result() RuleResult {
 	for _, key := range sortedGroups(g.positions) {
 		p, before := g.positions[key], r.Total
 		for _, open := range p.open {
-			r.add(open.anomaly(key))
+			r.add(p.unexplained(key, open))
+		}
+		for _, l := range p.leaning {
+			if g.fates[l.on] == aborted {
+				a := l.anomaly(key)
+				r.add(l.of(a, key, fmt.Sprintf("transaction %d of %s", l.on.number, l.on.id)))
+			}
 		}
 		for _, a := range p.ahead {
-			if hole, ok := g.judged(key.partition, a); ok && !p.explained(a) {
+			if hole, ok := g.judged(key.partition, a, p.committed); ok && !p.explained(a) {
 				r.add(a.anomaly(key, hole))
 			}
 		}
@@ -238,9 +347,10 @@ func (g *groupPosition) result() RuleResult {
 
 // judged is the part of a hole in which there are records, by the final scan. Above everything that
 // anybody knew there are none: a commit there is wrong all the same.
-func (g *groupPosition) judged(p history.Partition, a ahead) (interval, bool) {
+func (g *groupPosition) judged(p history.Partition, a ahead, committed bool) (interval, bool) {
 	if s := g.scanned[p]; s != nil {
-		if parts := s.within(a.hole.first, a.hole.end); len(parts) > 0 {
+		there := intervals(s.within(a.hole.first, a.hole.end))
+		if parts := there.minus(g.transactions.silent(p, committed)); len(parts) > 0 {
 			return interval{parts[0].first, parts[len(parts)-1].end}, true
 		}
 	}
@@ -278,6 +388,26 @@ func (g *groupPosition) unjudged() string {
 		return ""
 	}
 	return fmt.Sprintf("no commit of %v was acknowledged", silent)
+}
+
+// unexplained is the anomaly of a resume that gave what no commit explains.
+func (p *position) unexplained(key groupOf, o read) Anomaly {
+	a := o.anomaly(key)
+	for _, u := range p.unmade {
+		if u.offset == o.offset && u.invoke <= o.returned {
+			a.told = append(a.told, u.by)
+			return o.of(a, key, "a transaction of "+u.by.process)
+		}
+	}
+	return a
+}
+
+// of makes the anomaly of a resume one of positions that were aborted.
+func (o *read) of(a Anomaly, key groupOf, transaction string) Anomaly {
+	a.Class = AbortedOffsets
+	a.Text = fmt.Sprintf("%s: %s was given %s, which was sent in %s that was aborted; the newest committed one was %s", key, o.by.process,
+		committedAt(o.offset), transaction, committedAt(o.newest.offset))
+	return a
 }
 
 func (o *read) anomaly(key groupOf) Anomaly {
@@ -333,9 +463,9 @@ func (l *lower) anomaly(key groupOf) Anomaly {
 }
 
 func (g *groupPosition) retained() int {
-	n := len(g.member)
+	n := len(g.member) + len(g.fates)
 	for _, p := range g.positions {
-		n += len(p.register.writes) + len(p.done) + len(p.reached) + len(p.open) + len(p.ahead) + len(p.back) + len(p.stands)
+		n += len(p.register.writes) + len(p.done) + len(p.reached) + len(p.open) + len(p.ahead) + len(p.back) + len(p.stands) + len(p.unmade) + len(p.leaning)
 	}
 	for _, e := range g.eras {
 		n += len(e.begun)

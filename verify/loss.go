@@ -13,14 +13,16 @@ const recentMax = 256
 
 // loss judges that what was acknowledged, or given to any reader, is in the log: what the research
 // calls R6. Due is everything that was acknowledged or read before the barrier was written, or whose
-// offset is below the barrier's. Nothing is judged in a partition whose scan did not reach the
+// offset is below the barrier's. What was acknowledged in a transaction is due if that has committed, as its client
+// was told or, where that was told nothing, the log says. Nothing is judged in a partition whose scan did not reach the
 // barrier: there lost cannot be told from late.
 type loss struct {
-	ledger     *ledger
-	expect     Expect
-	due        map[stream]*due
-	partitions map[history.Partition]*recent
-	keyed      int64 // records that compaction judges
+	ledger       *ledger
+	transactions *transactions
+	expect       Expect
+	due          map[stream]*due
+	partitions   map[history.Partition]*recent
+	keyed        int64 // records that compaction judges
 }
 
 // due is the records of one stream that must be in the log.
@@ -41,16 +43,25 @@ type told struct {
 	read     bool
 }
 
-func newLoss(l *ledger, x Expect) *loss {
-	return &loss{ledger: l, expect: x, due: map[stream]*due{}, partitions: map[history.Partition]*recent{}}
+func newLoss(l *ledger, t *transactions, x Expect) *loss {
+	s := &loss{ledger: l, transactions: t, expect: x, due: map[stream]*due{}, partitions: map[history.Partition]*recent{}}
+	t.watch(s)
+	return s
 }
 
 func (s *loss) observe(op *history.Operation) {
 	switch op.Kind {
 	case history.Produce:
-		if op.Outcome != history.OK {
-			return
+		if op.Outcome != history.OK || op.Transaction != nil {
+			return // what was appended in a transaction is promised when that has committed
 		}
+	case history.Transact:
+		if op.Committed() {
+			for i := range op.Runs {
+				s.promised(op.Runs[i], op.Return)
+			}
+		}
+		return
 	case history.Barrier:
 		s.barrier(op)
 		return
@@ -67,6 +78,54 @@ func (s *loss) observe(op *history.Operation) {
 			continue
 		}
 		s.take(told{run, op.Return, op.Kind != history.Produce})
+	}
+}
+
+// promised makes due what was acknowledged of a run whose transaction has committed.
+func (s *loss) promised(run history.Run, returned history.Time) {
+	if run.FirstSequence < 0 {
+		return
+	}
+	if run.Key != 0 && s.ledger.compacted(run.Partition.Topic) {
+		s.keyed += int64(run.Count)
+		return
+	}
+	first := run.FirstSequence
+	for _, acked := range s.ledger.stream(run.Partition, run.Producer).acked.within(first, first+int64(run.Count)) {
+		s.take(told{run.Part(acked.first-first, acked.size()), returned, false})
+	}
+}
+
+// decided implements transactionWatcher.
+func (s *loss) decided(decision) {}
+
+// settled makes due what was acknowledged in a transaction of which only the log tells that it was committed.
+func (s *loss) settled(x *transaction) {
+	if x.client != pending || x.logged() != committed {
+		return
+	}
+	for _, p := range x.parts {
+		s.promised(history.Run{
+			Partition: p.stream.partition, FirstOffset: p.offset, Producer: p.stream.producer, FirstSequence: p.first, Count: int32(p.size()),
+		}, x.returned)
+	}
+}
+
+// halved reports what was acknowledged in transactions of unknown outcome, if the log has the commit and not the
+// records.
+func (s *loss) halved(r *RuleResult) {
+	for _, x := range s.transactions.unsettled() {
+		if x.client != pending || x.logged() != committed {
+			continue
+		}
+		for _, p := range x.parts {
+			facts := s.ledger.stream(p.stream.partition, p.stream.producer)
+			for _, gone := range intervals(p.left.and(facts.acked)).minus(facts.scanned) {
+				if s.judged(p.stream.partition) {
+					r.add(s.anomaly(LostWrite, p.stream, p.part(gone.first, gone.end), intervals{p.interval}, facts.scanned))
+				}
+			}
+		}
 	}
 }
 
@@ -189,6 +248,7 @@ func (s *loss) result() RuleResult {
 			}
 		}
 	}
+	s.halved(&r)
 	if s.keyed > 0 {
 		r.Detail = plural(s.keyed, "record") + " with a key in compacted topics left to compaction"
 		if r.Checked == 0 {

@@ -83,6 +83,8 @@ func (o *outages) observe(op *history.Operation) {
 	switch op.Kind {
 	case history.Produce:
 		o.produced(op)
+	case history.Transact:
+		o.committed(op)
 	case history.Fetch:
 		o.fetched(op)
 	default:
@@ -106,8 +108,20 @@ func (o *outages) produced(op *history.Operation) {
 		run := &op.Runs[i]
 		here := o.of(run.Partition)
 		beat(here.writes)
-		if op.Outcome == history.OK && run.FirstOffset != history.Unset {
+		if op.Outcome == history.OK && op.Transaction == nil && run.FirstOffset != history.Unset {
 			o.acknowledged(here, run.FirstOffset+int64(run.Count), op.Return)
+		}
+	}
+}
+
+// committed: what was sent in a transaction can be read when it has committed.
+func (o *outages) committed(op *history.Operation) {
+	if !op.Committed() {
+		return
+	}
+	for i := range op.Runs {
+		if run := &op.Runs[i]; run.FirstOffset != history.Unset {
+			o.acknowledged(o.of(run.Partition), run.FirstOffset+int64(run.Count), op.Return)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/logproof/logproof/verify/history"
 )
@@ -28,6 +29,9 @@ type place struct {
 	partition history.Partition
 }
 
+// holesMax bounds the holes that are kept of one reader of committed records in one stream.
+const holesMax = 1024
+
 // view is one reader of one stream.
 type view struct {
 	process string
@@ -37,6 +41,7 @@ type view struct {
 // order is how far a reader has come in a stream.
 type order struct {
 	next  int64     // after the highest sequence seen
+	floor int64     // below it nothing is judged any more
 	holes intervals // sequences below next that were not seen: open until they turn up, for ever if they failed
 }
 
@@ -68,7 +73,7 @@ func (p *producerOrder) observe(op *history.Operation) {
 			continue
 		}
 		p.checked += int64(run.Count)
-		p.follow(op.Process, &run)
+		p.follow(op, &run)
 	}
 }
 
@@ -93,7 +98,8 @@ func (p *producerOrder) forward(op *history.Operation, run *history.Run) bool {
 }
 
 // follow takes the next run of one reader.
-func (p *producerOrder) follow(process string, run *history.Run) {
+func (p *producerOrder) follow(op *history.Operation, run *history.Run) {
+	process := op.Process
 	s := stream{run.Partition, run.Producer}
 	v := p.views[view{process, s}]
 	if v == nil {
@@ -101,7 +107,7 @@ func (p *producerOrder) follow(process string, run *history.Run) {
 		p.views[view{process, s}] = v
 	}
 	first, end := run.FirstSequence, run.FirstSequence+int64(run.Count)
-	if first < v.next {
+	if first = max(first, v.floor); first < v.next {
 		low := min(end, v.next)
 		for _, late := range v.holes.within(first, low) {
 			p.note(s, NonmonotonicSend, late, run, process)
@@ -112,8 +118,18 @@ func (p *producerOrder) follow(process string, run *history.Run) {
 		v.holes.remove(first, low)
 	} else if first > v.next {
 		v.holes.add(v.next, first)
+		v.forget(op.Isolation)
 	}
 	v.next = max(v.next, end)
+}
+
+// forget drops the oldest holes of who reads committed: those that were aborted stay open for ever. What turns up
+// there later is not judged by this reader: the scan shows it too.
+func (v *order) forget(is history.Isolation) {
+	if is == history.ReadCommitted && len(v.holes) > holesMax {
+		v.floor = v.holes[holesMax/2].first
+		v.holes = slices.Delete(v.holes, 0, holesMax/2)
+	}
 }
 
 // note keeps a violation if no other reader has shown it before.

@@ -26,7 +26,7 @@ func TestSingleMistakesAreCaughtAsWhatTheyAre(t *testing.T) {
 		dropAcked:    "loss lost-write",
 		swapBatches:  "producer-order nonmonotonic-send",
 		appendTwice:  "producer-order duplicate",
-		skipOffset:   "reader-agreement gap",
+		skipOffset:   "gaps gap",
 		inventRecord: "corruption phantom",
 		swapView:     "reader-agreement inconsistent-offsets",
 		hideRecord:   "reader-agreement poll-skip",

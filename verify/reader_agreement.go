@@ -9,36 +9,30 @@ import (
 // readerAgreement judges that there is one log: what the research calls R5. Readers, the final scan
 // and the acknowledgements' offsets are compared record by record in a window of the newest offsets
 // and in all that is still open, and reader with reader by chain hash in whole blocks of
-// history.ChainBlock offsets for everything older. Each reader must move forward and be given every
-// record that the scan shows.
+// history.ChainBlock offsets for everything older, those who read committed among themselves. Each reader must
+// move forward, and be given every record that the scan shows; what who reads committed was not given is for
+// gaps to explain.
 type readerAgreement struct {
-	ledger  *ledger
-	logs    map[history.Partition]*logView
-	checked int64
+	ledger       *ledger
+	readings     *readings
+	transactions *transactions
+	logs         map[history.Partition]*logView
+	checked      int64
 }
 
 // logView is one partition as all its witnesses describe it.
 type logView struct {
 	window      window
-	readers     map[string]*reader
-	order       []*reader // readers in order of appearance
-	checkpoints map[int64]checkpoint
+	checkpoints map[chainEnd]checkpoint
 	conflicts   []conflict
 	breaks      []chainBreak
-	backs       []back
-	dropped     int64 // conflicts, breaks and backs over candidatesMax
+	dropped     int64 // conflicts and breaks over candidatesMax
 }
 
-// reader is one process in one partition.
-type reader struct {
-	process string
-	scan    bool
-	begun   bool
-	next    int64     // the offset that is expected next
-	first   int64     // lowest offset seen
-	end     int64     // after the highest offset seen
-	gaps    intervals // offsets between two polls or records that it was not given
-	corrupt intervals // offsets of records that it could not decode
+// chainEnd is where two chains are compared. Who reads committed sees another log than who does not.
+type chainEnd struct {
+	end       int64
+	committed bool
 }
 
 // checkpoint is the chain hash at the end of a block, by the first reader that had it.
@@ -56,46 +50,22 @@ type chainBreak struct {
 	old, new string // processes
 }
 
-// back is a step back of a reader.
-type back struct {
-	process  string
-	from, to int64
-}
-
-func newReaderAgreement(l *ledger) *readerAgreement {
-	return &readerAgreement{ledger: l, logs: map[history.Partition]*logView{}}
+func newReaderAgreement(l *ledger, s *readings, t *transactions) *readerAgreement {
+	return &readerAgreement{ledger: l, readings: s, transactions: t, logs: map[history.Partition]*logView{}}
 }
 
 func (a *readerAgreement) observe(op *history.Operation) {
-	switch {
-	case op.Kind == history.Fault:
-		return
-	case op.Kind == history.Resume && op.Outcome == history.OK:
-		// Where a member of a group begins again is for group-position to judge.
-		for _, at := range op.Group.Positions {
-			a.log(at.Partition).reader(a.ledger, op, at.Partition).begun = false
-		}
-		return
-	case op.Kind != history.Fetch && op.Kind != history.Scan:
+	switch op.Kind {
+	case history.Produce, history.Barrier:
 		if op.Outcome == history.OK {
 			a.acked(op)
 		}
-		return
-	}
-	for _, c := range op.Corrupt {
-		a.log(c.Partition).reader(a.ledger, op, c.Partition).corrupt.add(c.Offset, c.Offset+1)
-	}
-	for i := range op.Runs {
-		run := &op.Runs[i]
-		v := a.log(run.Partition)
-		v.move(v.reader(a.ledger, op, run.Partition), run.FirstOffset, run.FirstOffset+int64(run.Count))
-		a.tell(v, op, run)
-		v.check(op.Process, run)
-	}
-	for _, c := range op.Corrupt {
-		v := a.log(c.Partition)
-		if r := v.reader(a.ledger, op, c.Partition); !r.begun || c.Offset >= r.next {
-			v.move(r, c.Offset, c.Offset+1)
+	case history.Fetch, history.Scan:
+		for i := range op.Runs {
+			run := &op.Runs[i]
+			v := a.log(run.Partition)
+			a.tell(v, op, run)
+			v.check(op, run)
 		}
 	}
 }
@@ -125,20 +95,10 @@ func (a *readerAgreement) tell(v *logView, op *history.Operation, run *history.R
 func (a *readerAgreement) log(p history.Partition) *logView {
 	v := a.logs[p]
 	if v == nil {
-		v = &logView{readers: map[string]*reader{}, checkpoints: map[int64]checkpoint{}}
+		v = &logView{checkpoints: map[chainEnd]checkpoint{}}
 		a.logs[p] = v
 	}
 	return v
-}
-
-func (v *logView) reader(l *ledger, op *history.Operation, p history.Partition) *reader {
-	r := v.readers[op.Process]
-	if r == nil {
-		r = &reader{process: op.Process, scan: l.scans(op, p)}
-		v.readers[op.Process] = r
-		v.order = append(v.order, r)
-	}
-	return r
 }
 
 // room reports whether another candidate may be kept, and counts it if not.
@@ -150,47 +110,28 @@ func (v *logView) room(n int) bool {
 	return false
 }
 
-// move follows a reader over the offsets first to end-1.
-func (v *logView) move(r *reader, first, end int64) {
-	switch {
-	case !r.begun:
-		r.begun, r.first = true, first
-	case first < r.next:
-		if v.room(len(v.backs)) {
-			v.backs = append(v.backs, back{r.process, r.next - 1, first})
-		}
-	default:
-		for _, gap := range r.corrupt.without(r.next, first) {
-			r.gaps.add(gap.first, gap.end)
-		}
-	}
-	r.next, r.first, r.end = end, min(r.first, first), max(r.end, end)
-}
-
 // check compares the chain at the end of a block, and at a barrier, where the last block is not whole.
-func (v *logView) check(process string, run *history.Run) {
+func (v *logView) check(op *history.Operation, run *history.Run) {
 	end := run.FirstOffset + int64(run.Count)
 	if run.Chain == 0 || end%history.ChainBlock != 0 && run.Producer != history.BarrierProducer {
 		return
 	}
-	known, ok := v.checkpoints[end]
+	key := chainEnd{end, op.Isolation == history.ReadCommitted}
+	known, ok := v.checkpoints[key]
 	if !ok {
-		v.checkpoints[end] = checkpoint{run.Chain, process}
+		v.checkpoints[key] = checkpoint{run.Chain, op.Process}
 		return
 	}
 	if known.chain != run.Chain && v.room(len(v.breaks)) {
 		block := interval{(end - 1) / history.ChainBlock * history.ChainBlock, end}
-		v.breaks = append(v.breaks, chainBreak{block, known.process, process})
+		v.breaks = append(v.breaks, chainBreak{block, known.process, op.Process})
 	}
 }
 
 func (a *readerAgreement) retained() int {
 	n := 0
 	for _, v := range a.logs {
-		n += len(v.window.claims) + len(v.checkpoints) + len(v.conflicts) + len(v.breaks) + len(v.backs)
-		for _, r := range v.order {
-			n += 1 + len(r.gaps) + len(r.corrupt)
-		}
+		n += len(v.window.claims) + len(v.checkpoints) + len(v.conflicts) + len(v.breaks)
 	}
 	return n
 }
@@ -198,13 +139,13 @@ func (a *readerAgreement) retained() int {
 func (a *readerAgreement) result() RuleResult {
 	r := RuleResult{Rule: ReaderAgreement, Asked: true, Checked: a.checked, Unit: "record told twice"}
 	for _, p := range sortedPartitions(a.logs) {
-		v, before := a.logs[p], r.Total
+		v, read, before := a.logs[p], a.readings.log(p), r.Total
 		a.conflicts(&r, p, v)
-		v.steps(&r, p)
-		v.gaps(&r, p, a.ledger.compacted(p.Topic))
-		v.chains(&r, p)
+		read.steps(&r, p)
+		a.readings.skips(&r, p, read, false)
+		a.chains(&r, p, v, read)
 		if r.Total > before {
-			r.Total += v.dropped
+			r.Total += v.dropped + read.dropped
 		}
 	}
 	r.conclude()
@@ -258,7 +199,7 @@ func (a *readerAgreement) unexplained(p history.Partition, c conflict) []interva
 }
 
 // steps reports readers that were taken back.
-func (v *logView) steps(r *RuleResult, p history.Partition) {
+func (v *reading) steps(r *RuleResult, p history.Partition) {
 	for _, b := range v.backs {
 		r.add(Anomaly{
 			Class: NonmonotonicPoll, Partition: p, Producer: history.Unset, FirstSequence: history.Unset, Count: 1, Offset: b.to,
@@ -267,53 +208,18 @@ func (v *logView) steps(r *RuleResult, p history.Partition) {
 	}
 }
 
-// gaps reports offsets without a record in the scan, and records that the scan shows but a live
-// reader was not given.
-func (v *logView) gaps(r *RuleResult, p history.Partition, compacted bool) {
-	var shown intervals
-	for _, s := range v.order {
-		if !s.scan {
-			continue
-		}
-		holes := append(intervals{}, s.gaps...)
-		for _, gap := range s.corrupt.without(0, s.first) {
-			holes.add(gap.first, gap.end)
-		}
-		for _, gap := range holes {
-			if compacted {
-				break // what is missing may have been compacted
-			}
-			r.add(Anomaly{
-				Class: Gap, Partition: p, Producer: history.Unset, FirstSequence: history.Unset, Count: gap.size(), Offset: gap.first,
-				Text: fmt.Sprintf("%s: the log has no record at %s", p, span("offset", gap.first, gap.size())),
-			})
-		}
-		for _, part := range holes.without(0, s.end) {
-			shown.add(part.first, part.end)
-		}
-	}
-	for _, s := range v.order {
-		if s.scan {
-			continue
-		}
-		for _, skip := range s.gaps.and(shown) {
-			r.add(Anomaly{
-				Class: PollSkip, Partition: p, Producer: history.Unset, FirstSequence: history.Unset, Count: skip.size(), Offset: skip.first,
-				Text: fmt.Sprintf("%s: %s was not given %s, which the log has", p, s.process, span("offset", skip.first, skip.size())),
-			})
-		}
-	}
-}
-
 // chains reports blocks in which two readers differ although nothing in them differed record by
 // record: what they saw differs in content, or long ago.
-func (v *logView) chains(r *RuleResult, p history.Partition) {
+func (a *readerAgreement) chains(r *RuleResult, p history.Partition, v *logView, read *reading) {
+	if len(v.breaks) == 0 {
+		return
+	}
 	var known intervals // offsets whose difference has been reported, or is the work of corruption
 	for _, c := range v.conflicts {
 		known.add(c.old.first, c.old.end)
 	}
-	for _, s := range v.order {
-		for _, i := range append(append([]interval{}, s.gaps...), s.corrupt...) {
+	for _, s := range read.order {
+		for _, i := range append(s.gaps.minus(a.transactions.silent(p, s.committed)), s.corrupt...) {
 			known.add(i.first, i.end)
 		}
 	}

@@ -74,7 +74,7 @@ func (r *recency) observe(op *history.Operation) {
 		r.judge(op, &op.Watermarks[i])
 	}
 	appended := op.Kind == history.Produce || op.Kind == history.Barrier
-	if op.Kind == history.Fault || appended && (op.Outcome != history.OK || !r.acks) {
+	if op.Kind == history.Fault || op.Kind == history.Transact || appended && (op.Outcome != history.OK || !r.acks) {
 		return
 	}
 	for i := range op.Runs {

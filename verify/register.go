@@ -23,6 +23,8 @@ type write struct {
 	// overwritten is when a commit that began after end was acknowledged; Never if none was.
 	overwritten history.Time
 	by          telling
+	// in is the transaction that it was sent in, if its client was not told whether that committed; nil else.
+	in *transactName
 }
 
 // register is what one group committed in one partition. A read is legal if it gives a write that began
@@ -77,6 +79,16 @@ func (r *register) settle(over func(generation int32) history.Time) {
 			if n := &r.writes[k]; n.acked && n.invoke > end {
 				w.overwritten = min(w.overwritten, n.by.returned)
 			}
+		}
+	}
+}
+
+// over says that a transaction, which its client was told nothing of, had been decided by a time, because its
+// successor under the same transactional id was decided too.
+func (r *register) over(id string, number int64, process string, by history.Time) {
+	for i := range r.writes {
+		if w := &r.writes[i]; w.in != nil && w.in.id == id && (w.in.process != process || w.in.number < number) {
+			w.end = min(w.end, by)
 		}
 	}
 }

@@ -71,6 +71,34 @@ const (
 	CompactedEarly Class = "compacted-early"
 	// FencedCommit: a group took a commit of a generation that was over.
 	FencedCommit Class = "fenced-commit"
+	// AbortedOffsets: a group gave a member a position that was only sent in a transaction that was aborted.
+	AbortedOffsets Class = "aborted-offsets"
+	// ReadAboveStable: an answer to who reads committed has records at or above its last stable offset.
+	ReadAboveStable Class = "read-above-stable"
+	// ReadEarly: who reads committed was given a record before its transaction was asked to commit.
+	ReadEarly Class = "early-read"
+	// PrecommittedRead: the same, of the reader's own transaction.
+	PrecommittedRead Class = "precommitted-read"
+	// AbortedRead: who reads committed was given a record that was aborted (Jepsen: G1a).
+	AbortedRead Class = "aborted-read"
+	// TornTransaction: of one transaction some records are committed and others are not.
+	TornTransaction Class = "torn-transaction"
+	// LostCommit: a commit was acknowledged, and the log does not have it (Jepsen: lost-write).
+	LostCommit Class = "lost-commit"
+	// CommittedAbort: a transaction is committed that its client aborted, or never committed (Jepsen: G1a).
+	CommittedAbort Class = "committed-abort"
+	// WrongMarker: records of one transaction stand under two markers in a partition, or those of two under one.
+	WrongMarker Class = "wrong-marker"
+	// HungTransaction: a transaction was never decided, and nobody who reads committed passes it.
+	HungTransaction Class = "hung-transaction"
+	// DuplicateProcessing: an input record is in the committed outputs twice.
+	DuplicateProcessing Class = "duplicate-processing"
+	// LostProcessing: an input record below the group's position is in no committed output.
+	LostProcessing Class = "lost-processing"
+	// PhantomSource: a committed output was made from an input record that is none.
+	PhantomSource Class = "phantom-source"
+	// PositionBehind: outputs are committed and the position that was to be committed with them is not.
+	PositionBehind Class = "position-behind"
 )
 
 // Anomaly is one violation.
@@ -80,6 +108,8 @@ type Anomaly struct {
 	Partition history.Partition `json:"partition"`
 	// Group by name; "" where it is not about a consumer group.
 	Group string `json:"group,omitempty"`
+	// Transaction by number and transactional id; "" where it is not about one.
+	Transaction string `json:"transaction,omitempty"`
 	// Producer and FirstSequence of the records; history.Unset where it is not about one producer.
 	Producer      int64 `json:"producer"`
 	FirstSequence int64 `json:"first_sequence"`
@@ -97,6 +127,22 @@ type Anomaly struct {
 
 	rival *record   // a second record that belongs to the evidence
 	told  []telling // the answers that it is about; then they and the rival are the evidence
+
+	sources  bool          // its offsets are those of inputs: what was made from them is evidence, in every partition
+	marks    []markAt      // markers that belong to the evidence
+	transact *transactName // the transaction that it is about: its operations are evidence, in every partition
+}
+
+// markAt finds a marker.
+type markAt struct {
+	partition history.Partition
+	offset    int64
+}
+
+// transactName finds the operations of a transaction.
+type transactName struct {
+	process, id string
+	number      int64
 }
 
 // telling finds an operation that was told watermarks, or something of a group.
@@ -166,6 +212,10 @@ type Counters struct {
 	RecordsCorrupt int64 `json:"records_corrupt"`
 	// Barriers that were acknowledged.
 	Barriers int64 `json:"barriers"`
+	// Transactions by what their clients know: committed, not committed, and those whose end was not answered.
+	TransactionsCommitted int64 `json:"transactions_committed,omitempty"`
+	TransactionsAborted   int64 `json:"transactions_aborted,omitempty"`
+	TransactionsUnknown   int64 `json:"transactions_unknown,omitempty"`
 }
 
 // Report is the judgement of a run.

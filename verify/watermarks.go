@@ -19,7 +19,7 @@ import (
 //     better: while a fault is in force, and Expect.StaleWithin after it healed or the later epoch
 //     became known, whichever is last. A leader without contact to its controllers goes on serving;
 //   - in one answer the last stable offset and the log start are at most the high watermark, and every
-//     record is below it. (Apache Kafka takes the number a moment before it reads the records, so there
+//     record is below it, and below the last stable offset where committed records were asked for. (Apache Kafka takes the number a moment before it reads the records, so there
 //     the last can be broken by an append in between; the reference broker takes both in one step.)
 //
 // A watermark that goes back in a partition that lost records is left to the loss rule.
@@ -80,6 +80,13 @@ func (w *watermarks) alone(op *history.Operation, m *history.Watermark) {
 					m.Partition, op.Process, other.name, other.offset, m.HighWatermark),
 			}})
 		}
+	}
+	if op.Isolation == history.ReadCommitted && m.LastStable != history.Unset && m.Next > m.LastStable && m.Next <= m.HighWatermark {
+		w.found(op, m, contradiction{Anomaly: Anomaly{
+			Class: ReadAboveStable, Offset: m.LastStable, Count: m.Next - m.LastStable,
+			Text: fmt.Sprintf("%s: %s reads committed and was given records up to offset %d in an answer whose last stable offset is %d: their transactions were not decided",
+				m.Partition, op.Process, m.Next-1, m.LastStable),
+		}})
 	}
 	if m.Next > m.HighWatermark {
 		w.found(op, m, contradiction{Anomaly: Anomaly{

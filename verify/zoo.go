@@ -55,7 +55,8 @@ func Zoo() ([]Specimen, error) {
 }
 
 // ReadSpecimen reads a history in its text form with the head of the zoo: "# expect: fail loss lost-write",
-// "# attempts: yes", "# faults: 1". The error names the line.
+// "# attempts: yes", "# faults: 1", "# timeout: 100" (of transactions, in milliseconds), "# aborted: 1" (the floor),
+// "# exactly-once: g orders/0 orders/1 -> out/0". The error names the line.
 func ReadSpecimen(name, text string) (Specimen, error) {
 	src, err := history.ReadText(strings.NewReader(text))
 	if err != nil {
@@ -73,6 +74,9 @@ func ReadSpecimen(name, text string) (Specimen, error) {
 		}
 	}
 	if err := s.keys(src.Head); err != nil {
+		return s, err
+	}
+	if err := s.head(src.Head); err != nil {
 		return s, err
 	}
 	for {
@@ -117,6 +121,44 @@ func (s *Specimen) keys(head map[string]string) error {
 	return nil
 }
 
+// head takes what it says of transactions.
+func (s *Specimen) head(head map[string]string) error {
+	if ms := head["timeout"]; ms != "" {
+		n, err := strconv.Atoi(ms)
+		if err != nil {
+			return fmt.Errorf("timeout: %w", err)
+		}
+		s.Expect.TransactionTimeout = time.Duration(n) * time.Millisecond
+	}
+	if least := head["aborted"]; least != "" {
+		var err error
+		if s.Expect.MinAborted, err = strconv.ParseInt(least, 10, 64); err != nil {
+			return fmt.Errorf("aborted: %w", err)
+		}
+	}
+	if head["exactly-once"] == "" {
+		return nil
+	}
+	from, to, _ := strings.Cut(head["exactly-once"], "->")
+	words := append(strings.Fields(from), "")
+	t := Transform{Group: words[0]}
+	for i, list := range [][]string{words[1 : len(words)-1], strings.Fields(to)} {
+		for _, name := range list {
+			var p history.Partition
+			if err := p.UnmarshalText([]byte(name)); err != nil {
+				return fmt.Errorf("exactly-once: %w", err)
+			}
+			if i == 0 {
+				t.Inputs = append(t.Inputs, p)
+			} else {
+				t.Outputs = append(t.Outputs, p)
+			}
+		}
+	}
+	s.Expect.ExactlyOnce = []Transform{t}
+	return t.validate()
+}
+
 // infer takes from the entries what the head leaves out: partitions, groups, and which rules have
 // something to judge.
 func (s *Specimen) infer() {
@@ -129,6 +171,12 @@ func (s *Specimen) infer() {
 		told = told || len(op.Watermarks) > 0
 		for _, run := range op.Runs {
 			partitions[run.Partition] = true
+		}
+		if t := op.Transaction; t != nil {
+			s.Expect.Transactions = true
+			if t.Group != "" && !slices.Contains(s.Expect.Groups, t.Group) {
+				s.Expect.Groups = append(s.Expect.Groups, t.Group)
+			}
 		}
 		if op.Group != nil && !slices.Contains(s.Expect.Groups, op.Group.Group) {
 			s.Expect.Groups = append(s.Expect.Groups, op.Group.Group)
@@ -147,6 +195,12 @@ func (s *Specimen) infer() {
 	}
 	if len(s.Expect.Groups) == 0 {
 		s.Expect.Rules = without(s.Expect.Rules, GroupPosition, Exclusivity)
+	}
+	if !s.Expect.Transactions {
+		s.Expect.Rules = without(s.Expect.Rules, EarlyRead, TransactionFate)
+	}
+	if len(s.Expect.ExactlyOnce) == 0 {
+		s.Expect.Rules = without(s.Expect.Rules, ExactlyOnce)
 	}
 }
 

@@ -92,7 +92,7 @@ func (c *Collector) Observe(op *history.Operation) {
 // cutTo is the part of an operation that is about a partition; ok is false if there is none.
 func cutTo(op *history.Operation, p history.Partition) (cut history.Operation, ok bool) {
 	cut = *op
-	cut.Runs, cut.Corrupt, cut.Watermarks, cut.Group = nil, nil, nil, nil
+	cut.Runs, cut.Corrupt, cut.Watermarks, cut.Group, cut.Markers = nil, nil, nil, nil, nil
 	for _, r := range op.Runs {
 		if r.Partition == p {
 			cut.Runs = append(cut.Runs, r)

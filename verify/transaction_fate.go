@@ -1,0 +1,371 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/logproof/logproof/verify/figure"
+	"github.com/logproof/logproof/verify/history"
+)
+
+// transactionFate judges that a transaction is all or nothing, and what its client was told: what the research
+// calls R7. The log's word are the markers that the final scan shows. It is asserted that
+//
+//   - all records of a transaction share one fate, in every partition, and stand under one marker in each, which
+//     decides no other transaction (KIP-98; KIP-890 keeps late requests out);
+//   - the fate is what the client was told, if it was: committed, or not. Where it was told nothing the log
+//     decides, and the result counts those;
+//   - who reads committed is given no record that was aborted;
+//   - every transaction is decided: by its client, by its successor, or by its timeout. One that is open at the
+//     end, when the last stable offset stands before it, is hung if it had the time: Expect.TransactionTimeout
+//     after it was last heard of and after the last fault healed.
+//
+// What was acknowledged in a transaction that committed and is not in the log at all is for the loss rule; what
+// became of the offsets in it for group-position.
+type transactionFate struct {
+	transactions *transactions
+	expect       Expect
+	faults       *faults
+	seen         map[history.Partition]*intervals // offsets that were given to some reader of committed records, or are silent
+	found        []misfate
+	reads        []abortedRead
+	known        map[history.Partition]*intervals // offsets of reads
+	checked      int64
+	dropped      int64
+	unknown      [aborted + 1]int64 // transactions that only the log could tell of, by fate
+	barriers     map[history.Partition]history.Time
+}
+
+// misfate is a transaction that has two fates, or another one than its client was told.
+type misfate struct {
+	class Class
+	of    *transaction
+}
+
+// abortedRead is records that were aborted and given to a reader of committed ones.
+type abortedRead struct {
+	stream
+	stretch
+}
+
+func newTransactionFate(t *transactions, x Expect, f *faults) *transactionFate {
+	j := &transactionFate{
+		transactions: t, expect: x, faults: f, seen: map[history.Partition]*intervals{}, known: map[history.Partition]*intervals{},
+		barriers: map[history.Partition]history.Time{},
+	}
+	t.watch(j)
+	return j
+}
+
+// at is the set of a partition, made when first asked for.
+func at(m map[history.Partition]*intervals, p history.Partition) *intervals {
+	s := m[p]
+	if s == nil {
+		s = &intervals{}
+		m[p] = s
+	}
+	return s
+}
+
+func (f *transactionFate) observe(op *history.Operation) {
+	switch {
+	case op.Kind == history.Barrier && op.Outcome == history.OK:
+		for i := range op.Runs {
+			if p := op.Runs[i].Partition; f.barriers[p] == 0 {
+				f.barriers[p] = op.Invoke
+			}
+		}
+	case op.Isolation == history.ReadCommitted:
+		for i := range op.Runs {
+			f.read(&op.Runs[i])
+		}
+	}
+}
+
+// read takes what a reader of committed records was given.
+func (f *transactionFate) read(run *history.Run) {
+	first, end := run.FirstOffset, run.FirstOffset+int64(run.Count)
+	if l := f.transactions.logs[run.Partition]; l != nil {
+		for _, i := range l.aborted.within(first, end) {
+			f.note(run, i)
+		}
+	}
+	at(f.seen, run.Partition).add(first, end)
+}
+
+// decided compares a run that was aborted with what was read before.
+func (f *transactionFate) decided(d decision) {
+	s := at(f.seen, d.run.Partition)
+	first, end := d.run.FirstOffset, d.run.FirstOffset+int64(d.run.Count)
+	if d.fate == aborted {
+		for _, i := range s.within(first, end) {
+			f.note(&d.run, i)
+		}
+	}
+	s.add(first, end) // so that the set stays one interval
+	if o := d.marker.Offset; o != history.Unset {
+		s.add(o, o+1)
+	}
+}
+
+// note keeps an aborted read, once.
+func (f *transactionFate) note(run *history.Run, offsets interval) {
+	known := at(f.known, run.Partition)
+	for _, i := range known.without(offsets.first, offsets.end) {
+		if len(f.reads) == candidatesMax {
+			f.dropped++
+			continue
+		}
+		first := run.FirstSequence + i.first - run.FirstOffset
+		f.reads = append(f.reads, abortedRead{stream{run.Partition, run.Producer}, stretch{interval{first, first + i.size()}, i.first}})
+	}
+	known.add(offsets.first, offsets.end)
+}
+
+// settled judges a transaction that is decided to its last record.
+func (f *transactionFate) settled(x *transaction) {
+	f.checked++
+	if x.client == pending {
+		f.unknown[x.logged()]++
+	}
+	if class := x.misfate(); class != "" {
+		if len(f.found) == candidatesMax {
+			f.dropped++
+			return
+		}
+		f.found = append(f.found, misfate{class, x})
+	}
+}
+
+// misfate is what is wrong with the fate that the log gave to the transaction, "" if nothing.
+func (x *transaction) misfate() Class {
+	switch {
+	case x.inLog[committed] > 0 && x.inLog[aborted] > 0:
+		return TornTransaction
+	case x.client == committed && x.inLog[aborted] > 0:
+		return LostCommit
+	case x.client == aborted && x.inLog[committed] > 0:
+		return CommittedAbort
+	case x.stray != nil:
+		return WrongMarker
+	}
+	return ""
+}
+
+func (f *transactionFate) result() RuleResult {
+	r := RuleResult{Rule: TransactionFate, Asked: true, Checked: f.checked, Unit: "transaction"}
+	for _, m := range f.found {
+		r.add(m.of.misfated(m.class))
+	}
+	unknown := f.unknown
+	var skipped []string
+	for _, x := range f.transactions.unsettled() {
+		missing, open, unscanned := f.left(x)
+		if unscanned != "" {
+			skipped = append(skipped, unscanned)
+			continue
+		}
+		if x.client == pending {
+			unknown[x.logged()]++
+		}
+		r.Checked++
+		switch class := x.misfate(); {
+		case class != "":
+			r.add(x.misfated(class))
+		case len(open) > 0:
+			if reason := f.hung(&r, x, open); reason != "" {
+				skipped = append(skipped, reason)
+			}
+		case missing.size() > 0 && x.logged() == committed:
+			r.add(x.torn(missing))
+		case missing.size() > 0 && x.client == committed:
+			r.add(x.misfated(LostCommit))
+		}
+	}
+	for _, a := range f.reads {
+		x := Anomaly{Class: AbortedRead, Partition: a.partition, Producer: int64(a.producer), FirstSequence: a.first, Count: a.size(), Offset: a.offset}
+		x.Text = fmt.Sprintf("%s: %s at %s %s given to who reads committed, although the log aborted %s", a.partition, records(a.stream, a.interval),
+			span("offset", a.offset, a.size()), was(a.size()), map[bool]string{true: "it", false: "them"}[a.size() == 1])
+		r.add(x)
+	}
+	if r.Total > 0 {
+		r.Total += f.dropped
+	}
+	if n := unknown[committed] + unknown[aborted] + unknown[pending]; n > 0 {
+		r.Detail = fmt.Sprintf("of %s whose client was not told, the log committed %d and aborted %d, and has nothing of %d",
+			plural(n, "transaction"), unknown[committed], unknown[aborted], unknown[pending])
+	}
+	if n := len(skipped); n > 0 {
+		r.Skipped = skipped[0]
+		if n > 1 {
+			r.Skipped = fmt.Sprintf("%s, and %d more", skipped[0], n-1)
+		}
+	}
+	r.conclude()
+	return r
+}
+
+// was is "was" for one thing and "were" for more.
+func was(n int64) string {
+	if n == 1 {
+		return "was"
+	}
+	return "were"
+}
+
+// remains are records of a transaction that the log does not decide.
+type remains struct {
+	stream
+	intervals
+	offset int64 // of the first of them, as far as is known
+}
+
+// left tells the records that the log does not have from those that it has and does not decide. What was
+// acknowledged and is not there is left out: the loss rule reports it. unscanned says why nothing can be said.
+func (f *transactionFate) left(x *transaction) (missing intervals, open []remains, unscanned string) {
+	for _, p := range x.parts {
+		if len(p.left) == 0 {
+			continue
+		}
+		if !f.transactions.ledger.partition(p.stream.partition).reached() {
+			return nil, nil, fmt.Sprintf("%s was not scanned to an acknowledged barrier, so the fate of transaction %s is not known", p.stream.partition, x.name())
+		}
+		facts := f.transactions.ledger.stream(p.stream.partition, p.stream.producer)
+		if there := intervals(p.left.and(facts.scanned)); len(there) > 0 {
+			open = append(open, remains{p.stream, there, f.transactions.place(p, there[0].first)})
+		}
+		for _, i := range p.left.minus(facts.scanned) {
+			for _, unacked := range facts.acked.without(i.first, i.end) {
+				missing = append(missing, unacked) // sequences of several streams: only their number counts
+			}
+		}
+	}
+	return missing, open, ""
+}
+
+// place is the offset at which a record of an open transaction stands; Unset if it is not known.
+func (t *transactions) place(p *transactionPart, sequence int64) int64 {
+	for _, runs := range t.log(p.stream.partition).open {
+		for _, run := range runs {
+			if run.Producer == p.stream.producer && run.FirstSequence <= sequence && sequence < run.FirstSequence+int64(run.Count) {
+				return run.FirstOffset + sequence - run.FirstSequence
+			}
+		}
+	}
+	return history.Unset
+}
+
+// hung judges a transaction without a marker. It returns why it cannot.
+func (f *transactionFate) hung(r *RuleResult, x *transaction, open []remains) string {
+	first := open[0]
+	if f.transactions.log(first.partition).stable > first.offset && first.offset != history.Unset {
+		return fmt.Sprintf("transaction %s was decided above the barrier of %s", x.name(), first.partition)
+	}
+	since := max(x.returned, f.faults.calm())
+	allowed := f.expect.staleWithin()
+	if x.client == pending || x.ending == history.Never {
+		if f.expect.TransactionTimeout == 0 {
+			return fmt.Sprintf("transaction %s has no marker in %s, and its timeout is not known", x.name(), first.partition)
+		}
+		allowed += history.Time(f.expect.TransactionTimeout)
+	}
+	waited := f.barriers[first.partition] - since
+	if since == history.Never || waited <= allowed {
+		return fmt.Sprintf("transaction %s has no marker in %s, and still has time for one", x.name(), first.partition)
+	}
+	a := x.anomaly(HungTransaction, first.stream, stretch{first.intervals[0], first.offset})
+	a.Text = fmt.Sprintf("%s: %s of transaction %s have no marker %s after %s, so that nobody who reads committed passes offset %d", first.partition,
+		records(first.stream, first.intervals[0]), x.name(), figure.Span(time.Duration(waited)), x.lastHeard(), first.offset)
+	r.add(a)
+	return ""
+}
+
+// lastHeard says how its client left the transaction, for people.
+func (x *transaction) lastHeard() string {
+	switch x.client {
+	case committed:
+		return "its commit was acknowledged"
+	case aborted:
+		if x.ending != history.Never {
+			return "its abort was acknowledged"
+		}
+		return "it was left"
+	}
+	return "it was given up"
+}
+
+// misfated is the anomaly of a transaction whose records have two fates or the wrong one.
+func (x *transaction) misfated(class Class) Anomaly {
+	p := x.parts[0]
+	a := x.anomaly(class, p.stream, p.stretch)
+	switch class {
+	case TornTransaction:
+		a.Text = fmt.Sprintf("transaction %s of %s is torn: the log committed %s of it and aborted %d (%s)", x.name(), x.process,
+			plural(x.inLog[committed], "record"), x.inLog[aborted], x.placesOf())
+	case LostCommit:
+		how := fmt.Sprintf("aborted all %s", plural(x.inLog[aborted], "record"))
+		if x.inLog[aborted] == 0 {
+			how = "has none of its records"
+		}
+		a.Text = fmt.Sprintf("the commit of transaction %s was acknowledged to %s, but the log %s (%s)", x.name(), x.process, how, x.placesOf())
+	case CommittedAbort:
+		told := fmt.Sprintf("which %s never got committed", x.process)
+		if x.ending != history.Never && x.decision == history.DecideAbort {
+			told = fmt.Sprintf("whose abort was asked for by %s", x.process)
+		}
+		a.Text = fmt.Sprintf("the log committed %s of transaction %s, %s (%s)", plural(x.inLog[committed], "record"), x.name(), told, x.placesOf())
+	default:
+		s := x.stray
+		a.Partition, a.Offset = s.partition, s.marker
+		for _, p := range x.parts {
+			if p.stream.partition == s.partition {
+				a.Producer, a.FirstSequence, a.Count = int64(p.stream.producer), p.first, p.size()
+			}
+		}
+		a.Text = fmt.Sprintf("%s: records of transaction %s stand under two markers, at offsets %d and %d", s.partition, x.name(), min(s.first, s.marker), max(s.first, s.marker))
+		if s.other != nil {
+			a.Text = fmt.Sprintf("%s: the marker at offset %d decides transactions %s and %s", s.partition, s.marker, s.other.name(), x.name())
+		}
+	}
+	return a
+}
+
+// torn is the anomaly of a transaction of which the log committed some records and does not have others.
+func (x *transaction) torn(missing intervals) Anomaly {
+	p := x.parts[0]
+	for _, q := range x.parts {
+		if len(q.left) > 0 {
+			p = q
+			break
+		}
+	}
+	a := x.anomaly(TornTransaction, p.stream, stretch{p.left[0], history.Unset})
+	a.Text = fmt.Sprintf("transaction %s of %s is torn: the log committed %s of it and does not have %d (%s)", x.name(), x.process,
+		plural(x.inLog[committed], "record"), missing.size(), x.placesOf())
+	return a
+}
+
+// placesOf names the partitions of a transaction.
+func (x *transaction) placesOf() string {
+	var names []string
+	for _, p := range x.parts {
+		if n := p.stream.partition.String(); len(names) == 0 || names[len(names)-1] != n {
+			names = append(names, n)
+		}
+	}
+	if len(names) > 6 {
+		names = append(names[:5], fmt.Sprintf("and %d more", len(names)-5))
+	}
+	return strings.Join(names, ", ")
+}
+
+func (f *transactionFate) retained() int {
+	n := len(f.found) + len(f.reads) + len(f.barriers)
+	for _, m := range []map[history.Partition]*intervals{f.seen, f.known} {
+		for _, s := range m {
+			n += len(*s)
+		}
+	}
+	return n
+}
