@@ -150,7 +150,8 @@ func (c *Claim) Excuses(topic, group string, wiped int) (list []Excuse) {
 // lateEnd is KAFKA-17754: under transaction version 1 all transactions of a producer have one epoch, and an
 // EndTxn that arrives late ends the next one.
 var lateEnd = Excuse{
-	Forbid: "transaction.version=2 (KIP-890)", Because: "an end of a transaction that arrives late may decide the next one (KAFKA-17754)",
+	Classes: []Class{AbortedRead, ReadEarly, TornTransaction, LostCommit, CommittedAbort, WrongMarker},
+	Forbid:  "transaction.version=2 (KIP-890)", Because: "an end of a transaction that arrives late may decide the next one (KAFKA-17754)",
 }
 
 // excuse is what a topic does not promise when so many replicas lose their data at once.

@@ -45,15 +45,19 @@ var classes = []struct {
 }{
 	{"append-order", []string{"nonmonotonic-append"}},
 	{"producer-order", []string{"duplicate", "nonmonotonic-send"}},
-	{"reader-agreement", []string{"inconsistent-offsets", "nonmonotonic-poll", "poll-skip", "gap"}},
+	{"reader-agreement", []string{"inconsistent-offsets", "nonmonotonic-poll", "poll-skip"}},
 	{"loss", []string{"lost-write", "read-then-gone"}},
 	{"corruption", []string{"corrupt", "phantom", "failed-read"}},
-	{"watermarks", []string{"watermark-regress", "log-start-regress", "epoch-regress", "watermark-disorder", "read-above-watermark"}},
+	{"watermarks", []string{"watermark-regress", "log-start-regress", "epoch-regress", "watermark-disorder", "read-above-watermark", "read-above-stable"}},
 	{"recency", []string{"stale-read"}},
-	{"group-position", []string{"resume-regress", "resume-skip", "commit-ahead", "group-skip", "commit-regress"}},
+	{"group-position", []string{"resume-regress", "resume-skip", "commit-ahead", "group-skip", "commit-regress", "aborted-offsets"}},
 	{"exclusivity", []string{"two-owners", "fenced-commit"}},
 	{"placement", []string{"misplaced-key"}},
 	{"compaction", []string{"newest-compacted", "compacted-early"}},
+	{"early-read", []string{"early-read", "precommitted-read"}},
+	{"transaction-fate", []string{"aborted-read", "torn-transaction", "lost-commit", "committed-abort", "wrong-marker", "hung-transaction"}},
+	{"exactly-once", []string{"duplicate-processing", "lost-processing", "phantom-source", "position-behind"}},
+	{"gaps", []string{"gap", "poll-skip"}},
 }
 
 // Rules lists the names of the rules of verify that a scenario may ask for, in the order in which

@@ -21,6 +21,14 @@ func (s *Spec) idle(rule string) string {
 		if s.Load.Keys == 0 || !compacts {
 			return "compacted topics with keys and there are none: add cleanup_policy: compact and load.keys"
 		}
+	case "early-read", "transaction-fate":
+		if !s.Transactional() {
+			return "transactions and there are none: add load.delivery: transactional"
+		}
+	case "exactly-once":
+		if !slices.ContainsFunc(s.Groups, func(g Group) bool { return g.Commit == CommitTransaction }) {
+			return "groups that make records from records and there are none: add a group with commit: transaction"
+		}
 	}
 	return ""
 }

@@ -42,7 +42,7 @@ func TestDefaultsMakeASmallScenarioWhole(t *testing.T) {
 		},
 		WarmUp: WarmUp{Hold: Duration(time.Second), Within: Duration(20 * time.Second)}, CoolDown: Duration(time.Second),
 		Floor:  Floor{Rate: 0.5},
-		Checks: []string{"append-order", "producer-order", "reader-agreement", "loss", "corruption", "watermarks", "recency"},
+		Checks: []string{"append-order", "producer-order", "reader-agreement", "loss", "corruption", "watermarks", "recency", "gaps"},
 		Limits: Limits{Converge: Duration(20 * time.Second), Total: Duration(time.Minute)},
 	}
 	if !reflect.DeepEqual(s, want) {
@@ -398,15 +398,19 @@ func TestRulesAndClassesAreThoseOfVerify(t *testing.T) {
 	want := [][]verify.Class{
 		{verify.NonmonotonicAppend},
 		{verify.Duplicate, verify.NonmonotonicSend},
-		{verify.InconsistentOffsets, verify.NonmonotonicPoll, verify.PollSkip, verify.Gap},
+		{verify.InconsistentOffsets, verify.NonmonotonicPoll, verify.PollSkip},
 		{verify.LostWrite, verify.ReadThenGone},
 		{verify.CorruptRecord, verify.Phantom, verify.FailedRead},
-		{verify.WatermarkRegress, verify.LogStartRegress, verify.EpochRegress, verify.WatermarkDisorder, verify.ReadAboveWatermark},
+		{verify.WatermarkRegress, verify.LogStartRegress, verify.EpochRegress, verify.WatermarkDisorder, verify.ReadAboveWatermark, verify.ReadAboveStable},
 		{verify.StaleRead},
-		{verify.ResumeRegress, verify.ResumeSkip, verify.CommitAhead, verify.GroupSkip, verify.CommitRegress},
+		{verify.ResumeRegress, verify.ResumeSkip, verify.CommitAhead, verify.GroupSkip, verify.CommitRegress, verify.AbortedOffsets},
 		{verify.TwoOwners, verify.FencedCommit},
 		{verify.MisplacedKey},
 		{verify.NewestCompacted, verify.CompactedEarly},
+		{verify.ReadEarly, verify.PrecommittedRead},
+		{verify.AbortedRead, verify.TornTransaction, verify.LostCommit, verify.CommittedAbort, verify.WrongMarker, verify.HungTransaction},
+		{verify.DuplicateProcessing, verify.LostProcessing, verify.PhantomSource, verify.PositionBehind},
+		{verify.Gap, verify.PollSkip},
 	}
 	for i, c := range classes {
 		if got, want := fmt.Sprint(c.classes), fmt.Sprint(want[i]); got != want {

@@ -56,4 +56,9 @@ var groupAnomalies = []Anomaly{
 		Definition: "A record had gone from a compacted log before it was as old as min.compaction.lag.ms.",
 		Causes:     []string{"a lag that is measured from the wrong time", "an active segment that is cleaned"},
 	},
+	{
+		Class: verify.AbortedOffsets, Rule: verify.GroupPosition,
+		Definition: "A group gave a member a position that was only sent in a transaction, and the transaction was aborted.",
+		Causes:     []string{"positions that are kept at once and not when the marker comes (KIP-98, KIP-447)", "a coordinator that replays its log without the markers"},
+	},
 }

@@ -37,7 +37,7 @@ var logAnomalies = []Anomaly{
 		Causes:     []string{"a reader of uncommitted records (read above the high watermark) whose tail was truncated and written again", "a client that advances its position by what it asked for and not by what it was given"},
 	},
 	{
-		Class: verify.Gap, Rule: verify.ReaderAgreement,
+		Class: verify.Gap, Rule: verify.Gaps,
 		Definition: "The log has an offset that holds no record, and no marker, aborted transaction or compaction that would explain it.",
 		Causes:     []string{"an append that took offsets and failed", "a segment that was lost or not read", "a record that recovery dropped from the middle of a log"},
 	},
@@ -96,6 +96,11 @@ var answerAnomalies = []Anomaly{
 		Class: verify.ReadAboveWatermark, Rule: verify.Watermarks,
 		Definition: "An answer has records at or above the high watermark that it tells.",
 		Causes:     []string{"a fetch bounded by the log end (Redpanda v23.1.21, #16475)", "a high watermark that is read before the records are"},
+	},
+	{
+		Class: verify.ReadAboveStable, Rule: verify.Watermarks,
+		Definition: "An answer to a reader of committed records has records at or above the last stable offset that it tells: their transactions were open.",
+		Causes:     []string{"a fetch of committed records that is bounded by the high watermark", "a last stable offset that is read before the records are (KAFKA-9807)"},
 	},
 	{
 		Class: verify.StaleRead, Rule: verify.Recency, Jepsen: "realtime-lag",

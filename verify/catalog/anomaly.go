@@ -23,7 +23,9 @@ type Anomaly struct {
 }
 
 // Anomalies lists all of them, in the order of the rules.
-func Anomalies() []Anomaly { return slices.Concat(logAnomalies, answerAnomalies, groupAnomalies) }
+func Anomalies() []Anomaly {
+	return slices.Concat(logAnomalies, answerAnomalies, groupAnomalies, transactionAnomalies)
+}
 
 // AnomalyOf finds the entry of a class; false if there is none.
 func AnomalyOf(c verify.Class) (Anomaly, bool) {

@@ -18,14 +18,13 @@ func JepsenNames() []Jepsen { return jepsenNames }
 
 var jepsenNames = []Jepsen{
 	{"G0", "allowed", "A cycle of transactions each of which wrote just before the next one in some partition.", "not judged: Kafka isolates no writes, so records of several transactions may stand between one another."},
-	{"G1a", "illegal", "A read of a record whose send, or whose transaction, definitely failed.", "failed-read for single sends; of transactions the record's fate is judged by the transaction's markers."},
-	{"G1c", "allowed where G0 is, else illegal", "A cycle of transactions by writes that were read, and writes that follow one another.", "a cycle of reads alone contains a read of a transaction that was not decided yet, which is judged directly and needs no search for cycles."},
+	{"G1a", "illegal", "A read of a record whose send, or whose transaction, definitely failed.", "failed-read for single sends; aborted-read and committed-abort for transactions, whose fate is in their markers."},
+	{"G1c", "allowed where G0 is, else illegal", "A cycle of transactions by writes that were read, and writes that follow one another.", "a cycle of reads alone contains an early-read, which is judged directly and needs no search for cycles; one with writes is as legal as G0."},
 	{"consume-counts", "reported, not judged", "How often each record was given to the members of a group.", "judged by group-position and exclusivity, with the commits that may explain a repetition."},
 	{"int-nonmonotonic-poll", "illegal", "Within one poll, or one transaction, records of a partition come in falling order.", "nonmonotonic-poll: polls and the steps between them are judged alike."},
 	{"int-nonmonotonic-send", "illegal", "Within one transaction, two sends to a partition get falling offsets.", "nonmonotonic-send: all sends of one producer are judged alike."},
 	{"int-poll-skip", "illegal", "Within one poll, or one transaction, a record between two others is not given.", "poll-skip: polls and the steps between them are judged alike."},
 	{"int-send-skip", "allowed", "Between two sends of one transaction stands a record of somebody else.", "not judged: Kafka isolates no writes."},
-	{"precommitted-read", "illegal", "A transaction reads a record that it sent itself and has not committed.", "part of what read_committed promises: nothing of a transaction is seen before it is decided, not even by itself."},
 	{"realtime-lag", "reported, not judged", "How long after a record was known a reader was still not given it.", "stale-read, where no fault and no election explains it; the rest is in the outages of the report."},
 	{"unseen", "illegal (Bufstream: ignored)", "An acknowledged record that no poll has returned by the end.", "decided by the barrier: the record is lost (lost-write), or the run is inconclusive."},
 }

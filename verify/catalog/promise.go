@@ -44,7 +44,7 @@ var promises = []Promise{
 	{
 		Name: "exactly-once", Alias: []string{"eos", "c3", "kip-447"}, Title: "each input once in the output, from Kafka to Kafka",
 		Says:   "A worker reads committed records, and writes its results and its position in one transaction: both are there or neither is, and a worker that was replaced can no longer commit.",
-		Levels: []verify.Level{verify.TransactionalProducer, verify.CommitInTransaction}, Rules: []verify.Rule{verify.ProducerOrder, verify.Loss, verify.Exclusivity},
+		Levels: []verify.Level{verify.TransactionalProducer, verify.CommitInTransaction}, Rules: []verify.Rule{verify.ExactlyOnce, verify.TransactionFate, verify.EarlyRead, verify.GroupPosition, verify.Exclusivity},
 		Notes: []string{
 			"It ends at the edge of Kafka: what a worker does elsewhere, it does again after a crash.",
 			"Before transaction.version=2 (Kafka 4.0) an end of a transaction that arrives late may decide the next one (KAFKA-17754): records are lost, or seen without ever having been committed.",
@@ -60,7 +60,7 @@ var promises = []Promise{
 	{
 		Name: "transactions", Alias: []string{"transactional", "p5", "transactional.id"}, Title: "all or nothing, over several partitions",
 		Says:   "All records of a transaction become visible to readers of committed records, or none.",
-		Levels: []verify.Level{verify.TransactionalProducer}, Rules: []verify.Rule{verify.Loss, verify.Watermarks},
+		Levels: []verify.Level{verify.TransactionalProducer}, Rules: []verify.Rule{verify.TransactionFate, verify.EarlyRead, verify.Loss},
 		Notes: []string{"Visible is not at once: a reader of two partitions may see one half of a transaction first.", "One transaction that stays open holds all readers of committed records of its partitions back: transaction.timeout.ms bounds that."},
 	},
 	{
@@ -86,7 +86,7 @@ var promises = []Promise{
 	{
 		Name: "read-committed", Alias: []string{"isolation.level", "isolation", "read_committed"}, Title: "what readers are shown",
 		Says:   "Readers of committed records see up to the last stable offset: the first offset of the oldest open transaction. Aborted records are left out. Readers of uncommitted records, the default, see up to the high watermark, aborted records included.",
-		Levels: []verify.Level{verify.TransactionalProducer}, Rules: []verify.Rule{verify.Watermarks, verify.ReaderAgreement},
+		Levels: []verify.Level{verify.TransactionalProducer}, Rules: []verify.Rule{verify.EarlyRead, verify.TransactionFate, verify.Gaps, verify.Watermarks},
 		Notes: []string{"Markers and aborted records take offsets: gaps are legal where one of them explains it, and logproof asks for an explanation of each.", "Even a producer does not see its own records before it has committed."},
 	},
 	{

@@ -32,7 +32,9 @@ func Known() []string {
 		names = append(names, p.Alias...)
 	}
 	for _, r := range rules() {
-		names = append(names, string(r))
+		if !slices.Contains(names, string(r)) { // early-read is an anomaly too, exactly-once a promise
+			names = append(names, string(r))
+		}
 	}
 	return names
 }
