@@ -71,6 +71,13 @@ func (s *events) emit(e event.Event) {
 		if e.Unreadable > 0 {
 			level = slog.LevelError
 		}
+	case event.TransactionsLoaded:
+		if e.IDs == 0 { // one for each partition
+			level = slog.LevelDebug
+		}
+		if e.Unreadable > 0 {
+			level = slog.LevelError
+		}
 	case event.BecameLeader, event.BecameFollower: // one for each partition
 		level = slog.LevelDebug
 	}

@@ -13,18 +13,19 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// groupMetrics are counted from the events of the node, and commits from the answers to clients.
+// groupMetrics are counted from the events of the node, and commits from the answers to clients. loadTransactions is
+// that of the other coordinator.
 type groupMetrics struct {
-	rebalances, expired prometheus.Counter
-	rebalance, load     prometheus.Observer
-	commits             *prometheus.CounterVec
+	rebalances, expired               prometheus.Counter
+	rebalance, load, loadTransactions prometheus.Observer
+	commits                           *prometheus.CounterVec
 }
 
 func newGroupMetrics(counter func(catalog.Metric) *prometheus.CounterVec, histogram func(catalog.Metric) *prometheus.HistogramVec) groupMetrics {
 	g := groupMetrics{
 		rebalances: counter(catalog.BrokerGroupRebalances).WithLabelValues(), expired: counter(catalog.BrokerGroupMembersExpired).WithLabelValues(),
 		rebalance: histogram(catalog.BrokerGroupRebalanceDuration).WithLabelValues(), load: histogram(catalog.BrokerCoordinatorLoadDuration).WithLabelValues(),
-		commits: counter(catalog.BrokerOffsetCommits),
+		commits: counter(catalog.BrokerOffsetCommits), loadTransactions: histogram(catalog.BrokerTransactionsLoadDuration).WithLabelValues(),
 	}
 	g.commits.WithLabelValues(noError) // a series that is not there cannot be told from one that stands at zero
 	return g
@@ -41,6 +42,8 @@ func (g *groupMetrics) count(e event.Event) {
 		g.expired.Inc()
 	case event.CoordinatorLoaded:
 		g.load.Observe(seconds(e.Milliseconds))
+	case event.TransactionsLoaded:
+		g.loadTransactions.Observe(seconds(e.Milliseconds))
 	}
 }
 

@@ -100,7 +100,7 @@ func Start(cfg Config) (*Server, error) {
 	}
 	s.metrics.registry.MustRegister(newPartitions(s.watermarks))
 	if _, broker := s.runtime.lasting[api.Coordinator]; broker {
-		s.metrics.registry.MustRegister(newGroups(s.groupStates))
+		s.metrics.registry.MustRegister(newGroups(s.groupStates), newTransactions(s.transactionCounts))
 	}
 	if cfg.Metrics != nil {
 		s.http = s.metrics.serve(cfg.Metrics, cfg.Clock)

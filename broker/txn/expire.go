@@ -14,10 +14,8 @@ func (m *Machine) Expire(now time.Time) {
 		if idle := t.state == Empty || t.state == CompleteCommit || t.state == CompleteAbort; !idle || !t.stored || t.changing || t.updated > oldest {
 			continue
 		}
-		t.changing = true
 		record := Record{Key: keyOf(t.id), Timestamp: m.cfg.Wall(now).UnixMilli()}
-		m.write(now, record, func(_ time.Time, err *kerr.Error) {
-			t.changing = false
+		m.keep(now, t, record, func(_ time.Time, err *kerr.Error) {
 			if err == nil {
 				delete(m.ids, t.id)
 			}

@@ -115,8 +115,9 @@ func (m *Machine) Tick(now time.Time) {
 				m.timeOut(now, t)
 			}
 			if !t.retry.IsZero() && !t.retry.After(now) {
-				t.retry = time.Time{}
-				m.complete(now, t)
+				again := t.again
+				t.retry, t.again = time.Time{}, nil
+				again(now)
 			}
 			m.send(now, t)
 			m.arm(now, t)
@@ -128,9 +129,7 @@ func (m *Machine) Tick(now time.Time) {
 // there; tell answers who asked for it, with an error if that takes too long.
 func (m *Machine) change(now time.Time, t *transaction, to kept, done func(now time.Time, err *kerr.Error), tell Outcome) {
 	to.updated = m.cfg.Wall(now).UnixMilli()
-	t.changing = true
-	m.write(now, to.record(t.id), func(now time.Time, err *kerr.Error) {
-		t.changing = false
+	m.keep(now, t, to.record(t.id), func(now time.Time, err *kerr.Error) {
 		if err == nil {
 			t.kept, t.stored = to, true
 		} else if !t.stored {
@@ -139,8 +138,29 @@ func (m *Machine) change(now time.Time, t *transaction, to kept, done func(now t
 		if done != nil {
 			done(now, err)
 		}
+	}, tell)
+}
+
+// keep writes a record of a transactional id, of which nothing else is decided before it is known what became of
+// it. A record that is in the log, or may be, may come to be committed whatever the error: it is written again until one
+// of it is, since a decision that was undone here would be another one for whoever reads it there.
+func (m *Machine) keep(now time.Time, t *transaction, r Record, done func(now time.Time, err *kerr.Error), tell Outcome) {
+	t.changing = true
+	m.write(now, r, func(now time.Time, err *kerr.Error) {
+		if err != nil && (t.doubtful || !definite(err)) {
+			t.doubtful = true
+			t.retry, t.again = now.Add(m.cfg.BackOff), func(now time.Time) { m.keep(now, t, r, done, nil) }
+		} else {
+			t.changing, t.doubtful = false, false
+			done(now, err)
+		}
 		m.arm(now, t)
 	}, tell)
+}
+
+// definite reports whether an error says that nothing was appended.
+func definite(err *kerr.Error) bool {
+	return err == kerr.NotEnoughReplicas || err == kerr.MessageTooLarge
 }
 
 func (m *Machine) write(now time.Time, r Record, done func(now time.Time, err *kerr.Error), tell Outcome) {

@@ -256,12 +256,10 @@ func TestChanging(t *testing.T) {
 		"orders-0: abort of 100/1 by coordinator 1, version 2", "orders-1: abort of 100/1 by coordinator 1, version 2")
 }
 
-// A change that could not be written has not happened, and the client is told what helps.
+// A change that is not in the log has not happened, and the client is told what helps.
 func TestWriteFails(t *testing.T) {
 	for _, c := range []struct{ of, told *kerr.Error }{
-		{kerr.NotEnoughReplicas, kerr.CoordinatorNotAvailable}, {kerr.NotEnoughReplicasAfterAppend, kerr.CoordinatorNotAvailable},
-		{kerr.NotLeaderForPartition, kerr.NotCoordinator}, {kerr.FencedLeaderEpoch, kerr.NotCoordinator},
-		{kerr.KafkaStorageError, kerr.NotCoordinator}, {kerr.MessageTooLarge, kerr.UnknownServerError},
+		{kerr.NotEnoughReplicas, kerr.CoordinatorNotAvailable}, {kerr.MessageTooLarge, kerr.UnknownServerError},
 	} {
 		d := newDesk(t, nil)
 		d.hold = true
@@ -274,5 +272,29 @@ func TestWriteFails(t *testing.T) {
 		d.release(c.of)
 		d.wantState("Empty 200/0")
 		d.want("init: "+c.told.Message, "init: 200/0", "add: "+c.told.Message)
+	}
+}
+
+// A change that may be in the log is not undone: it is written until it is committed, whatever time has passed, and the
+// client told to ask again.
+func TestWriteInDoubt(t *testing.T) {
+	for _, c := range []struct{ of, told *kerr.Error }{
+		{kerr.NotEnoughReplicasAfterAppend, kerr.CoordinatorNotAvailable}, {kerr.RequestTimedOut, kerr.CoordinatorNotAvailable},
+		{kerr.NotLeaderForPartition, kerr.NotCoordinator}, {kerr.FencedLeaderEpoch, kerr.NotCoordinator}, {kerr.KafkaStorageError, kerr.NotCoordinator},
+	} {
+		d := newDesk(t, nil)
+		d.init(nil)
+		d.add(0, 0)
+		d.hold, d.told = true, nil
+		d.end(0, true, nil)
+		d.release(c.of)
+		d.hold = true
+		d.pass(2 * time.Minute)
+		d.end(0, true, nil)
+		d.release(kerr.NotEnoughReplicas) // of the second; the first may still be there
+		d.want("end: "+c.told.Message, "end: CONCURRENT_TRANSACTIONS")
+		d.pass(time.Second)
+		d.end(0, true, nil)
+		d.want("orders-0: commit of 100/1 by coordinator 1, version 2", "end: 100/1")
 	}
 }

@@ -92,7 +92,7 @@ func (m *Machine) complete(now time.Time, t *transaction) {
 	}
 	m.change(now, t, t.completed(), func(now time.Time, err *kerr.Error) {
 		if err != nil {
-			t.retry = now.Add(m.cfg.BackOff)
+			t.retry, t.again = now.Add(m.cfg.BackOff), func(now time.Time) { m.complete(now, t) }
 		}
 	}, nil)
 }

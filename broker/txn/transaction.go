@@ -99,8 +99,11 @@ type transaction struct {
 	missing map[Partition]*missing
 	// fenced is set when a partition knows of a later coordinator: this one writes no more markers.
 	fenced bool
-	// retry is when to write once more that the transaction has ended, after that failed; zero for never.
+	// doubtful is set while a record is written that is in the log and may never be committed.
+	doubtful bool
+	// retry is when to write again what could not be written, by calling again; zero for never.
 	retry time.Time
+	again func(now time.Time)
 	// armed is the entry of it in the machine's deadlines; zero for none.
 	armed time.Time
 }

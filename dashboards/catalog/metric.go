@@ -55,7 +55,7 @@ type Metric struct {
 
 // All lists every declared metric, box by box, each box sorted by name. The slice is the caller's own.
 func All() []Metric {
-	return slices.Concat(Broker(), Replication(), Groups(), Verify())
+	return slices.Concat(Broker(), Replication(), Groups(), Transactions(), Verify())
 }
 
 // LatencyBuckets are the upper bounds, in seconds, of every latency histogram: 100 µs doubled 17
