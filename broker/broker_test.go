@@ -253,6 +253,7 @@ func TestMetricsEndpoint(t *testing.T) {
 		`logproof_broker_requests_total{api="Produce",error="none"} 1`,
 		`logproof_broker_records_in_total{topic="orders"} 1`,
 		`logproof_broker_partition_high_watermark_offset{partition="0",topic="orders"} 1`,
+		`logproof_broker_partition_last_stable_offset{partition="0",topic="orders"} 1`,
 		`logproof_broker_connections{listener="client"}`,
 		"logproof_broker_fsync_duration_seconds_count",
 		"logproof_broker_controller_active 1", "logproof_broker_leader_partitions 1", "logproof_broker_under_replicated_partitions 0",

@@ -12,6 +12,8 @@ type Replica struct {
 	Topic                                  string
 	Partition                              int32
 	LogStart, HighWatermark, LogEnd, Bytes int64
+	// LastStable offset under HighWatermark: no transaction is open below it.
+	LastStable int64
 	// Synced is the end of what is on stable storage.
 	Synced int64
 	// Role is what the replica does now, in LeaderEpoch.
@@ -55,6 +57,7 @@ func (s *shard) report(m Report) {
 			Topic: r.topic, Partition: r.id.Partition, LogStart: r.log.StartOffset(), LogEnd: r.log.EndOffset(),
 			Synced: r.log.SyncedOffset(), Bytes: r.log.Size(), HighWatermark: r.stand().HighWatermark, LeaderEpoch: -1, Log: r.log,
 		}
+		one.LastStable = r.log.LastStableOffset(one.HighWatermark)
 		switch {
 		case r.leader != nil:
 			one.Role, one.LeaderEpoch, one.PartitionEpoch = Leading, r.leader.Epoch, r.leader.PartitionEpoch()

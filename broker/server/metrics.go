@@ -192,10 +192,10 @@ func (m *metrics) fetched(r *wire.Request, resp *kmsg.FetchResponse) (code int16
 
 // partitions collects the watermarks of all shards at each scrape.
 type partitions struct {
-	ask                    func() []node.Replica
-	start, high, end, size *prometheus.Desc
-	topics                 *prometheus.Desc
-	replication            replication
+	ask                            func() []node.Replica
+	start, high, stable, end, size *prometheus.Desc
+	topics                         *prometheus.Desc
+	replication                    replication
 }
 
 func newPartitions(ask func() []node.Replica) *partitions {
@@ -203,14 +203,14 @@ func newPartitions(ask func() []node.Replica) *partitions {
 	return &partitions{
 		ask:   ask,
 		start: desc(catalog.BrokerPartitionLogStart), high: desc(catalog.BrokerPartitionHighWatermark),
-		end: desc(catalog.BrokerPartitionLogEnd), size: desc(catalog.BrokerPartitionSize),
+		stable: desc(catalog.BrokerPartitionLastStable), end: desc(catalog.BrokerPartitionLogEnd), size: desc(catalog.BrokerPartitionSize),
 		topics: desc(catalog.BrokerTopics), replication: newReplication(desc),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (p *partitions) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range append(p.replication.all(), p.start, p.high, p.end, p.size, p.topics) {
+	for _, d := range append(p.replication.all(), p.start, p.high, p.stable, p.end, p.size, p.topics) {
 		out <- d
 	}
 }
@@ -226,6 +226,7 @@ func (p *partitions) Collect(out chan<- prometheus.Metric) {
 		}
 		gauge(p.start, w.LogStart)
 		gauge(p.high, w.HighWatermark)
+		gauge(p.stable, w.LastStable)
 		gauge(p.end, w.LogEnd)
 		gauge(p.size, w.Bytes)
 		p.replication.one(w, &sums, gauge)

@@ -59,6 +59,10 @@ var (
 		Name: "logproof_broker_partition_high_watermark_offset", Type: Gauge, Unit: Offset, Labels: []string{"topic", "partition"},
 		Help: "Offset below which records are committed and may be read by consumers.",
 	}
+	BrokerPartitionLastStable = Metric{
+		Name: "logproof_broker_partition_last_stable_offset", Type: Gauge, Unit: Offset, Labels: []string{"topic", "partition"},
+		Help: "Offset below which no transaction is open, and to which consumers of committed records read; it stands still while one hangs.",
+	}
 	BrokerPartitionLogEnd = Metric{
 		Name: "logproof_broker_partition_log_end_offset", Type: Gauge, Unit: Offset, Labels: []string{"topic", "partition"},
 		Help: "Offset that the next appended record will get.",
@@ -122,7 +126,7 @@ func Broker() []Metric {
 	return sorted(
 		BrokerRequests, BrokerRequestDuration, BrokerRequestBytes, BrokerResponseBytes,
 		BrokerConnections, BrokerConnectionsOpened, BrokerConnectionsClosed, BrokerPeerRequests, BrokerPeerRequestDuration, BrokerRecordsIn, BrokerBytesIn, BrokerBytesOut,
-		BrokerPartitionLogStart, BrokerPartitionHighWatermark, BrokerPartitionLogEnd, BrokerPartitionSize,
+		BrokerPartitionLogStart, BrokerPartitionHighWatermark, BrokerPartitionLastStable, BrokerPartitionLogEnd, BrokerPartitionSize,
 		BrokerTopics, BrokerFsyncDuration, BrokerRecoveryDuration, BrokerRecoveryTruncated,
 		BrokerCorruptBatches, BrokerDiskFailures, BrokerDamagedSegments, BrokerDeletedSegments,
 		BrokerCleanedBytes, BrokerCleanedRecords, BrokerCleanings, BrokerStartTime,
