@@ -41,6 +41,7 @@ var differences = []difference{
 	{areaRecords, "A batch that expands to more than 100 MiB is refused with MESSAGE_TOO_LARGE, a zstd window above 8 MiB with INVALID_RECORD", "No limit, and 128 MiB", "broker/batch TestBombs"},
 	{areaRecords, "A producer that a log does not know begins with sequence 0, unless it may have been forgotten: a second batch must not go before the first, which was refused for a moment's reason", "It may begin with any sequence (KAFKA-14359)", "broker/log TestUnknownProducerGoesOn"},
 	{areaRecords, "Producers' sequences are found again in the batches that are left after a crash or a truncation", "In producer state snapshots", "broker/log TestProducersSurvive"},
+	{areaRecords, "Of the transactions that have ended, and whose markers are not known to be committed, a log remembers the last 4096: before them nothing is stable, as after a restart until the high watermark is known", "All of them, and the high watermark is checkpointed", "broker/log TestEndedTransactionsAreBounded"},
 
 	{areaRetention, "A segment whose records have no timestamp is never too old", "The time of its file counts", "broker/log TestExpired"},
 	{areaRetention, "A segment that goes is deleted at once; file.delete.delay.ms has no effect", "It is renamed and deleted a minute later", "broker/log TestRetainByTimeTakesTheActiveSegment"},
