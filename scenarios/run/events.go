@@ -22,10 +22,16 @@ const (
 	leaderElected = "leader-elected"
 	becameLeader  = "became-leader"
 	isrChanged    = "isr-changed"
+	logTruncated  = "log-truncated"
+	logRecovered  = "log-recovered"
+	damaged       = "segment-damaged"
+	quarantined   = "segment-quarantined"
+	rebalanced    = "group-rebalanced"
+	expired       = "group-member-expired"
 )
 
-// event is a line of a node's events.jsonl, as far as outages need it: fields that an event does not have
-// are zero.
+// event is a line of a node's events.jsonl, as far as outages and anomalies need it: fields that an event does not
+// have are zero.
 type event struct {
 	Wall        time.Time `json:"at"`
 	ClockOffset string    `json:"clock_offset"` // how far the node's clock was off when it wrote Wall
@@ -37,6 +43,16 @@ type event struct {
 	Leader      int32     `json:"leader"`
 	LeaderEpoch int32     `json:"leader_epoch"`
 	ISR         []int32   `json:"isr"`
+	Unclean     bool      `json:"unclean"`
+	LogEnd      int64     `json:"log_end"`    // of a new leader
+	EndOffset   int64     `json:"end_offset"` // of a log that was recovered
+	Truncated   int64     `json:"truncated_bytes"`
+	From        int64     `json:"from"`
+	To          int64     `json:"to"`
+	Group       string    `json:"group"`
+	Generation  int32     `json:"generation"`
+	Member      string    `json:"member"`
+	Reason      string    `json:"reason"`
 
 	at history.Time // Wall on the clock of the history
 }

@@ -95,12 +95,15 @@ func judgeHistory(dir string, p plan.Plan, write bool) (r recording, err error) 
 	defer reader.Close()
 	r.meta = reader.Meta()
 	var meter course.Meter
+	told := newNarrator(&r.judged)
 	around := excerpt.New(report.Illustrated(r.judged))
 	for {
 		entry, err := reader.Next()
 		var torn *history.TornError
 		if errors.Is(err, io.EOF) || errors.As(err, &torn) { // torn: the report says so
 			r.course, r.excerpts = meter.Course(), around.Excerpts()
+			told.tell(dir, r.faults)
+			withCauses(r.excerpts, r.judged)
 			return r, nil
 		}
 		if err != nil {
@@ -109,6 +112,7 @@ func judgeHistory(dir string, p plan.Plan, write bool) (r recording, err error) 
 		if op := entry.Operation; op != nil {
 			meter.Observe(op)
 			around.Observe(op)
+			told.observe(op)
 			if op.Kind == history.Fault {
 				r.faults.observe(op)
 			}
