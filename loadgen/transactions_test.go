@@ -12,6 +12,7 @@ import (
 
 	"github.com/logproof/logproof/loadgen/client"
 	"github.com/logproof/logproof/loadgen/pace"
+	"github.com/logproof/logproof/verify"
 	"github.com/logproof/logproof/verify/history"
 )
 
@@ -78,6 +79,7 @@ func (r *transactionalRun) finish(t *testing.T, ctx context.Context) (Result, []
 	if result.Tap != nil {
 		t.Error(result.Tap)
 	}
+	r.judge(t)
 	src, err := history.NewReader(bytes.NewReader(r.history.Bytes()))
 	if err != nil {
 		t.Fatal(err)
@@ -94,6 +96,39 @@ func (r *transactionalRun) finish(t *testing.T, ctx context.Context) (Result, []
 		if op := entry.Operation; op != nil {
 			all = append(all, op)
 		}
+	}
+}
+
+// judge asks verify: nothing of what these clients saw is wrong.
+func (r *transactionalRun) judge(t *testing.T) {
+	t.Helper()
+	src, err := history.NewReader(bytes.NewReader(r.history.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect := verify.Expect{
+		Idempotent: true, Transactions: true, RequireScan: true, Partitions: partitionsOf(r.targets), TransactionTimeout: 10 * time.Second,
+		Rules: []verify.Rule{
+			verify.AppendOrder, verify.ProducerOrder, verify.ReaderAgreement, verify.Loss, verify.Corruption, verify.GroupPosition, verify.Exclusivity,
+			verify.EarlyRead, verify.TransactionFate, verify.ExactlyOnce, verify.Gaps,
+		},
+	}
+	for _, g := range r.cfg.Groups {
+		expect.Groups = append(expect.Groups, g.Name)
+		x := verify.Transform{Group: g.Name}
+		for _, p := range expect.Partitions {
+			switch p.Topic {
+			case g.From:
+				x.Inputs = append(x.Inputs, p)
+			case g.To:
+				x.Outputs = append(x.Outputs, p)
+			}
+		}
+		expect.ExactlyOnce = append(expect.ExactlyOnce, x)
+	}
+	report, err := verify.Check(src, expect)
+	if err != nil || report.Verdict != verify.Pass {
+		t.Errorf("verdict %s and %v: %q", report.Verdict, err, texts(report))
 	}
 }
 

@@ -57,9 +57,12 @@ func (s *readings) log(p history.Partition) *reading {
 func (v *reading) reader(l *ledger, op *history.Operation, p history.Partition) *reader {
 	r := v.readers[op.Process]
 	if r == nil {
-		r = &reader{process: op.Process, scan: l.scans(op, p), committed: op.Isolation == history.ReadCommitted}
+		r = &reader{process: op.Process}
 		v.readers[op.Process] = r
 		v.order = append(v.order, r)
+	}
+	if op.Kind == history.Fetch || op.Kind == history.Scan {
+		r.scan, r.committed = l.scans(op, p), op.Isolation == history.ReadCommitted
 	}
 	return r
 }
@@ -70,6 +73,14 @@ func (s *readings) observe(op *history.Operation) {
 		// Where a member of a group begins again is for group-position to judge.
 		for _, at := range op.Group.Positions {
 			s.log(at.Partition).reader(s.ledger, op, at.Partition).begun = false
+		}
+		return
+	case op.Kind == history.Transact && !op.Committed():
+		// A member that consumes and produces goes back to where its transaction began.
+		for _, v := range s.logs {
+			if r := v.readers[op.Process]; r != nil {
+				r.begun = false
+			}
 		}
 		return
 	case op.Kind != history.Fetch && op.Kind != history.Scan:

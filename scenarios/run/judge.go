@@ -129,10 +129,36 @@ func expectation(p plan.Plan) verify.Expect {
 		Partitions:      p.Partitions(), Rules: []verify.Rule{}, Groups: p.GroupNames(), Claim: claim(p),
 	}
 	expect.Keys, expect.Compacted = keys(p)
+	transactions(&expect, p)
 	for _, rule := range p.Checks {
 		expect.Rules = append(expect.Rules, verify.Rule(rule))
 	}
 	return expect
+}
+
+// transactions adds what the plan says of transactions.
+func transactions(expect *verify.Expect, p plan.Plan) {
+	expect.Transactions = p.Transactional()
+	if t := p.Load.Transactions; t != nil {
+		expect.TransactionTimeout = time.Duration(t.Timeout)
+		if t.AbortRate > 0 {
+			expect.MinAborted = 1
+		}
+	}
+	of := func(topic string) (list []history.Partition) {
+		for _, at := range p.Partitions() {
+			if at.Topic == topic {
+				list = append(list, at)
+			}
+		}
+		return list
+	}
+	for _, g := range p.Groups {
+		if g.Transforms() {
+			expect.TransactionTimeout = max(expect.TransactionTimeout, time.Duration(g.TransactionTimeout))
+			expect.ExactlyOnce = append(expect.ExactlyOnce, verify.Transform{Group: g.Name, Inputs: of(g.From), Outputs: of(g.To)})
+		}
+	}
 }
 
 // budgeted adds the budgets of the plan, and what its nodes noted that is needed to judge them.
