@@ -33,7 +33,7 @@ func (m *Machine) Describe(id string) kmsg.DescribeTransactionsResponseTransacti
 // NotDescribed is the answer about a transactional id of which nothing can be told.
 func NotDescribed(id string, err *kerr.Error) kmsg.DescribeTransactionsResponseTransactionState {
 	out := kmsg.NewDescribeTransactionsResponseTransactionState()
-	out.TransactionalID, out.ErrorCode, out.ProducerID, out.ProducerEpoch, out.StartTimestamp = id, err.Code, noProducer, noEpoch, -1
+	out.TransactionalID, out.ErrorCode = id, err.Code
 	return out
 }
 

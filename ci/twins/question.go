@@ -21,10 +21,10 @@ type question struct {
 
 // questions of all keys, in the order in which they are asked: what one changes the next finds.
 func questions() []question {
-	return slices.Concat(records(), topics(), cluster(), groups(), settings())
+	return slices.Concat(records(), topics(), cluster(), groups(), transactions(), settings())
 }
 
-// prepare gives a twin a topic of two partitions with three batches in the first.
+// prepare gives a twin a topic of two partitions with three batches in the first, and a coordinator of transactions.
 func prepare(t *Twin) error {
 	create := kmsg.NewPtrCreateTopicsRequest()
 	create.TimeoutMillis = 10_000
@@ -49,7 +49,7 @@ func prepare(t *Twin) error {
 			return fmt.Errorf("%s: batch %d has offset %d and error code %d", t.Name, i, p.BaseOffset, p.ErrorCode)
 		}
 	}
-	return nil
+	return coordinate(t)
 }
 
 // built is a batch of one record.
