@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -26,17 +28,24 @@ import (
 //     not answered at all, and an error closes the connection, the only way to tell the client
 //   - an idempotent batch that was appended before is answered with the offset it got then
 //   - nobody writes to the cluster's own topics: INVALID_TOPIC_EXCEPTION
-//   - a transactional batch is refused: this broker has no transactions
+//   - a transactional batch needs the request's transactional id: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, of all of the
+//     request. The first one of a transaction in a partition is appended once the transaction's coordinator has said
+//     that the partition belongs to it, or has been added (KIP-890): INVALID_TXN_STATE, from version 11 on
+//     TRANSACTION_ABORTABLE, if it does not; INVALID_PRODUCER_EPOCH of a producer that has been fenced;
+//     NOT_ENOUGH_REPLICAS while that cannot be found out, CONCURRENT_TRANSACTIONS from version 12 on while the
+//     former transaction is still ending. What a producer sends to a partition stays in its order meanwhile
 //
 // Versions
 //   - below 3: refused (they carry older batch formats), although 0 is advertised (KAFKA-18659)
 //   - 5 log start offset, 8 error message, 9 flexible, 10 current leader (KIP-951),
-//     12 implicit add-partition (KIP-890), 13 topic ids in place of names (KIP-516)
+//     11 TRANSACTION_ABORTABLE is known, 12 implicit add-partition (KIP-890), 13 topic ids in place of names (KIP-516)
 type produce struct {
 	resp    *kmsg.ProduceResponse
 	parts   []*kmsg.ProduceResponseTopicPartition
 	waiting int
 	acks    int16
+	// verifying are the transactional batches that wait to be appended, by part.
+	verifying map[int32]verifying
 	// failed is the first error, for acks=0.
 	failed int16
 }
@@ -45,7 +54,7 @@ func (h *produce) start(s *Session, c *call, now time.Time, fx *actor.Effects) {
 	req := c.request.Body.(*kmsg.ProduceRequest)
 	h.resp, h.acks = req.ResponseKind().(*kmsg.ProduceResponse), req.Acks
 	h.build(req)
-	part := int32(0)
+	part, unnamed := int32(0), req.TransactionID == nil && hasTransactional(req)
 	for i := range req.Topics {
 		asked := &req.Topics[i]
 		topic := s.topic(asked.Topic, asked.TopicID)
@@ -54,19 +63,17 @@ func (h *produce) start(s *Session, c *call, now time.Time, fx *actor.Effects) {
 		}
 		for j := range asked.Partitions {
 			p := &asked.Partitions[j]
-			if checked, failure := h.check(s, req, topic, c.request.Version, p); failure != nil {
+			checked, failure := h.check(s, req, topic, c.request.Version, p)
+			if unnamed {
+				failure = failed(kerr.TransactionalIDAuthorizationFailed, "a transactional batch in a request without a transactional id")
+			}
+			switch {
+			case failure != nil:
 				h.fail(part, failure)
-			} else {
-				h.waiting++
-				replica := Replica{topic.ID, p.Partition}
-				fx.Send(ShardOf(replica, s.cfg.Shards), ProducePart{
-					Ticket:  partition.Ticket{To: s.self, Call: c.id, Part: part},
-					Replica: replica,
-					Batch:   checked.batch,
-					Times:   &checked.sum,
-					Acks:    req.Acks,
-					Epoch:   -1,
-				})
+			case checked.batch.IsTransactional():
+				h.verify(s, c, part, topic, p.Partition, checked, fx)
+			default:
+				h.append(s, c, part, Replica{topic.ID, p.Partition}, checked, 0, fx)
 			}
 			part++
 		}
@@ -74,6 +81,72 @@ func (h *produce) start(s *Session, c *call, now time.Time, fx *actor.Effects) {
 	if req.Acks == -1 {
 		c.deadline = now.Add(time.Duration(max(req.TimeoutMillis, 0)) * time.Millisecond)
 	}
+	h.settle(s, c, fx)
+}
+
+// hasTransactional reports whether a batch of the request is transactional, by its header.
+func hasTransactional(req *kmsg.ProduceRequest) bool {
+	for i := range req.Topics {
+		for j := range req.Topics[i].Partitions {
+			if v, err := batch.Peek(req.Topics[i].Partitions[j].Records); err == nil && v.IsTransactional() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// append gives a batch to its shard.
+func (h *produce) append(s *Session, c *call, part int32, replica Replica, checked checked, guard uint64, fx *actor.Effects) {
+	h.waiting++
+	fx.Send(ShardOf(replica, s.cfg.Shards), ProducePart{
+		Ticket:  partition.Ticket{To: s.self, Call: c.id, Part: part},
+		Replica: replica,
+		Batch:   checked.batch,
+		Times:   &checked.sum,
+		Acks:    h.acks,
+		Epoch:   -1,
+		Guard:   guard,
+	})
+}
+
+// verify keeps a batch until it is known to belong to its transaction.
+func (h *produce) verify(s *Session, c *call, part int32, topic *metadata.Topic, index int32, checked checked, fx *actor.Effects) {
+	if h.verifying == nil {
+		h.verifying = map[int32]verifying{}
+	}
+	replica := Replica{topic.ID, index}
+	h.verifying[part] = verifying{replica, checked}
+	h.waiting++
+	e := &enlistment{
+		call: c.id, part: part, replica: replica, topic: topic.Name, transaction: *c.request.Body.(*kmsg.ProduceRequest).TransactionID,
+		producer: checked.batch.ProducerID(), epoch: checked.batch.ProducerEpoch(), sequence: checked.batch.BaseSequence(),
+	}
+	switch {
+	case c.request.Version >= 12:
+		e.support = adds
+	case c.request.Version == 11:
+		e.support = abortable
+	}
+	s.enlist(e, fx)
+}
+
+// verifying is a batch that waits to be appended.
+type verifying struct {
+	replica Replica
+	checked
+}
+
+// enlisted appends a batch that belongs to its transaction.
+func (h *produce) enlisted(s *Session, c *call, part int32, guard uint64, f *failure, fx *actor.Effects) {
+	v := h.verifying[part]
+	delete(h.verifying, part)
+	h.waiting--
+	if f == nil {
+		h.append(s, c, part, v.replica, v.checked, guard, fx)
+		return
+	}
+	h.fail(part, f)
 	h.settle(s, c, fx)
 }
 

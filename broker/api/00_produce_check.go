@@ -54,8 +54,6 @@ func (h *produce) check(s *Session, req *kmsg.ProduceRequest, topic *metadata.To
 	switch {
 	case req.Acks != -1 && req.Acks != 0 && req.Acks != 1:
 		return checked{}, failed(kerr.InvalidRequiredAcks, "acks must be -1, 0 or 1")
-	case req.TransactionID != nil:
-		return checked{}, failed(kerr.InvalidRequest, "this broker has no transactions")
 	case topic == nil && version >= 13:
 		return checked{}, failed(kerr.UnknownTopicID, "")
 	case topic != nil && metadata.Internal(topic.Name):
@@ -100,8 +98,6 @@ func admit(v batch.View, c *batch.Codecs, settings *metadata.Settings) (out chec
 	switch {
 	case err != nil:
 		return out, batchFailure(err)
-	case v.IsTransactional():
-		return out, failed(kerr.InvalidRecord, "this broker has no transactions")
 	case settings.Cleanup.Compact && sum.Keyless >= 0:
 		f = failed(kerr.InvalidRecord, "One or more records have been rejected")
 		err = c.Each(v, func(h batch.Head) bool {

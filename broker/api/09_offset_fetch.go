@@ -15,7 +15,8 @@ import (
 //   - null topics are all partitions of which the group has an offset (from version 2)
 //   - each group has its own error; before version 8 there is one group, and before version 2 its error stands at
 //     each partition
-//   - "require stable" is always so: there are no transactions, and no offset is told that is not committed
+//   - who requires offsets to be stable is told UNSTABLE_OFFSET_COMMIT of a partition while a transaction that may move
+//     its offset is open (KIP-447); others get the offset that is committed
 //
 // Versions
 //   - 2 null topics and a top-level error, 5 leader epoch, 6 flexible, 7 require stable (KIP-447), 8 several groups,
@@ -26,6 +27,7 @@ func (h *offsetFetch) start(s *Session, c *call, _ time.Time, fx *actor.Effects)
 	req := c.request.Body.(*kmsg.OffsetFetchRequest)
 	sent := kmsg.NewPtrOffsetFetchRequest()
 	sent.SetVersion(c.request.Version)
+	sent.RequireStable = req.RequireStable
 	if c.request.Version < 8 {
 		group := kmsg.NewOffsetFetchRequestGroup()
 		group.Group = req.Group

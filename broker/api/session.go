@@ -102,6 +102,7 @@ var handlers = [...]map[int16]func() handler{
 		kmsg.DeleteGroups.Int16():         func() handler { return new(toCoordinator) },
 		kmsg.OffsetDelete.Int16():         func() handler { return new(offsetDelete) },
 		kmsg.WriteTxnMarkers.Int16():      func() handler { return new(writeTxnMarkers) },
+		kmsg.TxnOffsetCommit.Int16():      func() handler { return new(txnOffsetCommit) },
 		kmsg.ApiVersions.Int16():          func() handler { return new(apiVersions) },
 		kmsg.CreateTopics.Int16():         func() handler { return new(toController) },
 		kmsg.DeleteTopics.Int16():         func() handler { return new(toController) },
@@ -185,6 +186,10 @@ type Session struct {
 	inForce  map[*metadata.Topic]metadata.Settings
 	// own codecs, where the node has none to share.
 	own *batch.Codecs
+	// enlistments are batches of which it is not known whether they belong to their transactions; lanes have them in the
+	// order of their arrival. Both are nil before the first.
+	enlistments map[enlistedPart]*enlistment
+	lanes       map[lane][]*enlistment
 	// replica is the fetch session of a follower, if one fetches here (KIP-227).
 	replica fetchSession
 }
@@ -296,6 +301,10 @@ func (s *Session) deliver(message any, fx *actor.Effects) {
 		if c := s.open(m.Call); c != nil {
 			c.handler.(measurer).measured(c, m)
 		}
+	case VerifyAnswer:
+		s.verified(m, fx)
+	case Enlisted:
+		s.enlisted(m, fx)
 	case MarkersReply:
 		if c := s.open(m.Call); c != nil {
 			c.handler.(marker).marked(c, m)
@@ -376,6 +385,8 @@ func (s *Session) close(fx *actor.Effects) {
 	}
 	s.queue, s.early = nil, nil
 	clear(s.calls)
+	clear(s.enlistments)
+	clear(s.lanes)
 }
 
 // hangup closes the connection: Kafka's answer where there is no response to carry an error.

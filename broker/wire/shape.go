@@ -46,6 +46,7 @@ var shapes = compiled(map[int16]string{
 	kmsg.DescribeLogDirs.Int16():            "[ s *4 ]",
 	kmsg.DescribeProducers.Int16():          "[ s *4 ]",
 	kmsg.DescribeCluster.Int16():            "1 v1+:1 v2+:1",
+	kmsg.TxnOffsetCommit.Int16():            "s s 8 2 v3+:4 v3+:s v3+:s [ v0-5:s v6+:16 [ 4 8 v2+:4 s ] ]",
 	kmsg.WriteTxnMarkers.Int16():            "[ 8 2 1 [ s *4 ] 4 v2+:1 ]",
 	kmsg.UpdateFeatures.Int16():             "4 [ s 2 1 ] v1+:1",
 	kmsg.UnregisterBroker.Int16():           "4",

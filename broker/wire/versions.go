@@ -47,6 +47,7 @@ var served = [...]map[int16]Versions{
 		kmsg.DeleteGroups.Int16():         {Min: 0, Max: 3, Accepted: 0},
 		kmsg.OffsetDelete.Int16():         {Min: 0, Max: 0, Accepted: 0},
 		kmsg.WriteTxnMarkers.Int16():      {Min: 1, Max: 2, Accepted: 1},
+		kmsg.TxnOffsetCommit.Int16():      {Min: 0, Max: 6, Accepted: 0},
 		kmsg.ApiVersions.Int16():          {Min: 0, Max: 5, Accepted: 0},
 		kmsg.CreateTopics.Int16():         {Min: 2, Max: 7, Accepted: 2},
 		kmsg.DeleteTopics.Int16():         {Min: 1, Max: 6, Accepted: 1},
