@@ -69,6 +69,8 @@ var differences = []difference{
 	{areaGroups, "A coordinator that the controllers have not answered for a session tells members COORDINATOR_NOT_AVAILABLE: another may have been elected", "It goes on, and two may", "broker/coordinator TestLease"},
 	{areaGroups, "Without a leader of their partition of __consumer_offsets, groups are told COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR", "broker/coordinator TestWhoServes"},
 	{areaGroups, "OffsetDelete keeps the offsets of a topic if the subscription of a member cannot be read", "It deletes them", "broker/group TestDeleteOffsets"},
+	{areaGroups, "An end of a transaction that comes while the one before is still ending is CONCURRENT_TRANSACTIONS", "PRODUCER_FENCED, from version 5 of EndTxn on: a client that ends an empty transaction at once is fenced", "broker/txn TestEndAgain"},
+	{areaGroups, "A produce request of transaction version 2 waits up to 1 s for the producer's former transaction to end", "100 ms", "broker/node TestEnlistAgain"},
 
 	{areaProtocol, "A request that names a leader epoch ahead of the broker's metadata waits up to 250 ms for it", "UNKNOWN_LEADER_EPOCH at once", "broker/api TestAClientThatIsAheadOfItsBroker"},
 	{areaProtocol, "A request may have 262,144 elements in all its lists: one that has more is closed", "As many as its bytes hold", "broker/wire TestLyingRequests"},

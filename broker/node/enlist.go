@@ -3,6 +3,7 @@ package node
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
@@ -14,7 +15,7 @@ import (
 // enlistments are questions of sessions whether partitions belong to transactions. All that wait for the same
 // coordinator go in one request, and it has one request at a time.
 type enlistments struct {
-	waiting []api.Enlist
+	waiting []patient
 	// asked are the requests under way; busy are the coordinators that have one.
 	asked map[uint64]*enlisting
 	busy  map[int32]bool
@@ -24,8 +25,25 @@ type enlistments struct {
 // enlisting is a request under way.
 type enlisting struct {
 	coordinator int32
-	asked       []api.Enlist
+	asked       []patient
 }
+
+// patient is a question that is asked again while the producer's former transaction is still ending: the next one
+// begins as soon as that is over, and clients who are told so wait for seconds.
+type patient struct {
+	api.Enlist
+	until time.Time
+}
+
+// enlistAgain asks once more.
+type enlistAgain struct{ all []patient }
+
+// How long questions are asked again, and after which rest. Apache Kafka asks for 100 ms, every 20 ms
+// (add.partitions.to.txn.retry.backoff.max.ms), and does not sync what it writes meanwhile.
+const (
+	enlistWithin = time.Second
+	enlistRest   = 10 * time.Millisecond
+)
 
 func newEnlistments() enlistments {
 	return enlistments{asked: map[uint64]*enlisting{}, busy: map[int32]bool{}}
@@ -37,17 +55,17 @@ func (p *participant) ask(fx *actor.Effects) {
 		return
 	}
 	batches := map[int32]*enlisting{}
-	var left []api.Enlist
+	var left []patient
 	for _, e := range p.enlistments.waiting {
 		id, found := p.coordinatorOf(e.TransactionID)
 		batch := batches[id]
 		switch {
 		case !found:
-			answerEnlist(e, kerr.CoordinatorNotAvailable.Code, fx)
-		case p.busy[id] || batch != nil && !batch.takes(e):
+			answerEnlist(e.Enlist, kerr.CoordinatorNotAvailable.Code, fx)
+		case p.busy[id] || batch != nil && !batch.takes(e.Enlist):
 			left = append(left, e)
 		case batch == nil:
-			batches[id] = &enlisting{id, []api.Enlist{e}}
+			batches[id] = &enlisting{id, []patient{e}}
 		default:
 			batch.asked = append(batch.asked, e)
 		}
@@ -125,13 +143,22 @@ func (b *enlisting) request() *kmsg.AddPartitionsToTxnRequest {
 }
 
 // enlisted answers who asked; body is nil if the coordinator could not be reached, or did not answer.
-func (p *participant) enlisted(call uint64, body kmsg.Response, fx *actor.Effects) {
+func (p *participant) enlisted(now time.Time, call uint64, body kmsg.Response, fx *actor.Effects) {
 	b := p.asked[call]
 	delete(p.asked, call)
 	delete(p.busy, b.coordinator)
 	resp, _ := body.(*kmsg.AddPartitionsToTxnResponse)
+	var again []patient
 	for _, e := range b.asked {
-		answerEnlist(e, enlistedCode(resp, e), fx)
+		code := enlistedCode(resp, e.Enlist)
+		if code == kerr.ConcurrentTransactions.Code && !e.VerifyOnly && now.Before(e.until) {
+			again = append(again, e)
+			continue
+		}
+		answerEnlist(e.Enlist, code, fx)
+	}
+	if len(again) > 0 {
+		fx.After(enlistRest, enlistAgain{again})
 	}
 }
 

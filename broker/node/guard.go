@@ -21,7 +21,7 @@ type guard struct {
 }
 
 // guards of a replica that leads, by producer (Kafka's VerificationGuard, KIP-890). A guard is good for the first batch
-// of a transaction, and void once that has come, or a marker of the producer, or another epoch, or the end of the term:
+// of a transaction, and void once that has come, or a marker that ends it, or another epoch, or the end of the term:
 // then the answer of the coordinator may be about a transaction that has ended since.
 type guards struct {
 	given map[int64]guard
@@ -83,8 +83,15 @@ func (g *guards) check(v batch.View, number uint64, sequenced bool) (bool, error
 	return true, nil
 }
 
-// done makes the producer's guard void: a batch of a transaction, or a marker, was appended.
-func (g *guards) done(producer int64) { delete(g.given, producer) }
+// done makes the guard of a producer void that was given for what has been appended, the batch of a transaction, or for
+// what a marker has ended. The epoch of a bumped marker is that of the transaction after the one that it ends: the
+// question of that one, which may have been asked while this one was ending, stays good.
+func (g *guards) done(v batch.View, bumped bool) {
+	known, ok := g.given[v.ProducerID()]
+	if ok && !(v.IsControl() && (known.epoch > v.ProducerEpoch() || bumped && known.epoch == v.ProducerEpoch())) {
+		delete(g.given, v.ProducerID())
+	}
+}
 
 // clear makes all guards void: the term has ended.
 func (g *guards) clear() { g.given, g.order = nil, nil }

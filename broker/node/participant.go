@@ -38,11 +38,13 @@ func (p *participant) Step(now time.Time, message any, fx *actor.Effects) {
 	case api.NewImage:
 		p.image = m.Image
 	case api.Enlist:
-		p.enlistments.waiting = append(p.enlistments.waiting, m)
+		p.enlistments.waiting = append(p.enlistments.waiting, patient{m, now.Add(enlistWithin)})
+	case enlistAgain:
+		p.enlistments.waiting = append(p.enlistments.waiting, m.all...)
 	case api.TransactionReply:
-		p.enlisted(m.Call, m.Body, fx)
+		p.enlisted(now, m.Call, m.Body, fx)
 	case actor.CallDone:
-		p.enlisted(m.Token.(uint64), m.Response, fx)
+		p.enlisted(now, m.Token.(uint64), m.Response, fx)
 	case api.MarkersRequest:
 		p.mark(now, m, fx)
 	case api.ProduceDone:

@@ -109,8 +109,8 @@ func TestEnlist(t *testing.T) {
 	if sends := o.step(enlist(5, "remote", 7, 0, true)); len(sends)+len(o.fx.Calls) > 0 {
 		t.Errorf("asked twice at a time: %+v", o.fx.Calls)
 	}
-	sends := o.step(actor.CallDone{Token: call.Token, Response: answeredWith(req, func(index int32) int16 { return int16(index) * kerr.ConcurrentTransactions.Code })})
-	if got := told(sends); got != "0:0 1:51 2:0 3:51 " {
+	sends := o.step(actor.CallDone{Token: call.Token, Response: answeredWith(req, func(index int32) int16 { return int16(index) * kerr.UnknownTopicOrPartition.Code })})
+	if got := told(sends); got != "0:0 1:3 2:0 3:3 " {
 		t.Errorf("told %s", got)
 	}
 	if len(o.fx.Calls) != 1 { // of producer 9; that of 7, which only verifies, stands behind it
@@ -211,5 +211,42 @@ func TestMarkersOfOthers(t *testing.T) {
 	reply = o.step(api.MarkersRequest{From: from, Call: 8, Body: markersOf(2, true, topic("orders", 0))})[0].Message.(api.MarkersReply)
 	if reply.Body.Markers[0].Topics[0].Partitions[0].ErrorCode != kerr.NotLeaderForPartition.Code {
 		t.Errorf("before there is an image: %+v", reply.Body)
+	}
+}
+
+// While the former transaction is ending the coordinator is asked again, but not for ever, and not for those who have
+// another way to find out.
+func TestEnlistAgain(t *testing.T) {
+	o := newOffice(t)
+	concurrent := func(req kmsg.Request) *kmsg.AddPartitionsToTxnResponse {
+		return answeredWith(req, func(int32) int16 { return kerr.ConcurrentTransactions.Code })
+	}
+	answer := func(resp func(kmsg.Request) *kmsg.AddPartitionsToTxnResponse) []actor.Send {
+		call := o.fx.Calls[0]
+		return o.step(actor.CallDone{Token: call.Token, Response: resp(call.Request)})
+	}
+	o.step(enlist(0, "remote", 7, 0, false))
+	if sends := answer(concurrent); len(sends)+len(o.fx.Calls) > 0 || len(o.fx.Timers) != 1 {
+		t.Fatalf("%+v, %d timers", sends, len(o.fx.Timers))
+	}
+	rest := o.fx.Timers[0]
+	if o.step(rest.Message); rest.After != enlistRest || len(o.fx.Calls) != 1 {
+		t.Fatalf("after %v: %d calls", rest.After, len(o.fx.Calls))
+	}
+	if got := told(answer(func(req kmsg.Request) *kmsg.AddPartitionsToTxnResponse {
+		return answeredWith(req, func(int32) int16 { return 0 })
+	})); got != "0:0 " {
+		t.Errorf("then told %s", got)
+	}
+	o.step(enlist(0, "remote", 7, 0, true))
+	if got := told(answer(concurrent)); got != "0:51 " {
+		t.Errorf("who only verifies is told %s", got)
+	}
+	o.step(enlist(0, "remote", 7, 0, false))
+	call := o.fx.Calls[0]
+	o.fx.Reset()
+	o.p.Step(time.Unix(5, 0).Add(enlistWithin), actor.CallDone{Token: call.Token, Response: concurrent(call.Request)}, &o.fx)
+	if got := told(o.fx.Sends); got != "0:51 " {
+		t.Errorf("in the end told %s", got)
 	}
 }

@@ -67,7 +67,7 @@ func (s *shard) append(r *replica, m api.ProducePart, at int64, fx *actor.Effect
 		return
 	}
 	if m.Batch.IsTransactional() {
-		r.guards.done(m.Batch.ProducerID())
+		r.guards.done(m.Batch, m.Bumped)
 	}
 	end := appended.LastOffset + 1
 	moved := r.leader.Appended(end)

@@ -279,6 +279,16 @@ func TestGuards(t *testing.T) {
 	want("late, and the epoch is the same", a.data(7, 3, 0, asked.Guard, "late"), kerr.InvalidTxnState)
 	want("asked again", a.data(7, 3, 0, a.verify(7, 3, 0).Guard, "new"), nil)
 
+	// Who asks about a transaction while the one before it is ending has asked about its own (KIP-890): the marker comes
+	// with the epoch of the next.
+	a.begin(9, 3, "a")
+	asked = a.verify(9, 4, 0)
+	want("the marker of the one before", a.mark(9, 4, batch.Marker{Commit: true}, true), nil)
+	want("the next one", a.data(9, 4, 0, asked.Guard, "b"), nil)
+	asked = a.verify(10, 4, 0)
+	want("a marker of an epoch before", a.mark(10, 3, batch.Marker{}, false), nil)
+	want("not late", a.data(10, 4, 0, asked.Guard, "b"), nil)
+
 	// The end of a transaction is the end of its guard, too.
 	want("the marker", a.mark(7, 3, batch.Marker{Commit: true}, false), nil)
 	want("with the guard of the one before", a.data(7, 3, 1, asked.Guard, "late"), kerr.InvalidTxnState)
@@ -380,7 +390,7 @@ func TestGuardsEnd(t *testing.T) {
 	}
 	for i := range int64(5 * guardsMax) { // the same few over and over
 		g.give(&questions, i%10, 0, 0)
-		g.done(i % 10)
+		g.done(transactional(i%10, 0, 0, "a"), false)
 	}
 	if len(g.order) > 2*guardsMax {
 		t.Errorf("%d places", len(g.order))

@@ -56,6 +56,9 @@ func (t *transaction) ends(req *kmsg.EndTxnRequest) (again bool, err *kerr.Error
 	case t.producer != req.ProducerID && !rolled:
 		return false, kerr.InvalidProducerIDMapping
 	case t.state == PrepareCommit || t.state == PrepareAbort:
+		if present { // the end of the next one, of which nothing was begun; Apache Kafka says PRODUCER_FENCED
+			return false, kerr.ConcurrentTransactions
+		}
 		if !bumped {
 			return false, kerr.ProducerFenced
 		}

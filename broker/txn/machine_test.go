@@ -57,7 +57,7 @@ func TestEndAgain(t *testing.T) {
 	d.end(0, true, nil)
 	d.end(0, false, nil)
 	d.end(1, true, nil)
-	d.want("init: 100/0", "add: ok", "end: 100/1", "end: CONCURRENT_TRANSACTIONS", "end: INVALID_TXN_STATE", "end: PRODUCER_FENCED")
+	d.want("init: 100/0", "add: ok", "end: 100/1", "end: CONCURRENT_TRANSACTIONS", "end: INVALID_TXN_STATE", "end: CONCURRENT_TRANSACTIONS")
 	d.marked(nil)
 	d.settle()
 	d.end(0, true, nil)
