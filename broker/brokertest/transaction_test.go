@@ -2,11 +2,16 @@ package brokertest_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/logproof/logproof/broker/brokertest"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -57,4 +62,129 @@ func described(ctx context.Context, t *testing.T, admin *kadm.Client, id string)
 		t.Fatalf("%v, %v", err, all[id].Err)
 	}
 	return all[id]
+}
+
+// transactor is a client with a transactional id.
+func transactor(t *testing.T, c *brokertest.Cluster, id string, opts ...kgo.Opt) *kgo.Client {
+	t.Helper()
+	return newClient(t, c, append([]kgo.Opt{
+		kgo.TransactionalID(id), kgo.TransactionTimeout(20 * time.Second), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerLinger(0),
+	}, opts...)...)
+}
+
+// transact writes one record to each of some partitions in a transaction, and ends it.
+func transact(ctx context.Context, client *kgo.Client, value string, partitions int32, commit kgo.TransactionEndTry) error {
+	if err := client.BeginTransaction(); err != nil {
+		return err
+	}
+	for p := range partitions {
+		if err := client.ProduceSync(ctx, &kgo.Record{Topic: "orders", Partition: p, Value: []byte(value)}).FirstErr(); err != nil {
+			return err
+		}
+	}
+	return client.EndTransaction(ctx, commit)
+}
+
+// committed reads a number of records of each partition as they were committed, and gives their values by partition.
+func committed(ctx context.Context, t *testing.T, c *brokertest.Cluster, partitions, each int) [][]string {
+	t.Helper()
+	reader := newClient(t, c, kgo.ConsumeTopics("orders"), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	got := make([][]string, partitions)
+	for left := partitions * each; left > 0; {
+		fetches := reader.PollFetches(ctx)
+		if err := fetches.Err0(); err != nil {
+			t.Fatalf("%v, after %v", err, got)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			got[r.Partition] = append(got[r.Partition], string(r.Value))
+			left--
+		})
+	}
+	return got
+}
+
+// A transaction over three partitions is seen as a whole, or not at all; one of a producer that was replaced is not.
+func TestTransactions(t *testing.T) {
+	t.Parallel()
+	c := brokertest.Start(t, brokertest.Brokers(3))
+	ctx := within(t)
+	if _, err := kadm.NewClient(newClient(t, c)).CreateTopic(ctx, 3, 3, nil, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	client := transactor(t, c, "t")
+	for _, one := range []struct {
+		value  string
+		commit kgo.TransactionEndTry
+	}{{"first", kgo.TryCommit}, {"second", kgo.TryAbort}, {"third", kgo.TryCommit}} {
+		if err := transact(ctx, client, one.value, 3, one.commit); err != nil {
+			t.Fatalf("%s: %v", one.value, err)
+		}
+	}
+	zombie := transactor(t, c, "z")
+	if err := zombie.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := zombie.ProduceSync(ctx, &kgo.Record{Topic: "orders", Partition: 1, Value: []byte("of the zombie")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if err := transact(ctx, transactor(t, c, "z"), "last", 3, kgo.TryCommit); err != nil {
+		t.Fatalf("who takes the place of the zombie: %v", err)
+	}
+	if err := zombie.EndTransaction(ctx, kgo.TryCommit); !errors.Is(err, kerr.ProducerFenced) && !errors.Is(err, kerr.InvalidProducerEpoch) {
+		t.Errorf("the zombie's end: %v", err)
+	}
+	for p, got := range committed(ctx, t, c, 3, 3) {
+		if want := []string{"first", "third", "last"}; !slices.Equal(got, want) {
+			t.Errorf("partition %d has %v, want %v", p, got, want)
+		}
+	}
+}
+
+// The coordinator dies in the middle of each of some transactions: all of them end as their producer wants.
+func TestTransactionsOutliveTheirCoordinator(t *testing.T) {
+	t.Parallel()
+	c := brokertest.Start(t, brokertest.Brokers(3))
+	ctx := within(t)
+	if _, err := kadm.NewClient(newClient(t, c)).CreateTopic(ctx, 3, 3, nil, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	client := transactor(t, c, "t")
+	admin := kadm.NewClient(newClient(t, c))
+	var want []string
+	for i := range 4 {
+		value, end := fmt.Sprint("transaction ", i), kgo.TransactionEndTry(i%2 == 0)
+		if err := client.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		write := func(p int32) {
+			if err := client.ProduceSync(ctx, &kgo.Record{Topic: "orders", Partition: p, Value: []byte(value)}).FirstErr(); err != nil {
+				t.Fatalf("%s: %v", value, err)
+			}
+		}
+		write(0)
+		write(1)
+		found := admin.FindTxnCoordinators(ctx, "t")
+		if err := found.Error(); err != nil {
+			t.Fatal(err)
+		}
+		c.Kill(found["t"].NodeID)
+		write(2)
+		if err := client.EndTransaction(ctx, end); err != nil {
+			t.Fatalf("%s: %v", value, err)
+		}
+		if end == kgo.TryCommit {
+			want = append(want, value)
+		}
+		c.Restart(found["t"].NodeID)
+	}
+	for p, got := range committed(ctx, t, c, 3, len(want)) {
+		if !slices.Equal(got, want) {
+			t.Errorf("partition %d has %v, want %v", p, got, want)
+		}
+	}
+	listed, err := admin.ListTransactions(ctx, nil, []string{"Ongoing", "PrepareCommit", "PrepareAbort"})
+	if err != nil || len(listed) > 0 {
+		t.Errorf("left open: %v, %v", listed, err)
+	}
 }
