@@ -62,6 +62,39 @@ const (
 	SequenceReuse Name = "sequence-reuse"
 	// ReaderSkips is a bug of readers: now and then they leave a record out.
 	ReaderSkips Name = "reader-skips"
+	// ZeroOffset acknowledges a batch with base offset 0, now and then.
+	ZeroOffset Name = "zero-offset"
+	// SeqCache answers a batch that is sent again with the offset that it would get if it were new.
+	SeqCache Name = "seq-cache"
+	// DedupeNotReplicated does not know under a new leader what its followers had copied of idempotent producers.
+	DedupeNotReplicated Name = "dedupe-not-replicated"
+	// ReadUncommittedTail gives readers all that a leader has, committed or not.
+	ReadUncommittedTail Name = "read-uncommitted-tail"
+	// HWRegress begins the term of a leader with a high watermark of nothing, and tells it.
+	HWRegress Name = "hw-regress"
+	// DrainAcks acknowledges what waits for a commit when a leader's term ends.
+	DrainAcks Name = "drain-acks"
+	// MinISRIgnored commits with any number of replicas in sync.
+	MinISRIgnored Name = "minisr-ignored"
+	// IsrShrinkEarly commits without the members that are only proposed to leave the ISR.
+	IsrShrinkEarly Name = "isr-shrink-early"
+	// EpochOvershoot takes the log of a reader for its own as far as that goes, if its last epoch is one that is not
+	// in the leader's.
+	EpochOvershoot Name = "epoch-overshoot"
+	// NoTruncate never tells a follower that its log is another than the leader's.
+	NoTruncate Name = "no-truncate"
+	// NoCRC does not look at checksums when a log is recovered or read.
+	NoCRC Name = "no-crc"
+	// RecoveryUnsynced takes for safe what recovery has found, without a sync.
+	RecoveryUnsynced Name = "recovery-unsynced"
+	// SealedUnsynced syncs only the active segment.
+	SealedUnsynced Name = "sealed-unsynced"
+	// EntriesUnsynced does not make the names of new segments durable.
+	EntriesUnsynced Name = "entries-unsynced"
+	// ZombieCommit takes offset commits of generations that are over.
+	ZombieCommit Name = "zombie-commit"
+	// OffsetsReset forgets the offsets of groups when their coordinator moves.
+	OffsetsReset Name = "offsets-reset"
 	// MarkerCompacted lets compaction take out the markers of transactions whose records are still there.
 	MarkerCompacted Name = "marker-compacted"
 	// TombstoneEarly lets compaction take out tombstones when it meets them first.
@@ -123,6 +156,18 @@ var all = map[Name]string{
 	RetryReorder:         "send a batch again after those that were made after it, without sequences (a bug of producers)",
 	SequenceReuse:        "send what was not answered again under a new producer id (a bug of producers)",
 	ReaderSkips:          "leave a record out now and then (a bug of readers)",
+	ZeroOffset:           "acknowledge a batch with base offset 0, now and then",
+	SeqCache:             "answer a batch that is sent again with an offset that it does not have",
+	DedupeNotReplicated:  "forget under a new leader what idempotent producers had sent to the one before",
+	ReadUncommittedTail:  "give readers what is not committed",
+	HWRegress:            "begin a term with a high watermark of nothing, and tell it",
+	DrainAcks:            "acknowledge what waits for a commit when the leader's term ends",
+	MinISRIgnored:        "commit with any number of replicas in sync",
+	IsrShrinkEarly:       "commit without the ISR members that are only proposed to leave",
+	NoTruncate:           "never tell a follower that its log has left the leader's",
+	EntriesUnsynced:      "do not make the names of new segments durable",
+	ZombieCommit:         "take offset commits of generations that are over",
+	OffsetsReset:         "forget the offsets of groups when their coordinator moves",
 	TwoOwners:            "end a rebalance before the members of the last generation have joined or timed out",
 }
 

@@ -49,6 +49,7 @@ func New(cfg Config) *Coordinator {
 	c.cfg.Groups.Bugs = group.Bugs{
 		TwoOwners: cfg.Bugs.Has(bug.TwoOwners), EOSZombie: cfg.Bugs.Has(bug.EOSZombie), UnstableOffsets: cfg.Bugs.Has(bug.UnstableOffsets),
 		OffsetsOutsideTransaction: cfg.Bugs.Has(bug.OffsetsOutsideTransaction),
+		ZombieCommit:              cfg.Bugs.Has(bug.ZombieCommit), OffsetsReset: cfg.Bugs.Has(bug.OffsetsReset),
 	}
 	return c
 }

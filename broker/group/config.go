@@ -41,6 +41,10 @@ type Bugs struct {
 	UnstableOffsets bool
 	// OffsetsOutsideTransaction lets offsets of a transaction count at once, whatever becomes of it.
 	OffsetsOutsideTransaction bool
+	// ZombieCommit takes offset commits of whatever member and generation.
+	ZombieCommit bool
+	// OffsetsReset does not load offsets.
+	OffsetsReset bool
 }
 
 // Defaults of Config, which are Apache Kafka's. Its initial delay is 3 s.

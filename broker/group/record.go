@@ -119,6 +119,7 @@ func (m *Machine) loadOffset(key, value []byte) error {
 	switch {
 	case err != nil:
 		return err
+	case m.cfg.Bugs.OffsetsReset:
 	case value != nil:
 		o.order = m.order
 		m.loading(id).offsets[p] = o

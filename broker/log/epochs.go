@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/bug"
 )
 
 // UndefinedEpoch is the epoch of no leader, as in Kafka; its end offset is -1 too.
@@ -42,6 +43,11 @@ func (e *epochs) with(epoch int32, offset int64) []epochStart {
 		panic(fmt.Sprintf("log: leader epoch %d begins after %d", epoch, e.latest()))
 	}
 	return append(slices.Clone(e.below(offset)), epochStart{epoch, offset})
+}
+
+// knows reports whether an epoch has begun here.
+func (e *epochs) knows(epoch int32) bool {
+	return slices.ContainsFunc(e.starts, func(s epochStart) bool { return s.epoch == epoch })
 }
 
 // below gives the entries that begin before an offset.
@@ -87,6 +93,8 @@ func (l *Log) EndOffsetForEpoch(epoch int32) (found int32, end int64) {
 	case epoch < 0 || epoch > latest:
 		return UndefinedEpoch, -1
 	case epoch == latest:
+		return epoch, l.EndOffset()
+	case l.cfg.Bugs.Has(bug.EpochOvershoot) && !l.epochs.knows(epoch):
 		return epoch, l.EndOffset()
 	}
 	// An epoch above the asked one exists: latest is one.

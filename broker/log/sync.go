@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/broker/env"
 )
 
@@ -80,6 +81,7 @@ type SyncPoint struct {
 	epochs  *checkpoint
 	point   *recoveryPoint
 	deleted *atomic.Bool
+	bugs    bug.Set
 }
 
 // BeginSync says what to sync for everything appended so far. One sync of a log is under way at a
@@ -88,7 +90,7 @@ func (l *Log) BeginSync() SyncPoint {
 	y := &l.sync
 	p := SyncPoint{
 		End: l.EndOffset(), fs: l.fs, dir: l.dir, entries: y.entries,
-		sealed: slices.Clone(y.sealed), active: l.active(), epochs: y.epochs, point: &y.point, deleted: y.deleted,
+		sealed: slices.Clone(y.sealed), active: l.active(), epochs: y.epochs, point: &y.point, deleted: y.deleted, bugs: l.cfg.Bugs,
 	}
 	y.begun.valid, y.begun.end, y.begun.sealed, y.begun.entries, y.begun.epochs = true, p.End, len(p.sealed), p.entries, p.epochs
 	y.begun.point = -1
@@ -118,6 +120,9 @@ func (p SyncPoint) Run() error {
 
 func (p SyncPoint) run() error {
 	for _, s := range p.sealed {
+		if p.bugs.Has(bug.SealedUnsynced) {
+			break
+		}
 		for _, f := range []env.File{s.file, s.offsets.file, s.times.file, s.aborts.file} {
 			if f == nil {
 				continue // nothing in it was aborted
@@ -135,7 +140,7 @@ func (p SyncPoint) run() error {
 			return fmt.Errorf("sync %s/%s: %w", p.dir, epochsFile, err)
 		}
 	}
-	if p.entries {
+	if p.entries && !p.bugs.Has(bug.EntriesUnsynced) {
 		// The directory's own entry has been there since Open.
 		if err := p.fs.SyncDir(p.dir); err != nil {
 			return fmt.Errorf("sync directory %s: %w", p.dir, err)

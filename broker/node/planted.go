@@ -1,11 +1,14 @@
 package node
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/bug"
+	"github.com/logproof/logproof/broker/log"
 )
 
 // plantedEvery is how many batches of a replica go by between two that a planted bug touches.
@@ -17,10 +20,22 @@ type planted struct {
 	held    *api.ProducePart
 }
 
+// due says that it is the turn of a batch.
+func (p *planted) due() bool {
+	p.batches++
+	return p.batches%plantedEvery == 0
+}
+
+// unknown is bug.DedupeNotReplicated: what was appended before the term began is not known to be there.
+func (s *shard) unknown(r *replica, err error) bool {
+	var duplicate *log.Duplicate
+	return s.cfg.Bugs.Has(bug.DedupeNotReplicated) && errors.As(err, &duplicate) && duplicate.BaseOffset < r.leader.EpochStart()
+}
+
 // corrupt is bug.CorruptPayload: the last byte of the last record's value changes, and the checksum
 // with it. The byte after it is the record's count of headers.
 func (p *planted) corrupt(v batch.View) {
-	if p.batches++; p.batches%plantedEvery == 0 {
+	if p.due() {
 		v[len(v)-2] ^= 1
 		v.Stamp()
 	}

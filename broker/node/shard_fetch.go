@@ -6,6 +6,7 @@ import (
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
+	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/broker/log"
 	"github.com/logproof/logproof/broker/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -64,6 +65,9 @@ func (s *shard) readPart(part api.FetchPart, left int) api.FetchResult {
 		return result
 	}
 	bound := result.HighWatermark
+	if s.cfg.Bugs.Has(bug.ReadUncommittedTail) {
+		bound = r.leader.LogEnd()
+	}
 	if part.Committed {
 		bound, result.Aborted = result.LastStable, []api.AbortedTxn{}
 	}
@@ -121,7 +125,7 @@ func (s *shard) leading(part api.FetchPart) (*replica, api.FetchResult) {
 		result.Error = kerr.OffsetOutOfRange.Code
 		return nil, result
 	}
-	if d, diverging := partition.Diverging(r.log, part.LastEpoch, part.Offset); diverging {
+	if d, diverging := partition.Diverging(r.log, part.LastEpoch, part.Offset); diverging && !s.cfg.Bugs.Has(bug.NoTruncate) {
 		result.Diverging = &d
 		return nil, result
 	}

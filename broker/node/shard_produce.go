@@ -32,7 +32,7 @@ func (s *shard) produce(now time.Time, m api.ProducePart, fx *actor.Effects) {
 	if s.cfg.Bugs.Has(bug.FlipOrder) && !m.Batch.IsControl() && s.hold(r, m, fx) {
 		return
 	}
-	if err := s.admit(r, m); err != nil {
+	if err := s.admit(r, m); err != nil && !s.unknown(r, err) {
 		s.refuse(r, m, err, fx)
 		return
 	}
@@ -50,6 +50,9 @@ func (s *shard) produce(now time.Time, m api.ProducePart, fx *actor.Effects) {
 func (s *shard) refuse(r *replica, m api.ProducePart, err error, fx *actor.Effects) {
 	var duplicate *log.Duplicate
 	if errors.As(err, &duplicate) {
+		if s.cfg.Bugs.Has(bug.SeqCache) {
+			duplicate.BaseOffset = r.log.EndOffset()
+		}
 		s.acknowledge(r, m, duplicate.BaseOffset, duplicate.LastOffset+1, 0, fx)
 		return
 	}
@@ -90,6 +93,9 @@ func (s *shard) failed(r *replica, what string, err error, fx *actor.Effects) {
 
 // acknowledge answers at once what does not wait for a commit, or is committed already.
 func (s *shard) acknowledge(r *replica, m api.ProducePart, base, end, at int64, fx *actor.Effects) {
+	if s.cfg.Bugs.Has(bug.ZeroOffset) && r.planted.due() {
+		base = 0
+	}
 	if m.Acks == -1 && !r.leader.Acknowledged(end) && !s.cfg.Bugs.Has(bug.AckBeforeWrite) {
 		r.leader.Wait(partition.Ack{Ticket: m.Ticket, BaseOffset: base, End: end, Time: at})
 		return

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/broker/event"
 	"github.com/logproof/logproof/broker/metadata"
@@ -37,6 +38,9 @@ func (s *shard) lead(now time.Time, r *replica, m assign, fx *actor.Effects) err
 	s.resign(r, fx)
 	if err := r.log.BeginEpoch(m.state.LeaderEpoch); err != nil {
 		return err
+	}
+	if s.cfg.Bugs.Has(bug.HWRegress) {
+		r.position.HighWatermark = min(r.log.StartOffset(), r.position.HighWatermark)
 	}
 	r.leader = partition.NewLeader(s.machine, m.state, r.position, now)
 	fx.Emit(event.BecameLeader{
@@ -75,6 +79,10 @@ func (s *shard) resign(r *replica, fx *actor.Effects) {
 	r.position = r.stand()
 	if r.leader != nil {
 		for _, ack := range r.leader.Drain() {
+			if s.cfg.Bugs.Has(bug.DrainAcks) {
+				fx.Send(ack.Ticket.To, api.ProduceDone{Call: ack.Ticket.Call, Part: ack.Ticket.Part, BaseOffset: ack.BaseOffset, LogStart: r.log.StartOffset(), AppendTime: ack.Time})
+				continue
+			}
 			fx.Send(ack.Ticket.To, refusal(ack.Ticket, kerr.NotLeaderForPartition, ""))
 		}
 		r.dropDeletions(kerr.NotLeaderForPartition, fx)
@@ -150,7 +158,8 @@ func partitionBugs(bugs bug.Set) partition.Bugs {
 	return partition.Bugs{
 		AckEarly: bugs.Has(bug.AckEarly), HWTruncate: bugs.Has(bug.HWTruncate), IsrABA: bugs.Has(bug.IsrABA),
 		RebornReplica: bugs.Has(bug.RebornReplica), IsrNotMaximal: bugs.Has(bug.IsrNotMaximal),
-		UnsyncedFollower: bugs.Has(bug.UnsyncedFollower),
+		UnsyncedFollower: bugs.Has(bug.UnsyncedFollower), HWRegress: bugs.Has(bug.HWRegress),
+		MinISRIgnored: bugs.Has(bug.MinISRIgnored), IsrShrinkEarly: bugs.Has(bug.IsrShrinkEarly),
 		IsrExpandEarly: partition.IsrExpandEarly{
 			BelowHighWatermark: bugs.Has(bug.IsrExpandEarlyWatermark), BelowEpochStart: bugs.Has(bug.IsrExpandEarlyEpochStart),
 			OtherEpoch: bugs.Has(bug.IsrExpandEarlyOtherEpoch), Fenced: bugs.Has(bug.IsrExpandEarlyFenced),

@@ -25,7 +25,7 @@ type Ack struct {
 // Admit says whether records for acks=all may be appended: NOT_ENOUGH_REPLICAS while the ISR is too
 // small to commit them, else nil.
 func (l *Leader) Admit() *kerr.Error {
-	if len(l.state.ISR) < l.state.minISR() {
+	if l.small() {
 		return kerr.NotEnoughReplicas
 	}
 	return nil

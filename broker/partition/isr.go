@@ -30,6 +30,10 @@ type AlterPartition struct {
 	lost bool
 }
 
+func (a *AlterPartition) has(id int32) bool {
+	return slices.ContainsFunc(a.ISR, func(m Member) bool { return m.ID == id })
+}
+
 // Answer of the controller to an AlterPartition.
 type Answer struct {
 	// ID of the proposal.

@@ -85,7 +85,7 @@ func (l *Leader) Log() Log { return l.log }
 // LatestOffset answers ListOffsets(latest): the high watermark, or OFFSET_NOT_AVAILABLE as long as it
 // may be older than what the leader before has told (KIP-207).
 func (l *Leader) LatestOffset() (int64, *kerr.Error) {
-	if l.log.HighWatermark < l.epochStart {
+	if l.log.HighWatermark < l.epochStart && !l.cfg.Bugs.HWRegress {
 		return -1, kerr.OffsetNotAvailable
 	}
 	return l.log.HighWatermark, nil
@@ -139,7 +139,7 @@ func (l *Leader) Behind(replica int32) bool {
 // before it is committed. It reports whether that moved it, or acknowledgements are due.
 func (l *Leader) advance() bool {
 	early := l.cfg.Bugs.AckEarly && len(l.acks) > 0 && l.Acknowledged(l.acks[0].End)
-	if len(l.state.ISR) < l.state.minISR() {
+	if l.small() {
 		return early
 	}
 	safe := l.log.safe(l.cfg.Flush)
@@ -156,13 +156,18 @@ func (l *Leader) advance() bool {
 	return true
 }
 
+// small says that too few replicas are in sync to commit anything.
+func (l *Leader) small() bool {
+	return len(l.state.ISR) < l.state.minISR() && !l.cfg.Bugs.MinISRIgnored
+}
+
 // counts says whether a record needs this follower to be committed: the controller may have it in the
 // ISR, or it is about to join. Without the latter a follower that is one fetch behind would find the
 // high watermark gone each time, and never join under a steady load.
 func (l *Leader) counts(p *peer) bool {
 	switch {
 	case l.state.in(p.id):
-		return true
+		return !l.cfg.Bugs.IsrShrinkEarly || l.pending == nil || l.pending.has(p.id)
 	case slices.Contains(l.possible, p.id):
 		return !l.cfg.Bugs.IsrNotMaximal
 	}
