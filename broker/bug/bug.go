@@ -70,7 +70,7 @@ const (
 	DedupeNotReplicated Name = "dedupe-not-replicated"
 	// ReadUncommittedTail gives readers all that a leader has, committed or not.
 	ReadUncommittedTail Name = "read-uncommitted-tail"
-	// HWRegress begins the term of a leader with a high watermark of nothing, and tells it.
+	// HWRegress begins the term of a leader with a high watermark of nothing.
 	HWRegress Name = "hw-regress"
 	// DrainAcks acknowledges what waits for a commit when a leader's term ends.
 	DrainAcks Name = "drain-acks"
@@ -160,7 +160,7 @@ var all = map[Name]string{
 	SeqCache:             "answer a batch that is sent again with an offset that it does not have",
 	DedupeNotReplicated:  "forget under a new leader what idempotent producers had sent to the one before",
 	ReadUncommittedTail:  "give readers what is not committed",
-	HWRegress:            "begin a term with a high watermark of nothing, and tell it",
+	HWRegress:            "begin the term of a leader with a high watermark of nothing",
 	DrainAcks:            "acknowledge what waits for a commit when the leader's term ends",
 	MinISRIgnored:        "commit with any number of replicas in sync",
 	IsrShrinkEarly:       "commit without the ISR members that are only proposed to leave",

@@ -158,8 +158,8 @@ func partitionBugs(bugs bug.Set) partition.Bugs {
 	return partition.Bugs{
 		AckEarly: bugs.Has(bug.AckEarly), HWTruncate: bugs.Has(bug.HWTruncate), IsrABA: bugs.Has(bug.IsrABA),
 		RebornReplica: bugs.Has(bug.RebornReplica), IsrNotMaximal: bugs.Has(bug.IsrNotMaximal),
-		UnsyncedFollower: bugs.Has(bug.UnsyncedFollower), HWRegress: bugs.Has(bug.HWRegress),
-		MinISRIgnored: bugs.Has(bug.MinISRIgnored), IsrShrinkEarly: bugs.Has(bug.IsrShrinkEarly),
+		UnsyncedFollower: bugs.Has(bug.UnsyncedFollower),
+		MinISRIgnored:    bugs.Has(bug.MinISRIgnored), IsrShrinkEarly: bugs.Has(bug.IsrShrinkEarly),
 		IsrExpandEarly: partition.IsrExpandEarly{
 			BelowHighWatermark: bugs.Has(bug.IsrExpandEarlyWatermark), BelowEpochStart: bugs.Has(bug.IsrExpandEarlyEpochStart),
 			OtherEpoch: bugs.Has(bug.IsrExpandEarlyOtherEpoch), Fenced: bugs.Has(bug.IsrExpandEarlyFenced),

@@ -12,5 +12,7 @@ var planted = map[string]func(*Bugs){
 	"isr-aba":                               func(b *Bugs) { b.IsrABA = true },
 	"reborn-replica":                        func(b *Bugs) { b.RebornReplica = true },
 	"isr-not-maximal":                       func(b *Bugs) { b.IsrNotMaximal = true },
+	"minisr-ignored":                        func(b *Bugs) { b.MinISRIgnored = true },
+	"isr-shrink-early":                      func(b *Bugs) { b.IsrShrinkEarly = true },
 	"unsynced-follower":                     func(b *Bugs) { b.UnsyncedFollower = true },
 }

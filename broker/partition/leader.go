@@ -85,7 +85,7 @@ func (l *Leader) Log() Log { return l.log }
 // LatestOffset answers ListOffsets(latest): the high watermark, or OFFSET_NOT_AVAILABLE as long as it
 // may be older than what the leader before has told (KIP-207).
 func (l *Leader) LatestOffset() (int64, *kerr.Error) {
-	if l.log.HighWatermark < l.epochStart && !l.cfg.Bugs.HWRegress {
+	if l.log.HighWatermark < l.epochStart {
 		return -1, kerr.OffsetNotAvailable
 	}
 	return l.log.HighWatermark, nil

@@ -54,8 +54,6 @@ type Bugs struct {
 	IsrNotMaximal bool
 	// UnsyncedFollower fetches from the log end with flush: commit, synced or not.
 	UnsyncedFollower bool
-	// HWRegress tells a high watermark that may be older than what the leader before has told (KIP-207).
-	HWRegress bool
 	// MinISRIgnored takes and commits records however few are in sync.
 	MinISRIgnored bool
 	// IsrShrinkEarly moves the high watermark without members that are only proposed to leave.
