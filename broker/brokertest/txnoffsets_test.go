@@ -11,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// transactor is a producer with a transaction that has begun, and offsets to commit in it.
-type transactor struct {
+// promiser is a producer with a transaction that has begun, and offsets to commit in it.
+type promiser struct {
 	t      *testing.T
 	client *kgo.Client
 	id     string
@@ -22,7 +22,7 @@ type transactor struct {
 	orders [16]byte
 }
 
-func newTransactor(t *testing.T, client *kgo.Client, id string) *transactor {
+func newPromiser(t *testing.T, client *kgo.Client, id string) *promiser {
 	t.Helper()
 	req := kmsg.NewPtrInitProducerIDRequest()
 	req.TransactionalID, req.TransactionTimeoutMillis, req.ProducerID, req.ProducerEpoch = &id, 20_000, -1, -1
@@ -37,7 +37,7 @@ func newTransactor(t *testing.T, client *kgo.Client, id string) *transactor {
 	if err != nil || resp.ErrorCode != 0 {
 		t.Fatal(err, kerr.ErrorForCode(resp.ErrorCode))
 	}
-	return &transactor{t, client, id, resp.ProducerID, resp.ProducerEpoch, topics["orders"].ID}
+	return &promiser{t, client, id, resp.ProducerID, resp.ProducerEpoch, topics["orders"].ID}
 }
 
 // retried asks until the answer is not one that passes, as one does that does not come since a broker has died.
@@ -58,7 +58,7 @@ func retried[R any](t *testing.T, ask func() (R, int16)) R {
 }
 
 // offset commits how far a group has read orders-0, in the transaction, and gives the error.
-func (x *transactor) offset(at int64, change func(*kmsg.TxnOffsetCommitRequest)) *kerr.Error {
+func (x *promiser) offset(at int64, change func(*kmsg.TxnOffsetCommitRequest)) *kerr.Error {
 	x.t.Helper()
 	req := kmsg.NewPtrTxnOffsetCommitRequest()
 	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch = x.id, "readers", x.pid, x.epoch
@@ -81,7 +81,7 @@ func (x *transactor) offset(at int64, change func(*kmsg.TxnOffsetCommitRequest))
 	}))
 }
 
-func (x *transactor) end(commit bool) {
+func (x *promiser) end(commit bool) {
 	x.t.Helper()
 	req := kmsg.NewPtrEndTxnRequest()
 	req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Commit = x.id, x.pid, x.epoch, commit
@@ -140,7 +140,7 @@ func TestUnstableOffsets(t *testing.T) {
 				t.Errorf("%d brokers, %s, stable: %d, %v; want %d, %v", brokers, when, got, err, at, stable)
 			}
 		}
-		x := newTransactor(t, client, "copier")
+		x := newPromiser(t, client, "copier")
 		if err := x.offset(10, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +183,7 @@ func settled(t *testing.T, client *kgo.Client) {
 // has been replaced (KIP-447).
 func TestZombies(t *testing.T) {
 	_, client, _ := administered(t, 1, 3)
-	x := newTransactor(t, client, "copier")
+	x := newPromiser(t, client, "copier")
 	as := func(member string, generation int32) func(*kmsg.TxnOffsetCommitRequest) {
 		return func(r *kmsg.TxnOffsetCommitRequest) { r.MemberID, r.Generation = member, generation }
 	}
@@ -219,7 +219,7 @@ func TestZombies(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}
-	next := newTransactor(t, client, "copier")
+	next := newPromiser(t, client, "copier")
 	if err := x.offset(6, as(joined.MemberID, joined.Generation)); err != kerr.InvalidProducerEpoch {
 		t.Errorf("a producer that has been replaced: %v", err)
 	}
