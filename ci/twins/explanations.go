@@ -33,6 +33,7 @@ var explanations = []explanation{
 	{key: 22, question: "a producer that says .*", why: "an id without an epoch is INVALID_REQUEST, as in Kafka"},
 	{key: 22, question: "a producer with an empty .*|a transactional producer with.*", path: `ProducerEpoch`, why: "an answer with an error has the epoch -1, as in Kafka"},
 	{key: 24, path: `Transactions.*`, why: "what brokers ask is answered, for each transaction, as in Kafka; kfake answers clients only"},
+	{key: 28, question: "offsets in a transaction, of .*", path: `Topics.Partitions.ErrorCode`, why: "what is wrong with the request is told before its producer is looked at, as in Kafka"},
 	{key: 33, path: `Resources.ErrorCode`, why: "a setting that is none is INVALID_CONFIG, as in Kafka"},
 	{key: 35, path: `Dirs.(Dir|TotalBytes|UsableBytes)`, why: "files in memory have no path and no size of a disk"},
 	{key: 35, path: `Dirs.Topics.Partitions.Size`, why: "records below the log's start stay until their segment goes, as in Kafka; kfake keeps none"},

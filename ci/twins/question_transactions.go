@@ -63,6 +63,17 @@ func producers() []question {
 			return req
 		})
 	}
+	offsets := func(id, group, topic string, generation int32) func(*Twin, int16) kmsg.Request {
+		return func(t *Twin, _ int16) kmsg.Request {
+			req := kmsg.NewPtrTxnOffsetCommitRequest()
+			req.TransactionalID, req.Group, req.ProducerID, req.Generation = id, group, 1<<40, generation
+			at := kmsg.NewTxnOffsetCommitRequestTopic()
+			at.Topic, at.TopicID = topic, t.id(topic)
+			at.Partitions = append(at.Partitions, kmsg.NewTxnOffsetCommitRequestTopicPartition())
+			req.Topics = append(req.Topics, at)
+			return req
+		}
+	}
 	return []question{
 		{name: "the coordinator of a transactional id", from: 1, ask: named(func() kmsg.Request {
 			req := kmsg.NewPtrFindCoordinatorRequest()
@@ -81,6 +92,10 @@ func producers() []question {
 			req.TransactionalID, req.ProducerID, req.Group = "nobody", 1<<40, "readers"
 			return req
 		})},
+		{name: "offsets in a transaction that is nobody's", ask: offsets("nobody", "readers", "orders", -1)},
+		{name: "offsets in another's transaction", ask: offsets("worker", "readers", "orders", -1)},
+		{name: "offsets in a transaction, of an unknown topic", ask: offsets("worker", "readers", "nothing", -1)},
+		{name: "offsets in a transaction, of a group without a name", ask: offsets("worker", "", "orders", -1)},
 		{name: "the end of a transaction that is nobody's", ask: end("nobody")},
 		{name: "the end of another's transaction", ask: end("worker")},
 	}
