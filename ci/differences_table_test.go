@@ -12,12 +12,13 @@ type difference struct {
 
 // Areas of the page, in its order.
 const (
-	areaCluster   = "Cluster and metadata"
-	areaRecords   = "Records and logs"
-	areaRetention = "Retention and deletion"
-	areaSettings  = "Settings"
-	areaGroups    = "Consumer groups"
-	areaProtocol  = "Protocol and limits"
+	areaCluster      = "Cluster and metadata"
+	areaRecords      = "Records and logs"
+	areaRetention    = "Retention and deletion"
+	areaSettings     = "Settings"
+	areaGroups       = "Consumer groups"
+	areaTransactions = "Transactions"
+	areaProtocol     = "Protocol and limits"
 )
 
 // differences is the one list of them: docs/differences.md is made from it. An entry without a test does not go in.
@@ -69,8 +70,15 @@ var differences = []difference{
 	{areaGroups, "A coordinator that the controllers have not answered for a session tells members COORDINATOR_NOT_AVAILABLE: another may have been elected", "It goes on, and two may", "broker/coordinator TestLease"},
 	{areaGroups, "Without a leader of their partition of __consumer_offsets, groups are told COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR", "broker/coordinator TestWhoServes"},
 	{areaGroups, "OffsetDelete keeps the offsets of a topic if the subscription of a member cannot be read", "It deletes them", "broker/group TestDeleteOffsets"},
-	{areaGroups, "An end of a transaction that comes while the one before is still ending is CONCURRENT_TRANSACTIONS", "PRODUCER_FENCED, from version 5 of EndTxn on: a client that ends an empty transaction at once is fenced", "broker/txn TestEndAgain"},
-	{areaGroups, "A produce request of transaction version 2 waits up to 1 s for the producer's former transaction to end", "100 ms", "broker/node TestEnlistAgain"},
+
+	{areaTransactions, "An end of a transaction that comes while the one before is still ending is CONCURRENT_TRANSACTIONS", "PRODUCER_FENCED, from version 5 of EndTxn on: a client that ends an empty transaction at once is fenced", "broker/txn TestEndAgain"},
+	{areaTransactions, "A produce request of transaction version 2 waits up to 1 s for the producer's former transaction to end", "100 ms", "broker/node TestEnlistAgain"},
+	{areaTransactions, "A record of __transaction_state that may be in the log and is not known to be committed is written again until it is: a decision that was made is never another one", "It is as if it had not been written, and the producer or a timeout may decide anew", "broker/txn TestWriteInDoubt"},
+	{areaTransactions, "A transaction is aborted when its time is up", "It is looked for every 10 s (transaction.abort.timed.out.transaction.cleanup.interval.ms)", "broker/txn TestTimesOut"},
+	{areaTransactions, "A marker that a partition refuses with INVALID_PRODUCER_EPOCH, since it knows a later epoch, is not needed there", "No marker of the transaction is sent any more, until the coordinator is another", "broker/txn TestMarkersThatAreNotNeeded"},
+	{areaTransactions, "A coordinator that the controllers have not answered for a session tells producers COORDINATOR_NOT_AVAILABLE", "It goes on, and two may", "broker/coordinator TestLeaseOfTransactions"},
+	{areaTransactions, "Without a leader of their partition of __transaction_state, producers are told COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR", "broker/coordinator TestWhoServesTransactions"},
+	{areaTransactions, "__transaction_state gets as many replicas as there are brokers, and no more of them need be in sync, if that is less than it should have", "It is not made until there are enough", "broker/brokertest TestTransactionsOfOneBroker"},
 
 	{areaProtocol, "A request that names a leader epoch ahead of the broker's metadata waits up to 250 ms for it", "UNKNOWN_LEADER_EPOCH at once", "broker/api TestAClientThatIsAheadOfItsBroker"},
 	{areaProtocol, "A request may have 262,144 elements in all its lists: one that has more is closed", "As many as its bytes hold", "broker/wire TestLyingRequests"},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/logproof/logproof/broker/brokertest"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -64,17 +63,8 @@ func described(ctx context.Context, t *testing.T, admin *kadm.Client, id string)
 	return all[id]
 }
 
-// transactor is a client with a transactional id.
-func transactor(t *testing.T, c *brokertest.Cluster, id string, opts ...kgo.Opt) *kgo.Client {
-	t.Helper()
-	return newClient(t, c, append([]kgo.Opt{
-		kgo.TransactionalID(id), kgo.TransactionTimeout(20 * time.Second), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerLinger(0),
-	}, opts...)...)
-}
-
-// transact writes one record to each of some partitions in a transaction, and ends it.
-func transact(ctx context.Context, client *kgo.Client, value string, partitions int32, commit kgo.TransactionEndTry) error {
+// spread writes one record to each of some partitions in a transaction, and ends it.
+func spread(ctx context.Context, client *kgo.Client, value string, partitions int32, commit kgo.TransactionEndTry) error {
 	if err := client.BeginTransaction(); err != nil {
 		return err
 	}
@@ -117,7 +107,7 @@ func TestTransactions(t *testing.T) {
 		value  string
 		commit kgo.TransactionEndTry
 	}{{"first", kgo.TryCommit}, {"second", kgo.TryAbort}, {"third", kgo.TryCommit}} {
-		if err := transact(ctx, client, one.value, 3, one.commit); err != nil {
+		if err := spread(ctx, client, one.value, 3, one.commit); err != nil {
 			t.Fatalf("%s: %v", one.value, err)
 		}
 	}
@@ -128,7 +118,7 @@ func TestTransactions(t *testing.T) {
 	if err := zombie.ProduceSync(ctx, &kgo.Record{Topic: "orders", Partition: 1, Value: []byte("of the zombie")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	if err := transact(ctx, transactor(t, c, "z"), "last", 3, kgo.TryCommit); err != nil {
+	if err := spread(ctx, transactor(t, c, "z"), "last", 3, kgo.TryCommit); err != nil {
 		t.Fatalf("who takes the place of the zombie: %v", err)
 	}
 	if err := zombie.EndTransaction(ctx, kgo.TryCommit); !errors.Is(err, kerr.ProducerFenced) && !errors.Is(err, kerr.InvalidProducerEpoch) {
@@ -186,5 +176,34 @@ func TestTransactionsOutliveTheirCoordinator(t *testing.T) {
 	listed, err := admin.ListTransactions(ctx, nil, []string{"Ongoing", "PrepareCommit", "PrepareAbort"})
 	if err != nil || len(listed) > 0 {
 		t.Errorf("left open: %v, %v", listed, err)
+	}
+}
+
+// A broker that is alone has transactions, too: their topic has one replica, which is all that need be in sync.
+func TestTransactionsOfOneBroker(t *testing.T) {
+	t.Parallel()
+	c := brokertest.Start(t)
+	ctx := within(t)
+	admin := kadm.NewClient(newClient(t, c))
+	if _, err := admin.CreateTopic(ctx, 1, 1, nil, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	client := transactor(t, c, "t")
+	for _, end := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort, kgo.TryCommit} {
+		if err := spread(ctx, client, fmt.Sprint(end), 1, end); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := committed(ctx, t, c, 1, 2)[0]; !slices.Equal(got, []string{"true", "true"}) {
+		t.Errorf("%v", got)
+	}
+	configs, err := admin.DescribeTopicConfigs(ctx, "__transaction_state")
+	if err != nil || configs[0].Err != nil {
+		t.Fatal(err, configs)
+	}
+	for key, want := range map[string]string{"min.insync.replicas": "1", "cleanup.policy": "compact"} {
+		if !slices.ContainsFunc(configs[0].Configs, func(c kadm.Config) bool { return c.Key == key && *c.Value == want }) {
+			t.Errorf("%s is not %s: %+v", key, want, configs[0].Configs)
+		}
 	}
 }

@@ -27,6 +27,7 @@ type hall struct {
 	// log is what was appended; appends are committed at once unless refuse is set.
 	log     []batch.View
 	refuse  *kerr.Error
+	loading bool // shards do not answer
 	ids     int64
 	sent    []string
 	peers   []actor.Call
@@ -88,6 +89,10 @@ func (h *hall) step(message any) {
 			}
 			h.replies[m.Call] = m.Body
 		case api.OffsetQuery:
+			if h.loading {
+				h.step(api.OffsetAnswer{Call: m.Ticket.Call, Error: kerr.OffsetNotAvailable.Code, Offset: -1})
+				continue
+			}
 			h.step(api.OffsetAnswer{Call: m.Ticket.Call, Offset: map[bool]int64{true: int64(len(h.log))}[m.Timestamp == api.LatestOffset]})
 		case api.FetchRead:
 			h.step(api.FetchData{Call: m.Call, Round: 1, Results: []api.FetchResult{{}}})
@@ -313,7 +318,16 @@ func TestWhoServesTransactions(t *testing.T) {
 	expect("before any image", "COORDINATOR_NOT_AVAILABLE")
 	h.step(api.NewImage{Image: h.image})
 	expect("without the topic", "COORDINATOR_NOT_AVAILABLE")
+	h.apply(metadata.Record{Topic: &metadata.TopicRecord{Name: metadata.TransactionState, ID: stateID}},
+		metadata.Record{Partition: &metadata.PartitionRecord{TopicID: stateID, Replicas: []int32{1, 2}, Leader: metadata.NoLeader, LeaderEpoch: 1}})
+	expect("without a leader", "COORDINATOR_NOT_AVAILABLE")
+	h.apply(metadata.Record{Partition: &metadata.PartitionRecord{TopicID: stateID, Replicas: []int32{1, 2}, Leader: 2, LeaderEpoch: 2}})
+	expect("led by another", "NOT_COORDINATOR")
+	h.loading = true
 	h.lead(4)
+	expect("while it is loaded", "COORDINATOR_LOAD_IN_PROGRESS")
+	h.loading = false
+	h.step(h.timers[len(h.timers)-1].Message)
 	if end, state := h.end(true), h.state(); end != "INVALID_PRODUCER_ID_MAPPING" || state != "TRANSACTIONAL_ID_NOT_FOUND" {
 		t.Errorf("where it is served: %s, %s", end, state)
 	}
@@ -382,5 +396,56 @@ func TestListTransactions(t *testing.T) {
 	empty.TransactionalIDs = []string{""}
 	if got := h.ask(empty).(*kmsg.DescribeTransactionsResponse).TransactionStates[0].ErrorCode; got != kerr.InvalidRequest.Code {
 		t.Errorf("of a transactional id without a name: %s", name(got))
+	}
+}
+
+// Transactional ids that nobody uses are looked for now and then, as long as this broker coordinates any.
+func TestTransactionalIDsExpire(t *testing.T) {
+	h := newHall(t, nil)
+	h.lead(4)
+	h.begin()
+	expiry := func() (due []actor.Timer) {
+		for _, timer := range h.timers {
+			if timer.Message == any(expireTick{}) {
+				due = append(due, timer)
+			}
+		}
+		h.timers = nil
+		return due
+	}
+	if due := expiry(); len(due) != 1 || due[0].After != DefaultExpireTransactions {
+		t.Fatalf("%v", due)
+	}
+	h.step(expireTick{})
+	if got := h.state(); got != "Empty" || len(expiry()) != 1 {
+		t.Errorf("after an hour: %s", got)
+	}
+	h.now = h.now.Add(txn.DefaultExpiration)
+	h.step(api.Lease{Until: h.now.Add(time.Hour)})
+	h.step(expireTick{})
+	if got := h.state(); got != "TRANSACTIONAL_ID_NOT_FOUND" {
+		t.Errorf("after a week: %s", got)
+	}
+}
+
+// A coordinator that the controllers may take for dead decides nothing, and times nothing out; markers go on.
+func TestLeaseOfTransactions(t *testing.T) {
+	h := newHall(t, nil)
+	h.lead(4)
+	h.begin()
+	h.add(3, "orders", 0)
+	h.step(api.Lease{Until: h.now.Add(time.Second)})
+	h.now = h.now.Add(2 * time.Minute)
+	h.step(tick{})
+	if got := h.end(true); got != "COORDINATOR_NOT_AVAILABLE" || len(h.here) != 0 {
+		t.Errorf("after the lease: %s, and %d requests for markers", got, len(h.here))
+	}
+	h.timers = nil
+	h.step(api.Lease{Until: h.now.Add(time.Hour)})
+	for _, timer := range h.timers {
+		h.step(timer.Message)
+	}
+	if got := h.state(); got != "PrepareAbort" || len(h.here) != 1 || h.events[len(h.events)-1] != "transaction-timed-out" {
+		t.Errorf("heard again: %s, %d requests for markers, %v", got, len(h.here), h.events)
 	}
 }
