@@ -83,7 +83,7 @@ func (t *Twin) ordered(v reflect.Value) []reflect.Value {
 // field does not change the place.
 func sortKey(fields map[string]string) string {
 	var key strings.Builder
-	for _, name := range []string{"", "Topic", "TopicID", "Name", "ResourceName", "Group", "Partition", "ApiKey", "NodeID", "MemberID"} {
+	for _, name := range []string{"", "Topic", "TopicID", "Name", "ResourceName", "Group", "TransactionalID", "Partition", "ApiKey", "NodeID", "MemberID"} {
 		if value, ok := fields[name]; ok {
 			fmt.Fprintf(&key, "%s=%08s ", name, value)
 		}

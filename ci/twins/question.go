@@ -21,10 +21,11 @@ type question struct {
 
 // questions of all keys, in the order in which they are asked: what one changes the next finds.
 func questions() []question {
-	return slices.Concat(records(), topics(), cluster(), groups(), transactions(), settings())
+	return slices.Concat(records(), topics(), cluster(), groups(), transactions(), isolation(), settings())
 }
 
-// prepare gives a twin a topic of two partitions with three batches in the first, and a coordinator of transactions.
+// prepare gives a twin a topic of two partitions with three batches in the first, a coordinator of transactions, and a
+// ledger of some.
 func prepare(t *Twin) error {
 	create := kmsg.NewPtrCreateTopicsRequest()
 	create.TimeoutMillis = 10_000
@@ -49,7 +50,10 @@ func prepare(t *Twin) error {
 			return fmt.Errorf("%s: batch %d has offset %d and error code %d", t.Name, i, p.BaseOffset, p.ErrorCode)
 		}
 	}
-	return coordinate(t)
+	if err := coordinate(t); err != nil {
+		return err
+	}
+	return keepLedger(t)
 }
 
 // built is a batch of one record.
