@@ -25,16 +25,10 @@ const (
 	kgoWithin = 20 * time.Minute
 )
 
-// kgoSkips are tests that are not run, by name, each with its reason. Those that find out by themselves that a
-// feature is not served give their own.
-var kgoSkips = map[string]string{
-	"TestTxnEtl": "transactions are not served yet",
-}
-
 // kgoQuick are the tests of --quick: what they do against a cluster takes seconds.
 var kgoQuick = []string{"TestClient_Produce", "TestClient_ProduceLargeMessages", "TestConsumeTopicRetrieval", "TestDirectPartitionPurge", "TestAddRemovePartitions",
 	"TestIssue325", "TestIssue337", "TestIssue434", "TestIssue523", "TestIssue810", "TestIssue865", "TestIssue1034", "TestIssueFetchLargerThanBrokerMaxReadBytes",
-	"TestPauseIssue489", "TestGroupSimple", "TestGroupETL", "TestPing", "TestConsumeRegex"}
+	"TestPauseIssue489", "TestGroupSimple", "TestGroupETL", "TestTxnEtl", "TestPing", "TestConsumeRegex"}
 
 // kgoQuickRecords of its long tests are enough for --quick.
 const kgoQuickRecords = 2000
@@ -61,7 +55,7 @@ func (f *field) kgo(ctx context.Context) ([]result, error) {
 		return nil, fmt.Errorf("find %s: %w: %s", kgoPackage, err, lastLine(string(home)))
 	}
 	folder := strings.TrimSpace(string(home))
-	tests, skipped, err := f.choose(folder)
+	tests, err := f.choose(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -94,33 +88,28 @@ func (f *field) kgo(ctx context.Context) ([]result, error) {
 			results[i].reason = explain(r.reason)
 		}
 	}
-	results = append(results, skipped...)
 	return results, f.cluster.alive()
 }
 
-// choose gives the tests to run, and results for those that are skipped by name.
-func (f *field) choose(folder string) (tests []string, skipped []result, err error) {
+// choose gives the tests to run.
+func (f *field) choose(folder string) (tests []string, err error) {
 	wanted, err := regexp.Compile(f.tests)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: --tests: %w", errUsage, err)
+		return nil, fmt.Errorf("%w: --tests: %w", errUsage, err)
 	}
 	all, err := clusterTests(folder)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, name := range all {
-		switch {
-		case !wanted.MatchString(name) || f.quick && !slices.Contains(kgoQuick, name):
-		case kgoSkips[name] != "":
-			skipped = append(skipped, result{name: name, outcome: skip, reason: kgoSkips[name]})
-		default:
+		if wanted.MatchString(name) && (!f.quick || slices.Contains(kgoQuick, name)) {
 			tests = append(tests, name)
 		}
 	}
 	if len(tests) == 0 {
-		return nil, nil, fmt.Errorf("%w: no test of kgo matches --tests %s", errUsage, f.tests)
+		return nil, fmt.Errorf("%w: no test of kgo matches --tests %s", errUsage, f.tests)
 	}
-	return tests, skipped, nil
+	return tests, nil
 }
 
 // kgoReasons say in the words of this project why a test skipped itself, by a part of what it said.
