@@ -103,6 +103,7 @@ func (m *Machine) commit(now time.Time, g *group, req *kmsg.OffsetCommitRequest,
 		answer = nil
 	}
 	m.write(now, true, records, func(_ time.Time, err *kerr.Error) {
+		m.order++
 		for p, o := range kept {
 			if g.inFlight[p]--; g.inFlight[p] == 0 {
 				delete(g.inFlight, p)
@@ -112,7 +113,6 @@ func (m *Machine) commit(now time.Time, g *group, req *kmsg.OffsetCommitRequest,
 				g.offsets[p] = o
 			}
 		}
-		m.order++
 		if err != nil {
 			err = coordinatorError(err)
 		}

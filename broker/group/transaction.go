@@ -103,6 +103,7 @@ func (m *Machine) promise(now time.Time, g *group, req *kmsg.TxnOffsetCommitRequ
 		answer = nil
 	}
 	m.write(now, false, records, func(_ time.Time, err *kerr.Error) {
+		m.order++
 		for p, o := range kept {
 			if g.inFlight[p]--; g.inFlight[p] == 0 {
 				delete(g.inFlight, p)
@@ -114,7 +115,6 @@ func (m *Machine) promise(now time.Time, g *group, req *kmsg.TxnOffsetCommitRequ
 				m.pend(g, req.ProducerID, p, o)
 			}
 		}
-		m.order++
 		tell(transactionError(err))
 		m.forget(g)
 	}, func(time.Time) { tell(kerr.CoordinatorNotAvailable) })
