@@ -236,3 +236,48 @@ func TestZombies(t *testing.T) {
 		t.Errorf("the next one has committed %d", at)
 	}
 }
+
+// An administrator ends a transaction that hangs as kafka-transactions does: with what DescribeProducers tells, at the
+// leader of the partition, as a client (KIP-664).
+func TestAbortByAdministrator(t *testing.T) {
+	c, client, admin := administered(t, 1, 3)
+	hanging := newClient(t, c, kgo.TransactionalID("hanging"), kgo.TransactionTimeout(time.Minute))
+	if err := hanging.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := hanging.ProduceSync(testContext(t), &kgo.Record{Topic: "orders", Value: []byte("never")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	stable := func() int64 {
+		offsets, err := admin.ListCommittedOffsets(testContext(t), "orders")
+		if err != nil || offsets.Error() != nil {
+			t.Fatal(err, offsets.Error())
+		}
+		o, _ := offsets.Lookup("orders", 0)
+		return o.Offset
+	}
+	if at := stable(); at != 0 {
+		t.Fatalf("the last stable offset is %d", at)
+	}
+	described, err := admin.DescribeProducers(testContext(t), kadm.TopicsSet{"orders": {0: {}}})
+	if err != nil || described["orders"].Partitions[0].Err != nil {
+		t.Fatal(err, described["orders"].Partitions[0].Err)
+	}
+	var markers kmsg.WriteTxnMarkersRequest
+	described.EachProducer(func(p kadm.DescribedProducer) {
+		one := kmsg.NewWriteTxnMarkersRequestMarker()
+		one.ProducerID, one.ProducerEpoch, one.CoordinatorEpoch = p.ProducerID, p.ProducerEpoch, max(p.CoordinatorEpoch, 0)
+		one.Topics = []kmsg.WriteTxnMarkersRequestMarkerTopic{{Topic: "orders", Partitions: []int32{0}}}
+		markers.Markers = append(markers.Markers, one)
+	})
+	if len(markers.Markers) != 1 {
+		t.Fatalf("%d producers", len(markers.Markers))
+	}
+	resp := askAt[*kmsg.WriteTxnMarkersResponse](t, client, described["orders"].Partitions[0].Leader, &markers)
+	if code := resp.Markers[0].Topics[0].Partitions[0].ErrorCode; code != 0 {
+		t.Fatal(kerr.ErrorForCode(code))
+	}
+	if at := stable(); at != 2 { // the record and its end
+		t.Errorf("then the last stable offset is %d", at)
+	}
+}

@@ -22,5 +22,12 @@
 // same function that replays the log when another coordinator takes over. What is not kept, such as who waits for a
 // rebalance, is lost with the coordinator, and members begin anew.
 //
+// Offsets that a transaction commits (transaction.go) are in the log before anybody knows whether they count: they are
+// pending until the marker of their producer comes, and then take their place among all others in the order of the log:
+//
+//	commit 7   in a transaction: 9   commit 8     marker: commit
+//	───●───────────────●────────────────●───────────────●────────>   the group is at 8: that came later than 9
+//	                   └─ pending, unstable ────────────┘
+//
 // The package is pure: it has no clock, and gives what it wants as data. broker/coordinator owns machines.
 package group

@@ -11,8 +11,12 @@
 //	     └─ assign ── metadata: image, tells shards, publishes to sessions and the coordinator
 //
 //	sessions ── requests of consumer groups ──> coordinator ── appends and reads __consumer_offsets ──> shards
+//	         ── those of transactions ───────> transactions ─ appends and reads __transaction_state ──> shards
+//	         ── transactional batches ───────> participant: asks transactions, here or elsewhere, whether they belong to one
+//	transactions, here or elsewhere ─ ends ──> participant ── markers ──> shards, coordinator
 //
-//	role broker:     sessions, metadata, uplink, shards, coordinator       role controller: controller
+//	role broker:     sessions, metadata, uplink, shards, coordinator, transactions, participant
+//	role controller: controller
 //
 // A node has one role or both. Requests to other nodes are Call effects; a node that asks itself sends a
 // message. Nothing here has a clock, a goroutine, a lock or a socket. broker/server runs a node for real; a
