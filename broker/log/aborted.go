@@ -162,19 +162,22 @@ func (l *Log) aborted(from, to int64) []Aborted {
 	for i := l.find(max(from, l.start)); i < len(l.segments) && from < to; i++ {
 		entries := l.segments[i].aborts.entries
 		first, _ := slices.BinarySearchFunc(entries, from, func(a Aborted, from int64) int { return cmp.Compare(a.Last, from) })
-		for _, a := range entries[first:] {
-			if a.First < to {
+		// What ends after one below whose last stable offset all of the range lies began behind the range.
+		last, _ := slices.BinarySearchFunc(entries, to, func(a Aborted, to int64) int { return cmp.Compare(a.LastStable, to) })
+		end := min(last+1, len(entries))
+		found = slices.Grow(found, max(end-first, 0))
+		for ; first < end; first++ {
+			if a := entries[first]; a.First < to {
 				found = append(found, a)
 			}
-			if a.LastStable >= to { // what ends later began later
-				return byFirst(found)
-			}
+		}
+		if last < len(entries) {
+			break
 		}
 	}
-	return byFirst(found)
-}
-
-func byFirst(list []Aborted) []Aborted {
-	slices.SortFunc(list, func(a, b Aborted) int { return cmp.Compare(a.First, b.First) })
-	return list
+	byFirst := func(a, b Aborted) int { return cmp.Compare(a.First, b.First) }
+	if !slices.IsSortedFunc(found, byFirst) {
+		slices.SortFunc(found, byFirst)
+	}
+	return found
 }

@@ -414,3 +414,57 @@ func TestSpoiltAbortedIndex(t *testing.T) {
 		t.Error("an index of nothing is left")
 	}
 }
+
+// A segment that is set aside takes with it what was known of the transactions in it and after it, and the leader's
+// batches bring it back.
+func TestQuarantineForgetsTransactions(t *testing.T) {
+	cfg := Config{SegmentBytes: 1500, IndexIntervalBytes: 200, MaxProducers: 4}
+	for seed := range uint64(20) {
+		rng := seeded(seed)
+		l, _ := mustOpen(t, mem.New(), cfg)
+		wild(t, rng, l, 100)
+		batches, whole := readAll(t, l, 1<<20), toldState(l)
+		victim := l.segments[rng.IntN(len(l.segments)-1)]
+		syncLog(t, l)
+		l.Damaged(&CorruptError{Segment: victim.name, Reason: "a bit"})
+		if _, err := l.Quarantine(); err != nil {
+			t.Fatal(err)
+		}
+		shorter, _ := mustOpen(t, mem.New(), cfg)
+		for _, v := range batches {
+			if v.LastOffset() < victim.base {
+				if _, err := shorter.AppendAsFollower(v); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if got, want := toldState(l), toldState(shorter); got != want {
+			t.Fatalf("seed %d: set aside from %d:\n%s\nnever longer:\n%s", seed, victim.base, got, want)
+		}
+		refill(t, l, batches)
+		if got := toldState(l); got != whole {
+			t.Fatalf("seed %d: refilled:\n%s\nlived:\n%s", seed, got, whole)
+		}
+	}
+}
+
+// BenchmarkAborted is the list that a fetch of 1 MiB gets in a log in which every second transaction of ten records
+// was aborted.
+func BenchmarkAborted(b *testing.B) {
+	l, _ := mustOpen(b, mem.New(), Config{})
+	for i := range int32(40_000) {
+		mustAppend(b, l, within(1, 0, 10*i, 10))
+		mustAppend(b, l, marker(1, 0, i%2 == 0))
+	}
+	listed := 0
+	b.ReportAllocs()
+	for i := int64(0); b.Loop(); i++ {
+		s, err := l.Read(i*7919%l.EndOffset(), l.EndOffset(), 1<<20)
+		if err != nil {
+			b.Fatal(err)
+		}
+		listed = max(listed, len(l.Aborted(s)))
+		s.Release()
+	}
+	b.ReportMetric(float64(listed), "entries")
+}
