@@ -33,16 +33,19 @@ type enlisting struct {
 type patient struct {
 	api.Enlist
 	until time.Time
+	// rest comes before it is asked once more.
+	rest time.Duration
 }
 
 // enlistAgain asks once more.
 type enlistAgain struct{ all []patient }
 
-// How long questions are asked again, and after which rest. Apache Kafka asks for 100 ms, every 20 ms
-// (add.partitions.to.txn.retry.backoff.max.ms), and does not sync what it writes meanwhile.
+// How long questions are asked again, and after which rest, which doubles up to a bound. Apache Kafka asks for 100 ms,
+// every 20 ms (add.partitions.to.txn.retry.backoff.max.ms), and does not sync what it writes meanwhile.
 const (
-	enlistWithin = time.Second
-	enlistRest   = 10 * time.Millisecond
+	enlistWithin  = time.Second
+	enlistRest    = time.Millisecond
+	enlistRestMax = 16 * time.Millisecond
 )
 
 func newEnlistments() enlistments {
@@ -149,16 +152,19 @@ func (p *participant) enlisted(now time.Time, call uint64, body kmsg.Response, f
 	delete(p.busy, b.coordinator)
 	resp, _ := body.(*kmsg.AddPartitionsToTxnResponse)
 	var again []patient
+	rest := enlistRestMax
 	for _, e := range b.asked {
 		code := enlistedCode(resp, e.Enlist)
 		if code == kerr.ConcurrentTransactions.Code && !e.VerifyOnly && now.Before(e.until) {
+			rest = min(rest, e.rest)
+			e.rest *= 2
 			again = append(again, e)
 			continue
 		}
 		answerEnlist(e.Enlist, code, fx)
 	}
 	if len(again) > 0 {
-		fx.After(enlistRest, enlistAgain{again})
+		fx.After(rest, enlistAgain{again})
 	}
 }
 

@@ -38,7 +38,7 @@ func (p *participant) Step(now time.Time, message any, fx *actor.Effects) {
 	case api.NewImage:
 		p.image = m.Image
 	case api.Enlist:
-		p.enlistments.waiting = append(p.enlistments.waiting, patient{m, now.Add(enlistWithin)})
+		p.enlistments.waiting = append(p.enlistments.waiting, patient{m, now.Add(enlistWithin), enlistRest})
 	case enlistAgain:
 		p.enlistments.waiting = append(p.enlistments.waiting, m.all...)
 	case api.TransactionReply:

@@ -229,9 +229,14 @@ func TestEnlistAgain(t *testing.T) {
 	if sends := answer(concurrent); len(sends)+len(o.fx.Calls) > 0 || len(o.fx.Timers) != 1 {
 		t.Fatalf("%+v, %d timers", sends, len(o.fx.Timers))
 	}
-	rest := o.fx.Timers[0]
-	if o.step(rest.Message); rest.After != enlistRest || len(o.fx.Calls) != 1 {
-		t.Fatalf("after %v: %d calls", rest.After, len(o.fx.Calls))
+	for want := enlistRest; want < 4*enlistRestMax; want *= 2 { // the rest grows, to a bound
+		rest := o.fx.Timers[0]
+		if o.step(rest.Message); rest.After != min(want, enlistRestMax) || len(o.fx.Calls) != 1 {
+			t.Fatalf("after %v: %d calls, want a rest of %v", rest.After, len(o.fx.Calls), want)
+		}
+		if want < 2*enlistRestMax {
+			answer(concurrent)
+		}
 	}
 	if got := told(answer(func(req kmsg.Request) *kmsg.AddPartitionsToTxnResponse {
 		return answeredWith(req, func(int32) int16 { return 0 })
