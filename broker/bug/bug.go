@@ -83,8 +83,6 @@ const (
 	EpochOvershoot Name = "epoch-overshoot"
 	// NoTruncate never tells a follower that its log is another than the leader's.
 	NoTruncate Name = "no-truncate"
-	// NoCRC does not look at checksums when a log is recovered or read.
-	NoCRC Name = "no-crc"
 	// RecoveryUnsynced takes for safe what recovery has found, without a sync.
 	RecoveryUnsynced Name = "recovery-unsynced"
 	// SealedUnsynced syncs only the active segment.
@@ -95,8 +93,6 @@ const (
 	ZombieCommit Name = "zombie-commit"
 	// OffsetsReset forgets the offsets of groups when their coordinator moves.
 	OffsetsReset Name = "offsets-reset"
-	// MarkerCompacted lets compaction take out the markers of transactions whose records are still there.
-	MarkerCompacted Name = "marker-compacted"
 	// TombstoneEarly lets compaction take out tombstones when it meets them first.
 	TombstoneEarly Name = "tombstone-early"
 	// CompactTooFar lets compaction reach beyond what is committed.
@@ -156,6 +152,11 @@ var all = map[Name]string{
 	RetryReorder:         "send a batch again after those that were made after it, without sequences (a bug of producers)",
 	SequenceReuse:        "send what was not answered again under a new producer id (a bug of producers)",
 	ReaderSkips:          "leave a record out now and then (a bug of readers)",
+	EpochOvershoot:       "take a log whose last epoch is unknown for the leader's own",
+	RecoveryUnsynced:     "take for safe what recovery has found, without a sync",
+	SealedUnsynced:       "sync only the active segment",
+	TombstoneEarly:       "compact tombstones away before delete.retention.ms is over",
+	CompactTooFar:        "compact beyond what is committed",
 	ZeroOffset:           "acknowledge a batch with base offset 0, now and then",
 	SeqCache:             "answer a batch that is sent again with an offset that it does not have",
 	DedupeNotReplicated:  "forget under a new leader what idempotent producers had sent to the one before",

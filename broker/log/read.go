@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/logproof/logproof/broker/batch"
-	"github.com/logproof/logproof/broker/bug"
 )
 
 // seekBytes are read at once while looking for a batch from an index entry on.
@@ -50,7 +49,7 @@ func (l *Log) Read(offset, bound int64, maxBytes int) (Slice, error) {
 		return Slice{}, segment.damage
 	}
 	s := Slice{segment: segment, limit: segment.size, wanted: offset, bound: bound, most: maxBytes}
-	s.verify, s.epochs = segment != l.active() && !l.cfg.Bugs.Has(bug.NoCRC), l.epochs.starts
+	s.verify, s.epochs = segment != l.active(), l.epochs.starts
 	s.position, s.found = l.position(segment, offset)
 	if bound < segment.end {
 		// If the exact place of the bound is not known, AppendTo meets it by its offset.

@@ -86,7 +86,7 @@ func (l *Log) recoverSegment(base int64, r *Recovery, lastBatch *int64) (*flaw, 
 	l.segments = append(l.segments, s)
 	w := newWindow(s.file, size, true)
 	var fallen *flaw
-	torn, err := w.walk(0, base, !l.cfg.Bugs.Has(bug.NoCRC), func(h batch.View, position int64) bool {
+	torn, err := w.walk(0, base, true, func(h batch.View, position int64) bool {
 		if !l.epochs.note(h) {
 			fallen = l.epochs.fallen(h, position)
 			return false

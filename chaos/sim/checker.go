@@ -74,6 +74,8 @@ type checker struct {
 	unfenced map[int32]int64
 	// purged is where each node's replica of the purger's topic starts.
 	purged []started
+	// table is the compactor's.
+	table table
 	// adding is what reassignments are bringing, by partition.
 	adding map[string][]int32
 	groups groupChecker

@@ -52,6 +52,8 @@ type Config struct {
 	Retune bool
 	// Purge deletes records of a topic beside the one that is judged, again and again, and has nodes look at retention.
 	Purge bool
+	// Compact writes a compacted topic beside the one that is judged, and has nodes compact it.
+	Compact bool
 	// Story is told of one record and one crash as they happen; nil for nobody. It changes nothing.
 	Story func(Line)
 	// Events is told of everything that nodes say of themselves and of every fault; nil for nobody. It
@@ -60,6 +62,15 @@ type Config struct {
 	// Noted is given every event that a node emits, as it would write it to its events.jsonl; nil for
 	// nobody. It changes nothing.
 	Noted func(at time.Duration, node int32, e nodeevent.Event)
+}
+
+// compacting is every how manieth seed of a campaign has a compactor.
+const compacting = 8
+
+// Campaign is what a campaign simulates with a seed: what the seed draws, and in some of the seeds a compacted topic
+// beside it.
+func Campaign(seed int64) Config {
+	return Config{Seed: seed, Compact: seed%compacting == compacting-2}
 }
 
 // Load is what clients do. All producers write to all partitions in turn.

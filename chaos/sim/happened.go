@@ -21,6 +21,8 @@ func (c *checker) controller() *host {
 // happened is told of every event that a node's actor emits.
 func (c *checker) happened(h *host, e nodeevent.Event) {
 	switch e := e.(type) {
+	case nodeevent.LogCleaned:
+		c.passed(h, e)
 	case nodeevent.LogRecovered:
 		if index, ok := c.index(e.Topic, e.Partition); ok {
 			c.recovered(h, index, e)

@@ -18,6 +18,8 @@ type Hunt struct {
 	Plot string
 	// Groups says that it shows in what consumer groups do.
 	Groups bool
+	// Compact says that it shows in what compaction does.
+	Compact bool
 	// Cluster in which it shows; the zero value is what the seed draws.
 	Cluster Cluster
 }
@@ -35,7 +37,7 @@ func (h Hunt) Config(seed int64, bugs bug.Set) Config {
 	if h.Groups {
 		groups = WithGroups
 	}
-	return Config{Seed: seed, Duration: h.Span, Settle: huntSettle, Bugs: bugs, Cluster: h.Cluster, Plot: h.Plot, Groups: groups}
+	return Config{Seed: seed, Duration: h.Span, Settle: huntSettle, Bugs: bugs, Cluster: h.Cluster, Plot: h.Plot, Groups: groups, Compact: h.Compact}
 }
 
 // huntSettle is how long a hunted cluster may take to settle: a bug may keep it from that for ever.
@@ -86,4 +88,9 @@ var hunts = map[bug.Name]Hunt{
 	bug.EntriesUnsynced:            {Seed: 6, Span: 20 * time.Second, Invariant: "durability"},
 	bug.ZombieCommit:               {Seed: 6, Span: 20 * time.Second, Class: "fenced-commit", Groups: true},
 	bug.OffsetsReset:               {Seed: 1, Span: 20 * time.Second, Class: "resume-regress", Invariant: "replay", Groups: true},
+	bug.EpochOvershoot:             {Seed: 17, Span: time.Minute, Invariant: "match"},
+	bug.RecoveryUnsynced:           {Seed: 22, Span: time.Minute, Invariant: "durability"},
+	bug.SealedUnsynced:             {Seed: 22, Span: time.Minute, Invariant: "rot"},
+	bug.TombstoneEarly:             {Span: 20 * time.Second, Invariant: "compaction", Compact: true},
+	bug.CompactTooFar:              {Span: 20 * time.Second, Invariant: "compaction", Compact: true},
 }

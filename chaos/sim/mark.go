@@ -57,6 +57,9 @@ const (
 	StaticReturned
 	AssignmentSkipped
 	PartitionKept
+	LogCompacted
+	CompactedWhileSyncing
+	TombstoneGone
 	marks // their number
 )
 
@@ -112,6 +115,9 @@ var markNames = [marks]string{
 	StaticReturned:        "static member came back without a rebalance",
 	AssignmentSkipped:     "leader that came back told not to assign",
 	PartitionKept:         "member kept a partition through a rebalance",
+	LogCompacted:          "replica of a compacted topic compacted",
+	CompactedWhileSyncing: "log compacted while a sync was under way",
+	TombstoneGone:         "tombstone compacted away",
 	ConnectionsOvertook:   "request of a given-up connection arrived late",
 }
 

@@ -32,7 +32,7 @@ func (h *host) open() (*node.Node, error) {
 		Timing: node.Timing{
 			QuorumTick: t.tick, Heartbeat: t.heartbeat, ReplicaLagMax: t.replicaLag,
 			FetchWait: t.replicaWait, CallTimeout: t.callTimeout, BackOff: backOffLow,
-			Scrub: h.sim.scrub(), RetentionCheck: h.sim.cfg.retention(), Clean: -1,
+			Scrub: h.sim.scrub(), RetentionCheck: h.sim.cfg.retention(), Clean: h.sim.cfg.cleaning(),
 		},
 		SnapshotEvery: t.snapshotEvery,
 		Log:           log.Config{SegmentBytes: t.segmentBytes, IndexIntervalBytes: 512, Bugs: h.sim.cfg.Bugs},

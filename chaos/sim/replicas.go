@@ -118,6 +118,9 @@ func (c *checker) beside(h *host, r *node.Replica) {
 	if r.LogStart > r.HighWatermark || r.HighWatermark > r.LogEnd {
 		c.violated("watermarks", "%s-%d on %v: log start %d, high watermark %d, log end %d are not in order", r.Topic, r.Partition, h, r.LogStart, r.HighWatermark, r.LogEnd)
 	}
+	if r.Topic == Compacted {
+		c.tabled(h, r)
+	}
 	if r.Topic != Purged {
 		return // it may have been made anew
 	}

@@ -27,8 +27,10 @@ type Result struct {
 	Retuned int
 	// Purged is how often records were deleted, see Config.Purge.
 	Purged int
-	Kinds  []timeline.Kind
-	Marks  Marks
+	// Compacted is how many records went from all replicas together, see Config.Compact.
+	Compacted int
+	Kinds     []timeline.Kind
+	Marks     Marks
 	// Violations of invariants, the first ones.
 	Violations []Violation
 	// Pending says what did not come to its end after everything was healed; nil if all did.
@@ -63,7 +65,7 @@ func Run(cfg Config, rec Recorder) (Result, error) {
 		Groups: groups,
 		Seed:   cfg.Seed, Hash: s.hash, Events: s.events, Virtual: s.now, Load: s.terrain.load, Cluster: s.terrain.cluster,
 		Sent: s.sent, Settled: s.settled, Faults: int(s.nemesis.fired), Kinds: s.nemesis.swarm.kinds,
-		Retuned: s.retuned, Purged: s.purged, Marks: s.marks, Violations: s.checker.violations, Pending: pending,
+		Retuned: s.retuned, Purged: s.purged, Compacted: s.compacted, Marks: s.marks, Violations: s.checker.violations, Pending: pending,
 	}, nil
 }
 
@@ -134,6 +136,9 @@ func (s *simulation) beginLoad() {
 	}
 	if s.cfg.Purge {
 		newPurger(s).work()
+	}
+	if s.cfg.Compact {
+		newCompactor(s).work()
 	}
 	s.nemesis.begin()
 }

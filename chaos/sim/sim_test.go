@@ -86,7 +86,7 @@ func TestSeeds(t *testing.T) {
 	var events uint64
 	began := time.Now()
 	for seed := int64(0); seed < 40 || seed < 120 && len(marks.Missed()) > 0; seed++ {
-		j := simulate(t, sim.Config{Seed: seed})
+		j := simulate(t, sim.Campaign(seed))
 		j.clean(t)
 		marks.Add(j.Marks)
 		events += j.Events

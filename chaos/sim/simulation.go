@@ -25,6 +25,8 @@ type simulation struct {
 	retuned int
 	// purged counts the deletions of a purger.
 	purged int
+	// compacted counts the records that compaction took out.
+	compacted int
 
 	now    time.Duration
 	queue  queue

@@ -150,7 +150,8 @@ func runSim(ctx context.Context, f simFlags, stdout, stderr io.Writer) error {
 
 // simConfig is what the flags ask for: what the seed draws, or the load and the timeline of a plan.
 func simConfig(seed int64, f simFlags) (sim.Config, error) {
-	cfg := sim.Config{Seed: seed, Duration: f.span}
+	cfg := sim.Campaign(seed)
+	cfg.Duration = f.span
 	if f.scenario == "" {
 		return cfg, nil
 	}

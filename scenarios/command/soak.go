@@ -279,7 +279,8 @@ func (s *soak) seedsOf(part string) int64 {
 func (s *soak) seeds(ctx context.Context, part string, line *tally.Line) error {
 	c := campaign{out: s.stdout, flags: simFlags{seeds: part, span: s.flags.each}, verdict: verify.Pass}
 	for seed := line.Seed; seed < line.Seed+s.flags.seeds && ctx.Err() == nil; seed++ {
-		cfg := sim.Config{Seed: seed, Duration: s.flags.each}
+		cfg := sim.Campaign(seed)
+		cfg.Duration = s.flags.each
 		if part == soakBulk {
 			cfg.Load = bulk
 		}

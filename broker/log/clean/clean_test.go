@@ -151,7 +151,6 @@ func TestFilter(t *testing.T) {
 		{name: "aborted records go at once", in: line{"a1", "7t: a2 b2", "7!"}, want: line{"a1", ".", "7!"}, aborted: []int64{7}},
 		{name: "aborted records do not hide others", in: line{"a1", "7t: a-", "7!", "b1"}, want: line{"a1", ".", "7!", "b1"}, aborted: []int64{7}},
 		{name: "a small map leaves the rest for later", in: line{"a1", "b1", "c1", "a2", "b2"}, want: line{"a1", "b1", "c1", "a2", "b2"}, room: 2},
-		{name: "planted: markers are records", in: line{"7t: a1", "7!"}, want: line{"7t: a1", "."}, bugs: bug.Set{bug.MarkerCompacted: true}},
 		{name: "planted: tombstones go at once", in: line{"a1", "a-", "b1"}, want: line{".", ".", "b1"}, bugs: bug.Set{bug.TombstoneEarly: true}},
 	} {
 		c := new(batch.Codecs)

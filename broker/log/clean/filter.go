@@ -69,8 +69,6 @@ func (f *Filter) marker(v batch.View) (batch.View, error) {
 	delete(f.open, v.ProducerID())
 	horizon, set := v.DeleteHorizon()
 	switch {
-	case f.Bugs.Has(bug.MarkerCompacted):
-		return nil, nil
 	case held, set && horizon > f.Now, set && f.Remembered(v):
 		return v, nil
 	case set:
