@@ -101,8 +101,8 @@ func (m *model) run(steps int) (commits, aborts int) {
 func TestModel(t *testing.T) {
 	commits, aborts := 0, 0
 	var ends Ends
-	for seed := range uint64(400) {
-		m := newModel(t, seed, Bugs{})
+	for seed := range uint64(600) {
+		m := newModel(t, seed, VersionOne+int16(min(seed%3, 1)), Bugs{})
 		c, a := m.run(1500)
 		if len(m.wrong) > 0 {
 			t.Fatalf("seed %d: %s", seed, strings.Join(m.wrong, "\n"))
@@ -128,7 +128,7 @@ func TestModelFindsBugs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(100) {
-				m := newModel(t, seed, c.bugs)
+				m := newModel(t, seed, VersionTwo, c.bugs)
 				m.run(1500)
 				for _, text := range m.wrong {
 					for _, want := range c.want {
