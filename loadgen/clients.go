@@ -83,35 +83,6 @@ func (g *Generator) onClient(what string, number int, producer func(*incarnation
 	return nil
 }
 
-// Hold lets a client stand still until Release: not a byte of it gets out or in, its connections stay, and it does not
-// know. One that is a member of a group is silent for as long.
-func (g *Generator) Hold(number int) error {
-	return g.onClient("hold", number, func(p *incarnations) error {
-		p.last().Hold()
-		return nil
-	}, func(r *reading) error {
-		r.reader.Hold()
-		return nil
-	}, func(one *group, number int) error {
-		return one.standing(number, (*membering).hold)
-	})
-}
-
-// Release lets a client go on that stands still.
-func (g *Generator) Release(number int) error {
-	return g.onClient("release", number, func(p *incarnations) error {
-		for _, each := range p.clients() {
-			each.Release()
-		}
-		return nil
-	}, func(r *reading) error {
-		r.reader.Release()
-		return nil
-	}, func(one *group, number int) error {
-		return one.standing(number, (*membering).release)
-	})
-}
-
 // Double starts another client under the transactional id of one, which goes on and does not know: it is fenced, and
 // ends then. It is an error if the client does not write in transactions.
 func (g *Generator) Double(number int) error {

@@ -33,13 +33,6 @@ type producer interface {
 	// Close ends the client, Crash without a word to anybody; both settle what is in flight.
 	Close() error
 	Crash() error
-	standing
-}
-
-// standing is a client that can stand still for a while without knowing it.
-type standing interface {
-	Hold()
-	Release()
 }
 
 // replaceable is a client whose transactional id another one may take: it ends when it is fenced.
@@ -78,13 +71,6 @@ func (i *incarnations) crash() error {
 		return errors.New("it has crashed already")
 	}
 	return last.Crash()
-}
-
-// last is the newest client.
-func (i *incarnations) last() producer {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.all[len(i.all)-1]
 }
 
 // replace opens another client beside the one that there is, under the same transactional id.

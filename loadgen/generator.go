@@ -117,7 +117,7 @@ func (g *Generator) enter(what string, from, to step) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.mu.step != from {
-		return fmt.Errorf("load generator: cannot %s now: the steps are Setup, Start, StopLoad, Barrier, Scan, StopReaders, StopGroups", what)
+		return fmt.Errorf("load generator: cannot %s now: the steps are Setup, Start, StopLoad, Undecided, Barrier, Tour, Scan, StopReaders, StopGroups", what)
 	}
 	g.mu.step = to
 	return nil
@@ -159,12 +159,12 @@ func (g *Generator) Start(ctx context.Context) error {
 func (g *Generator) open() error {
 	schedule, names := pace.Constant(g.cfg.Rate), ClientNames(g.cfg.Producers, g.cfg.Readers)
 	for i := range g.cfg.Producers {
-		fate, ended := &settled{}, &endings{}
+		fate, ended := &settled{blind: g.cfg.Producer.Acks == client.AcksNone}, &endings{}
 		producer, err := newIncarnations(func(crashes int) (producer, error) {
 			cfg := client.ProducerConfig{
 				Shared: g.shared, Process: incarnationName(names[i], crashes), ID: uint32(i + crashes*g.cfg.Producers), Targets: g.loaded,
 				RecordSize: g.cfg.RecordSize, MaxInFlight: g.cfg.maxInFlight(), Spec: g.cfg.Producer, Settled: fate.settle,
-				TransactionalID: fmt.Sprintf("%s-%x", names[i], g.cfg.Run), Ended: ended.end,
+				TransactionalID: names[i], Ended: ended.end,
 			}
 			if cfg.Spec.Transactions != nil {
 				return client.NewTransactor(cfg)
@@ -299,6 +299,8 @@ func (g *Generator) Barrier(ctx context.Context) error {
 			written = append(written, one.cfg.written(g.targets)...)
 		}
 	}
+	// What the members left open is ended by its timeout at the latest; the barrier stands behind it then.
+	errs = append(errs, client.WaitStable(ctx, g.shared, written))
 	return errors.Join(append(errs, g.mark(ctx, written))...)
 }
 
@@ -325,9 +327,27 @@ func (g *Generator) Scan(ctx context.Context) error {
 	g.mu.Unlock()
 	err := g.scan(ctx, got, history.Scan, history.ReadUncommitted, raw)
 	if raw {
-		err = errors.Join(err, g.scan(ctx, newReceived("scan-committed", false), history.Fetch, history.ReadCommitted, false))
+		err = errors.Join(err, g.scan(ctx, newReceived(history.ScanCommitted, false), history.Fetch, history.ReadCommitted, false))
 	}
 	return errors.Join(err, g.unmarked("scan"))
+}
+
+// Tour reads every partition from its start to its barrier under a name that begins with history.TourPrefix: as the
+// replicas have it that lead now. It may be called often, before the Scan.
+func (g *Generator) Tour(ctx context.Context, name string) error {
+	if err := g.enter("tour", stepLoaded, stepLoaded); err != nil {
+		return err
+	}
+	return g.scan(ctx, newReceived(history.TourPrefix+name, false), history.Fetch, history.ReadUncommitted, g.cfg.transactional())
+}
+
+// Undecided waits until no transaction is open in any partition: then what is read committed is all there is. When ctx
+// ends the error names the partitions where one is.
+func (g *Generator) Undecided(ctx context.Context) error {
+	if err := g.enter("wait for transactions", stepLoaded, stepLoaded); err != nil || !g.cfg.transactional() {
+		return err
+	}
+	return client.WaitStable(ctx, g.shared, g.loaded)
 }
 
 // scan reads every partition from its start to its barrier.

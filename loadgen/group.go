@@ -201,21 +201,6 @@ func (g *group) allMembers() []*membering {
 	return slices.Clone(g.members)
 }
 
-// standing does something to a member that has not crashed.
-func (g *group) standing(number int, do func(*membering)) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.current[number].crashed {
-		return errors.New("it has crashed")
-	}
-	do(g.current[number])
-	return nil
-}
-
-func (m *membering) hold() { m.member.Hold() }
-
-func (m *membering) release() { m.member.Release() }
-
 // double starts another member under the transactional id of one that goes on.
 func (g *group) double(ctx context.Context, number int) error {
 	if !g.cfg.transforms() {
@@ -278,7 +263,6 @@ func (g *group) end(ctx context.Context) error {
 // close ends every member; those that have not crashed leave.
 func (g *group) close() {
 	for _, m := range g.allMembers() {
-		m.member.Release()
 		m.cancel()
 		<-m.done
 		if !m.crashed && !m.closed {

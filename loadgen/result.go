@@ -22,7 +22,8 @@ type Snapshot struct {
 	InFlight int64
 	// Received by all live readers, duplicates included, and processed by the members of all groups.
 	Received, Processed uint64
-	// AckedLastSecond counts acknowledgements in the ten whole tenths of a second before now.
+	// AckedLastSecond counts acknowledgements in the ten whole tenths of a second before now; of producers that ask for
+	// none it counts what they sent.
 	AckedLastSecond uint64
 	// Response time from the intended time to the acknowledgement, of all records so far.
 	Response Latency

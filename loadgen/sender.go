@@ -108,9 +108,11 @@ func (s *sender) finish(end history.Time) {
 
 // settled is the fate of what one producer sent.
 type settled struct {
-	mu                      sync.Mutex
-	acked, failed, unknown  uint64
-	aborted                 uint64
+	mu                     sync.Mutex
+	acked, failed, unknown uint64
+	aborted                uint64
+	// blind producers ask for no acknowledgement: what they sent is what is counted for the last second.
+	blind                   bool
 	response, service, slip Latency
 	series                  Series
 	last                    window
@@ -137,5 +139,8 @@ func (f *settled) settle(s client.Settlement) {
 		f.failed++
 	default:
 		f.unknown++
+		if f.blind {
+			f.last.add(s.Returned)
+		}
 	}
 }

@@ -178,7 +178,9 @@ func (l *ledger) seen(op *history.Operation, run *history.Run) {
 		return
 	}
 	f.read.add(run.FirstSequence, run.FirstSequence+int64(run.Count))
-	l.counters.RecordsRead += int64(run.Count)
+	if !op.Surveys() {
+		l.counters.RecordsRead += int64(run.Count)
+	}
 }
 
 // scannedTo moves the scan of a partition; the first process that scans it becomes its scan.

@@ -202,6 +202,16 @@ type ClientCrasher interface {
 	Clients() int
 }
 
+// ClientDoubler can start a second process under the transactional id of a client.
+type ClientDoubler interface {
+	// DoubleClient starts it beside the client of the number, which goes on and does not know. It is an error if that
+	// one does not write in transactions.
+	DoubleClient(ctx context.Context, number int32) error
+	// Doubled tells how often those that were doubled of the number have been told that they are fenced, and how many
+	// ends of transactions have been acknowledged to the number in all.
+	Doubled(ctx context.Context, number int32) (fenced int, ended uint64, err error)
+}
+
 // ClientNamer tells by which id the clients of the load call themselves in their requests.
 type ClientNamer interface {
 	// ClientIDs of all of them, by their number. The number after the last is that of canaries.

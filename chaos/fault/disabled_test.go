@@ -64,6 +64,7 @@ func (disabled) Disconnect(context.Context, int32) error    { return nil }
 func (disabled) Connect(context.Context, int32) error       { return nil }
 func (disabled) CrashClient(context.Context, int32) error   { return nil }
 func (disabled) RestartClient(context.Context, int32) error { return nil }
+func (disabled) DoubleClient(context.Context, int32) error  { return nil }
 func (disabled) HoldLinks(context.Context, []cluster.LinkRule) (func(context.Context) error, error) {
 	return func(context.Context) error { return nil }, nil
 }

@@ -2,14 +2,18 @@ package fault_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/logproof/logproof/chaos/cluster"
@@ -37,6 +41,64 @@ type cluster3 struct {
 	unplugged map[int32]func(context.Context) error
 	// networks of nodes, where each has one of its own; nil on processes.
 	networks cluster.Disconnecter
+	// writers write in transactions under one transactional id, the last is not known to the others.
+	writers       []*kgo.Client
+	fenced, ended atomic.Int64
+}
+
+// write begins a client that writes one transaction after the other until it is fenced or closed.
+func (c *cluster3) write() error {
+	client, err := kgo.NewClient(
+		kgo.SeedBrokers(c.Address(0), c.Address(1)), kgo.TransactionalID("writer"), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.MetadataMinAge(100*time.Millisecond),
+	)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.writers = append(c.writers, client)
+	c.mu.Unlock()
+	go func() {
+		for client.Context().Err() == nil && c.ended.Load() < 1000 {
+			err := client.BeginTransaction()
+			if err == nil {
+				err = client.ProduceSync(client.Context(), &kgo.Record{Topic: "orders", Value: []byte("whole")}).FirstErr()
+			}
+			if err == nil {
+				err = client.EndTransaction(client.Context(), kgo.TryCommit)
+			}
+			switch {
+			case err == nil:
+				c.ended.Add(1)
+			case errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch):
+				c.fenced.Add(1)
+				return
+			default:
+				_ = client.EndTransaction(client.Context(), kgo.TryAbort)
+			}
+		}
+	}()
+	return nil
+}
+
+// DoubleClient starts a writer, and a second one when that is at work. They end when the fault is over.
+func (c *cluster3) DoubleClient(ctx context.Context, _ int32) error {
+	before := c.ended.Load()
+	if err := c.write(); err != nil {
+		return err
+	}
+	for c.ended.Load() == before {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		runtime.Gosched()
+	}
+	return c.write()
+}
+
+// Doubled tells what became of the first.
+func (c *cluster3) Doubled(context.Context, int32) (int, uint64, error) {
+	return int(c.fenced.Load()), uint64(c.ended.Load()), nil
 }
 
 // Disconnect cuts all links of a node, and lets nobody past them: processes share one network, of which this
@@ -173,6 +235,11 @@ func live(t *testing.T) *cluster3 {
 	if _, err := kadm.NewClient(client).CreateTopic(ctx, 3, 3, map[string]*string{"min.insync.replicas": &min}, "orders"); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		for _, writer := range l.writers {
+			writer.Close()
+		}
+	})
 	// More than a segment in each partition, so that there are some that are sealed.
 	for i := range 30 {
 		for partition := range int32(3) {
@@ -229,6 +296,7 @@ func sample() []timeline.Fault {
 		{Kind: timeline.SlowDisk, Target: "node(1)", Params: timeline.Params{Delay: 100 * ms}},
 		{Kind: timeline.BitRot, Target: "follower(orders,0)", Params: orders},
 		{Kind: timeline.CrashClient, Target: "client(0)"},
+		{Kind: timeline.DoubleClient, Target: "client(0)"},
 		{Kind: timeline.Clock, Target: "node(1)", Params: timeline.Params{Offset: -3 * time.Second}},
 		{Kind: timeline.TransferLeader, Target: "leader(orders,0)"},
 		{Kind: timeline.Reassign, Target: "leader(orders,0)"},

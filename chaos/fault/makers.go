@@ -26,7 +26,7 @@ var makers = map[timeline.Kind]maker{
 	timeline.PowerLoss: makePowerLoss, timeline.DiskFull: makeDiskFull, timeline.SyncError: makeSyncError,
 	timeline.SlowDisk: makeSlowDisk, timeline.BitRot: makeBitRot, timeline.Clock: makeClock,
 
-	timeline.TransferLeader: makeTransfer, timeline.Reassign: makeReassign, timeline.CrashClient: makeCrash,
+	timeline.TransferLeader: makeTransfer, timeline.Reassign: makeReassign, timeline.CrashClient: makeCrash, timeline.DoubleClient: makeDouble,
 	timeline.ConnectionStorm: makeStorm, timeline.Poison: makePoison,
 
 	timeline.Disconnect: makeDisconnect,
@@ -177,6 +177,17 @@ func makeCrash(_ timeline.Fault, c cluster.Cluster, target timeline.End, _ []tim
 		return nil, errLacks
 	}
 	return &crashClient{crasher: crasher, linker: linker, client: target.ID}, nil
+}
+
+func makeDouble(_ timeline.Fault, c cluster.Cluster, target timeline.End, _ []timeline.End) (Fault, error) {
+	doubler, ok := c.(cluster.ClientDoubler)
+	if !ok {
+		return nil, errLacks
+	}
+	if target.ID == timeline.EveryClient {
+		return nil, errors.New("double one client: write client(0)")
+	}
+	return &doubleClient{doubler: doubler, client: target.ID}, nil
 }
 
 func makeStorm(f timeline.Fault, c cluster.Cluster, target timeline.End, _ []timeline.End) (Fault, error) {

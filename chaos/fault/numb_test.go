@@ -106,8 +106,8 @@ func (n *numb) HoldLinks(ctx context.Context, rules []cluster.LinkRule) (func(co
 }
 
 // healsItself are the kinds that nothing of the cluster heals: a node does, or the connections of the harness
-// are closed, which no cluster can keep it from.
-var healsItself = []timeline.Kind{timeline.BitRot, timeline.ConnectionStorm, timeline.Poison}
+// are closed, which no cluster can keep it from, or the client that was fenced has ended itself.
+var healsItself = []timeline.Kind{timeline.BitRot, timeline.ConnectionStorm, timeline.Poison, timeline.DoubleClient}
 
 // A heal that does nothing is not proved: the nemesis says so, whatever the kind.
 func TestAHealThatDoesNothingIsNotProved(t *testing.T) {

@@ -24,7 +24,7 @@ func TestEveryKindIsExplained(t *testing.T) {
 			}
 		}
 		scenario := "name: example\ndescription: one.\nbrokers: 3\ncontrollers: 3\ndisk: lose-unsynced\nsegment_size: 64KiB\n" +
-			"topics: [{name: orders, partitions: 3, replication_factor: 3, min_isr: 2}]\nload: {rate: 100/s, producers: 2}\ntimeline:\n  - " + p.Example + "\n"
+			"topics: [{name: orders, partitions: 3, replication_factor: 3, min_isr: 2}]\nload: {rate: 100/s, producers: 2, delivery: transactional}\ntimeline:\n  - " + p.Example + "\n"
 		s, err := spec.Parse("example.yaml", []byte(scenario))
 		if err != nil {
 			t.Errorf("the example of %s: %v", info.Kind, err)

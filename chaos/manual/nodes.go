@@ -81,6 +81,13 @@ var nodePages = map[timeline.Kind]Page{
 		See:     "Records of unknown fate, as many as were in flight; a reader that begins again at the start.",
 		Example: `{fault: crash-client, target: client(0), after: 1s, hold: 1s}`,
 	},
+	timeline.DoubleClient: {
+		Does:    "A client that writes in transactions is started a second time, under the same transactional id, while the first goes on and knows nothing of it.",
+		Effect:  "The first one was told that it is fenced, and ended: the brokers took nothing more of it.",
+		Healed:  "Transactions of the second one were acknowledged.",
+		See:     "The open transaction of the first one aborted; nothing twice.",
+		Example: `{fault: double-client, target: client(0), after: 1s, hold: 1s}`,
+	},
 	timeline.ConnectionStorm: {
 		Does:    "So many connections are opened and kept: of three one says nothing, one stops in the middle of a request, one has asked.",
 		Effect:  "The kernel counts as many more at the node's own port, or the node ended the rest; it answers who comes now.",

@@ -38,6 +38,8 @@ type Members struct {
 	Clients int
 	// Groups of consumers by their names.
 	Groups []string
+	// Transactional ids of the clients that write in transactions.
+	Transactional []string
 }
 
 // Ends names what the target of a fault means now, as Locate does, and clients too.

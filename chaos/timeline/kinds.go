@@ -106,6 +106,7 @@ var kinds = []Info{
 	node(DiskFull, "DiskController", true, "leave the node's disk no room for what it writes; heal: give the room back",
 		optional(SpaceParam, "0", "bytes that are left, such as 64KiB")),
 	node(DiskLoss, "Wiper", true, "end the node's process with SIGKILL and delete its files; heal: start it empty, its replicas come back").also(Sim),
+	node(DoubleClient, "ClientDoubler", false, "start a second process under the transactional id of a client of the load, while the first goes on; heal: the first, which was fenced, has ended").on(OnClients),
 	protocol(DropResponse, "drop responses after the node has done what was asked, and end their connections; heal: pass them",
 		api, topic, partition, count),
 	protocol(DuplicateResponse, "send responses twice; heal: send them once", api, topic, partition, count),

@@ -18,6 +18,7 @@ import (
 //	followers(orders,0)   all of them at once
 //	controller            the active controller
 //	coordinator(workers)  the broker that coordinates a consumer group
+//	transaction-coordinator(producer-0)  the broker that coordinates the transactions of a client, by its name
 //	minority, majority    as many brokers as are less, or more, than half of them, drawn from the seed
 //	quorum                as many voters as leave no majority, drawn from the seed
 //	client(0), clients    one client of the load by its number, or all: for links, and to crash them
@@ -45,6 +46,8 @@ const (
 	Controller Role = "controller"
 	// Coordinator of a consumer group.
 	Coordinator Role = "coordinator"
+	// TransactionCoordinator of a transactional id.
+	TransactionCoordinator Role = "transaction-coordinator"
 	// All is the role of every node.
 	All Role = "all"
 	// Minority and Majority are roles of brokers, Quorum is one of voters: as many as leave no majority.
@@ -69,7 +72,7 @@ func RoleTarget(role Role, topic string, partition int32) Target {
 
 // targetForms is what an error offers.
 const targetForms = `write node(0) for a node by its id, any for a broker drawn from the seed, all for every node at once, leader(orders,0), ` +
-	`follower(orders,0) or followers(orders,0) for the replicas of a partition (in quotes between braces), controller, coordinator(workers) for the one of a consumer group, ` +
+	`follower(orders,0) or followers(orders,0) for the replicas of a partition (in quotes between braces), controller, coordinator(workers) for the one of a consumer group, transaction-coordinator(producer-0) for the one of a client that writes in transactions, ` +
 	`minority or majority of the brokers, quorum for as many voters as leave no majority, or client(0) or clients of the load`
 
 // Selector is a Target that was read. Invariant: exactly one of Any, Role and Node counts; Topic and
@@ -81,8 +84,9 @@ type Selector struct {
 	Role      Role
 	Topic     string
 	Partition int32
-	// Group is set for Coordinator only.
-	Group string
+	// Group is set for Coordinator only, Transactional for TransactionCoordinator: a transactional id.
+	Group         string
+	Transactional string
 	// Node id, where Any is false and Role is ""; the number of the client where Role is Client.
 	Node int32
 }
@@ -107,6 +111,9 @@ func (t Target) Selector() (Selector, error) {
 			return Selector{Role: role, Topic: inner[:comma], Partition: int32(partition)}, nil
 		}
 		return Selector{}, fmt.Errorf("target %q has no topic and partition: write %s(orders,0), between braces in quotes", string(t), role)
+	}
+	if ok && closed && Role(form) == TransactionCoordinator && inner != "" && !strings.ContainsAny(inner, "(),") {
+		return Selector{Role: TransactionCoordinator, Transactional: inner}, nil
 	}
 	if ok && closed && Role(form) == Coordinator && inner != "" && !strings.ContainsAny(inner, "(),") {
 		return Selector{Role: Coordinator, Group: inner}, nil
@@ -134,6 +141,8 @@ func (s Selector) Target() Target {
 		return Target(s.Role)
 	case s.Role == Coordinator:
 		return Target(fmt.Sprintf("%s(%s)", Coordinator, s.Group))
+	case s.Role == TransactionCoordinator:
+		return Target(fmt.Sprintf("%s(%s)", TransactionCoordinator, s.Transactional))
 	case s.Role == Client:
 		return Target(fmt.Sprintf("%s(%d)", Client, s.Node))
 	case s.Role != "":
@@ -159,8 +168,17 @@ type GroupLocator interface {
 	Coordinator(ctx context.Context, group string) (node int32, err error)
 }
 
+// TransactionLocator tells who coordinates the transactions of a transactional id now: a capability that a Locator may
+// have.
+type TransactionLocator interface {
+	// TransactionCoordinator of a transactional id; it is an error if nobody is.
+	TransactionCoordinator(ctx context.Context, transactional string) (node int32, err error)
+}
+
 // Asked reports whether the running cluster is asked who the target is.
-func (s Selector) Asked() bool { return s.Topic != "" || s.Role == Controller || s.Role == Coordinator }
+func (s Selector) Asked() bool {
+	return s.Topic != "" || s.Role == Controller || s.Role == Coordinator || s.Role == TransactionCoordinator
+}
 
 // Resolve names the node that a target means which needs no look at the cluster: node(0) and any. draw
 // returns a number in [0,n) and is called only by forms that choose, so that one seed makes the same
@@ -265,6 +283,14 @@ func (s Selector) ask(ctx context.Context, where Locator) ([]int32, error) {
 			return nil, fmt.Errorf("this cluster cannot tell who that is: it lacks the capability GroupLocator")
 		}
 		node, err := groups.Coordinator(ctx, s.Group)
+		return []int32{node}, err
+	}
+	if s.Role == TransactionCoordinator {
+		transactions, can := where.(TransactionLocator)
+		if !can {
+			return nil, fmt.Errorf("this cluster cannot tell who that is: it lacks the capability TransactionLocator")
+		}
+		node, err := transactions.TransactionCoordinator(ctx, s.Transactional)
 		return []int32{node}, err
 	}
 	leader, err := where.Leader(ctx, s.Topic, s.Partition)

@@ -52,9 +52,11 @@ const (
 	Clock Kind = "clock"
 
 	// Faults of the cluster as its clients and operators make them.
-	TransferLeader  Kind = "transfer-leader"
-	Reassign        Kind = "reassign"
-	CrashClient     Kind = "crash-client"
+	TransferLeader Kind = "transfer-leader"
+	Reassign       Kind = "reassign"
+	CrashClient    Kind = "crash-client"
+	// DoubleClient starts a second process under the transactional id of a client.
+	DoubleClient    Kind = "double-client"
 	ConnectionStorm Kind = "connection-storm"
 	Poison          Kind = "poison"
 )

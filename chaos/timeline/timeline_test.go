@@ -12,16 +12,17 @@ import (
 
 func TestTargetsPrintAsTheyParse(t *testing.T) {
 	for text, want := range map[Target]Selector{
-		"any":                  {Any: true},
-		"node(0)":              {Node: 0},
-		"node(12)":             {Node: 12},
-		"node(2147483647)":     {Node: 2147483647},
-		"controller":           {Role: Controller},
-		"all":                  {Role: All},
-		"leader(orders,0)":     {Role: Leader, Topic: "orders"},
-		"coordinator(workers)": {Role: Coordinator, Group: "workers"},
-		"follower(a.b,7)":      {Role: Follower, Topic: "a.b", Partition: 7},
-		"followers(x-1,2)":     {Role: Followers, Topic: "x-1", Partition: 2},
+		"any":                                 {Any: true},
+		"node(0)":                             {Node: 0},
+		"node(12)":                            {Node: 12},
+		"node(2147483647)":                    {Node: 2147483647},
+		"controller":                          {Role: Controller},
+		"all":                                 {Role: All},
+		"leader(orders,0)":                    {Role: Leader, Topic: "orders"},
+		"coordinator(workers)":                {Role: Coordinator, Group: "workers"},
+		"transaction-coordinator(producer-0)": {Role: TransactionCoordinator, Transactional: "producer-0"},
+		"follower(a.b,7)":                     {Role: Follower, Topic: "a.b", Partition: 7},
+		"followers(x-1,2)":                    {Role: Followers, Topic: "x-1", Partition: 2},
 	} {
 		got, err := text.Selector()
 		if err != nil || got != want {
@@ -81,6 +82,13 @@ func (g grouped) Coordinator(_ context.Context, group string) (int32, error) {
 	return 5, nil
 }
 
+func (g grouped) TransactionCoordinator(_ context.Context, transactional string) (int32, error) {
+	if transactional != "producer-0" {
+		return 0, errors.New("nobody coordinates it")
+	}
+	return 1, nil
+}
+
 func TestLocate(t *testing.T) {
 	where := placed{leader: 2, replicas: []int32{5, 2, 1}, controller: 0}
 	for _, c := range []struct {
@@ -105,6 +113,10 @@ func TestLocate(t *testing.T) {
 		{"coordinator(clerks)", grouped{where}, nil, "nobody coordinates it"},
 		{"coordinator(workers)", where, nil, "GroupLocator"},
 		{"coordinator()", grouped{where}, nil, "unknown target"},
+		{"transaction-coordinator(producer-0)", grouped{where}, []int32{1}, ""},
+		{"transaction-coordinator(producer-1)", grouped{where}, nil, "nobody coordinates it"},
+		{"transaction-coordinator(producer-0)", where, nil, "TransactionLocator"},
+		{"transaction-coordinator()", grouped{where}, nil, "unknown target"},
 		{"leader", where, nil, "unknown target"},
 		{"node(7)", where, nil, "no such node"},
 	} {

@@ -82,6 +82,11 @@ func (s Selector) exists(m Members) error {
 		if !slices.Contains(m.Groups, s.Group) {
 			return fmt.Errorf("target %s: there is no group %q, the groups are %s", s.Target(), s.Group, cmp.Or(strings.Join(m.Groups, ", "), "none"))
 		}
+	case TransactionCoordinator:
+		if !slices.Contains(m.Transactional, s.Transactional) {
+			return fmt.Errorf("target %s: no client writes in transactions under the name %q, those that do are %s",
+				s.Target(), s.Transactional, cmp.Or(strings.Join(m.Transactional, ", "), "none"))
+		}
 	case Client:
 		if m.Clients > 0 && int(s.Node) >= m.Clients {
 			return fmt.Errorf("target %s: the load has the clients 0 to %d, producers first", s.Target(), m.Clients-1)

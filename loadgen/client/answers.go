@@ -41,8 +41,10 @@ type told struct {
 type asking struct {
 	epochs  map[history.Partition]int32
 	written history.Time
-	marks   []history.Watermark // of the answer, so far
-	skim    *skim
+	// isolation that it asks for (KIP-98).
+	isolation history.Isolation
+	marks     []history.Watermark // of the answer, so far
+	skim      *skim
 }
 
 // readFetch returns what a Fetch request asks for, nil for versions that are not skimmed.
@@ -60,6 +62,9 @@ func readFetch(version int16, frame []byte, names topicNames) (*asking, error) {
 		return nil, fmt.Errorf("fetch request v%d: %w", version, err)
 	}
 	a := &asking{epochs: map[history.Partition]int32{}}
+	if req.IsolationLevel == 1 {
+		a.isolation = history.ReadCommitted
+	}
 	for i := range req.Topics {
 		topic := &req.Topics[i]
 		name := topic.Topic
@@ -131,7 +136,7 @@ func (c *tapConn) endFetched(a *asking) error {
 	if marks := c.process.answers.news(a.marks, now); len(marks) > 0 {
 		c.process.tap.recorder.Operation(history.Operation{
 			Process: c.process.name, Kind: c.process.answers.kind, Outcome: history.OK,
-			Invoke: a.written, Return: now, Watermarks: marks,
+			Invoke: a.written, Return: now, Watermarks: marks, Isolation: a.isolation,
 		})
 	}
 	return nil

@@ -124,6 +124,15 @@ func (e *ends) answered(q *question, frame []byte, _ history.Time) error {
 // unanswered takes a request that nobody will answer: an end may have taken effect, and is left open.
 func (e *ends) unanswered(*question) {}
 
+// produced looks at the answers to a Produce request.
+func (e *ends) produced(attempts []history.Attempt) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range attempts {
+		e.heard(attempts[i].Error)
+	}
+}
+
 // heard counts an answer that fences.
 func (e *ends) heard(code int16) {
 	if code == kerr.ProducerFenced.Code || code == kerr.InvalidProducerEpoch.Code {

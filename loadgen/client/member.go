@@ -342,7 +342,6 @@ func (m *Member) Crash() {
 // Close ends the client after Run has ended: in order it leaves its group, unless it is static; one that
 // crashed just ends.
 func (m *Member) Close() {
-	m.process.Release()
 	if m.transformer != nil {
 		m.transformer.close(m.process.severed.Load())
 		m.process.membership.giveUp(nil, history.Unknown)

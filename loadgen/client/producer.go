@@ -46,13 +46,12 @@ type Settlement struct {
 
 // Producer sends records to its targets and records what became of them.
 type Producer struct {
-	cfg     ProducerConfig
-	client  *kgo.Client
-	close   func() // of the client, once
-	groups  *groups
-	process *Process
-	router  *router
-	acks    Acks
+	cfg    ProducerConfig
+	client *kgo.Client
+	close  func() // of the client, once
+	groups *groups
+	router *router
+	acks   Acks
 
 	inFlight atomic.Int64
 	idle     chan struct{} // has a token when inFlight fell to 0
@@ -104,7 +103,6 @@ func NewProducer(cfg ProducerConfig) (*Producer, error) {
 		groups: &groups{recorder: cfg.Shared.Recorder, process: cfg.Process, producer: cfg.ID, age: groupAge},
 	}
 	p.router = newRouter(cfg.Targets, func(target Target) func() uint64 { return tapped.Written(target.Partition) }, cfg.Spec.Keys, cfg.ID)
-	p.process = tapped
 	return p, nil
 }
 
@@ -231,19 +229,12 @@ func (p *Producer) signalIdle() {
 // Crash ends the client where it stands; what it has in flight is settled.
 func (p *Producer) Crash() error { return p.Close() }
 
-// Hold lets the client stand still until Release; see Process.Hold.
-func (p *Producer) Hold() { p.process.Hold() }
-
-// Release lets it go on.
-func (p *Producer) Release() { p.process.Release() }
-
 // closeGrace bounds the wait for the promises of a closed client, which it makes at once.
 const closeGrace = 10 * time.Second
 
 // Close ends the client and settles whatever is still in flight. It may be called again. The error
 // says how many records the client never promised anything about.
 func (p *Producer) Close() error {
-	p.process.Release()
 	p.close()
 	// The client promises everything it held, in a goroutine of its own.
 	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)

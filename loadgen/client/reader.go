@@ -39,12 +39,11 @@ type Received struct {
 // Reader reads its partitions without a consumer group and records every poll that returned anything.
 // What brokers said beside the records (high watermark, log start, leader epoch) is recorded by the tap.
 type Reader struct {
-	cfg     ReaderConfig
-	client  *kgo.Client
-	process *Process
-	topics  topicsByNumber
-	runs    history.RunBuilder
-	places  map[history.Partition]*place
+	cfg    ReaderConfig
+	client *kgo.Client
+	topics topicsByNumber
+	runs   history.RunBuilder
+	places map[history.Partition]*place
 
 	mu struct {
 		sync.Mutex
@@ -81,8 +80,7 @@ func NewReader(cfg ReaderConfig) (*Reader, error) {
 		// records behind it; live readers refuse it as any client does.
 		opts = append(opts, kgo.DisableFetchCRCValidation())
 	}
-	r.process = cfg.Shared.Tap.Reader(cfg.Process, cfg.Kind)
-	client, err := cfg.Shared.client(r.process, opts...)
+	client, err := cfg.Shared.client(cfg.Shared.Tap.Reader(cfg.Process, cfg.Kind), opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -216,14 +214,7 @@ func (r *Reader) failed(p history.Partition, at *place, invoked history.Time, er
 	return []history.Corrupt{{Partition: p, Offset: max(at.position, 0), Reason: "unreadable: " + err.Error()}}
 }
 
-// Hold lets the client stand still until Release; see Process.Hold.
-func (r *Reader) Hold() { r.process.Hold() }
-
-// Release lets it go on.
-func (r *Reader) Release() { r.process.Release() }
-
 // Close ends the client.
 func (r *Reader) Close() {
-	r.process.Release()
 	r.client.Close()
 }

@@ -97,9 +97,6 @@ type Process struct {
 	// ends records what one that writes in transactions asks and is told of their ends; nil for others.
 	ends *ends
 
-	// held is closed when a process that stands still goes on; nil while it runs.
-	heldMu sync.Mutex
-	held   chan struct{}
 	// severed processes write nothing any more, and open no connection.
 	severed atomic.Bool
 	connsMu sync.Mutex
@@ -122,41 +119,10 @@ func (p *Process) Transactional() *Process {
 	return p
 }
 
-// Hold lets the process stand still: not a byte of it gets out or in until Release. To the brokers that is a client
-// whose machine has stopped, and that does not know it.
-func (p *Process) Hold() {
-	p.heldMu.Lock()
-	defer p.heldMu.Unlock()
-	if p.held == nil {
-		p.held = make(chan struct{})
-	}
-}
-
-// Release lets a process go on that stands still.
-func (p *Process) Release() {
-	p.heldMu.Lock()
-	defer p.heldMu.Unlock()
-	if p.held != nil {
-		close(p.held)
-		p.held = nil
-	}
-}
-
-// stand waits while the process stands still.
-func (p *Process) stand() {
-	p.heldMu.Lock()
-	held := p.held
-	p.heldMu.Unlock()
-	if held != nil {
-		<-held
-	}
-}
-
 // Sever cuts every connection of the process and lets no byte out any more: to the brokers that is a client
 // that crashed.
 func (p *Process) Sever() {
 	p.severed.Store(true)
-	p.Release() // who stands still and dies is just dead
 	p.connsMu.Lock()
 	conns := p.conns
 	p.conns = nil
@@ -188,7 +154,7 @@ func (p *Process) forget(c *tapConn) {
 // Dial returns a dialer whose connections are tapped.
 func (p *Process) Dial(dial DialFunc) DialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		if p.stand(); p.severed.Load() {
+		if p.severed.Load() {
 			return nil, errSevered
 		}
 		conn, err := dial(ctx, network, address)

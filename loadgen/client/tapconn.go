@@ -53,7 +53,7 @@ func newTapConn(conn net.Conn, process *Process, number int64) *tapConn {
 // attempt counts as written even if the connection then fails, because how much of it went out is
 // not known.
 func (c *tapConn) Write(p []byte) (int, error) {
-	if c.process.stand(); c.process.severed.Load() {
+	if c.process.severed.Load() {
 		return 0, errSevered
 	}
 	if !c.blindOut {
@@ -71,7 +71,6 @@ func (c *tapConn) Write(p []byte) (int, error) {
 // Read reads the responses before the client does: what the client reports is in the history already.
 func (c *tapConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.process.stand()
 	if n > 0 && !c.blindIn {
 		if err := c.responses.feed(p[:n]); err != nil {
 			c.blindIn = true
@@ -191,6 +190,9 @@ func (c *tapConn) endResponse(frame []byte) error {
 	}
 	err := answerProduce(x.version, frame, c.process.tap, c.process.tap.recorder.Now(), x.attempts)
 	c.process.tap.record(x.attempts)
+	if c.process.ends != nil {
+		c.process.ends.produced(x.attempts)
+	}
 	return err
 }
 

@@ -162,12 +162,10 @@ func (t *Transactor) next(over <-chan time.Time) (w offered, ok bool) {
 // run makes transactions until the producer is closed, and settles then what never came into one.
 func (t *Transactor) run() {
 	defer close(t.done)
-	for {
-		first, ok := t.next(nil)
-		if !ok {
-			break
+	for t.ctx.Err() == nil {
+		if first, ok := t.next(nil); ok {
+			t.transact(first)
 		}
-		t.transact(first)
 	}
 	t.mu.Lock()
 	left := t.mu.waiting
@@ -350,12 +348,6 @@ func (t *Transactor) Replace() {
 	t.mu.replaced = true
 }
 
-// Hold lets the client stand still until Release; see Process.Hold.
-func (t *Transactor) Hold() { t.process.Hold() }
-
-// Release lets it go on.
-func (t *Transactor) Release() { t.process.Release() }
-
 // Drain ends the open transaction and waits until every record that was sent is settled; see Producer.Drain.
 func (t *Transactor) Drain(ctx context.Context) error {
 	t.mu.Lock()
@@ -377,7 +369,6 @@ func (t *Transactor) Drain(ctx context.Context) error {
 // Close ends the client where it stands: an open transaction is left to its coordinator, and what is in flight is
 // settled. It may be called again.
 func (t *Transactor) Close() error {
-	t.process.Release()
 	t.mu.Lock()
 	client := t.mu.client
 	t.mu.client, t.mu.closed = nil, true

@@ -257,9 +257,3 @@ func (m *Member) Instances() int {
 	defer m.transformer.mu.Unlock()
 	return m.transformer.instances
 }
-
-// Hold lets the member stand still until Release; see Process.Hold.
-func (m *Member) Hold() { m.process.Hold() }
-
-// Release lets it go on.
-func (m *Member) Release() { m.process.Release() }

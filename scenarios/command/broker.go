@@ -137,6 +137,7 @@ func (f *brokerFlags) addGroups(cmd *cobra.Command) {
 	flags.DurationVar(&f.cfg.Groups.Retention, "offsets-retention", group.DefaultRetention, "how long offsets are kept that nobody uses")
 	flags.Int32Var(&f.cfg.Groups.Partitions, "offsets-partitions", 50, "partitions of __consumer_offsets, which is made on demand")
 	flags.Int16Var(&f.cfg.Groups.Replication, "offsets-replication", 3, "replicas of __consumer_offsets, in a cluster of as many brokers")
+	flags.Int32Var(&f.cfg.Transactions.Partitions, "transactions-partitions", 50, "partitions of __transaction_state, which is made on demand")
 }
 
 func bugNames() string {

@@ -50,6 +50,23 @@ func (p Plan) GroupNames() (names []string) {
 	return names
 }
 
+// TransactionalIDs of the clients that write in transactions, which are their names in the load: producer-0, copiers-1.
+func (p Plan) TransactionalIDs() (ids []string) {
+	if p.Load.Transactions != nil {
+		for i := range p.Load.Producers {
+			ids = append(ids, fmt.Sprintf("producer-%d", i))
+		}
+	}
+	for _, g := range p.Groups {
+		for i := range g.Members {
+			if g.Transforms() {
+				ids = append(ids, fmt.Sprintf("%s-%d", g.Name, i))
+			}
+		}
+	}
+	return ids
+}
+
 // clients is how many clients the load has: producers, readers, and members of groups.
 func (p Plan) clients() int {
 	n := p.Load.Producers + p.Load.Readers

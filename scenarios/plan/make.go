@@ -44,10 +44,11 @@ func Make(s spec.Spec, seed int64, over Overrides) (Plan, error) {
 			SessionTimeout: s.Timing.SessionTimeout, Heartbeat: s.Timing.Heartbeat,
 			ReplicaLagMax: s.Timing.ReplicaLagMax, QuorumTick: s.Timing.QuorumTick,
 		},
-		Timeline: timeline.Timeline{},
-		Checks:   slices.Clone(s.Checks),
-		Budgets:  budgets(s),
-		Groups:   groups(s),
+		Timeline:   timeline.Timeline{},
+		LeaderTour: s.LeaderTour,
+		Checks:     slices.Clone(s.Checks),
+		Budgets:    budgets(s),
+		Groups:     groups(s),
 		Load: Load{
 			Delivery: s.Load.Delivery, Isolation: s.Load.Isolation, Keys: s.Load.Keys, KeyDistribution: s.Load.KeyDistribution,
 			RecordSize: s.Load.RecordSize, Producers: s.Load.Producers, Readers: s.Load.Readers,
@@ -177,7 +178,7 @@ func problems(s spec.Spec, p Plan, e expansion, over Overrides) spec.Errors {
 
 // members of the cluster, and how many clients its load has.
 func (p Plan) members() timeline.Members {
-	m := timeline.Members{Brokers: p.IDs(Broker), Voters: p.IDs(Controller), Clients: p.clients(), Groups: p.GroupNames()}
+	m := timeline.Members{Brokers: p.IDs(Broker), Voters: p.IDs(Controller), Clients: p.clients(), Groups: p.GroupNames(), Transactional: p.TransactionalIDs()}
 	for _, n := range p.Nodes {
 		m.Nodes = append(m.Nodes, n.ID)
 	}

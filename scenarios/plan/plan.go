@@ -37,6 +37,8 @@ type Plan struct {
 	Timeline timeline.Timeline `json:"timeline"`
 	// Guards limit what of the timeline may be in force at once.
 	Guards timeline.Guards `json:"guards,omitzero"`
+	// LeaderTour makes each replica lead in turn before the final scan.
+	LeaderTour bool `json:"leader_tour,omitempty"`
 	// Checks are the rules of verify that judge the run.
 	Checks []string `json:"checks"`
 	// Budgets of availability, each judged by itself.

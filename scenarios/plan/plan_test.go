@@ -139,6 +139,8 @@ func TestWhatCannotBeDonePointsIntoTheFile(t *testing.T) {
 		{"timeline: [{fault: kill, target: any, after: -1s}]", "x.yaml:6:46: -1s is before the load began"},
 		{"timeline: [{fault: kill, target: any, hold: -1s}]", "x.yaml:6:45: -1s is no time to hold a fault"},
 		{"timeline: [{fault: kill, target: coordinator(workers)}]", `x.yaml:6:34: target coordinator(workers): there is no group "workers", the groups are none`},
+		{"timeline: [{fault: kill, target: transaction-coordinator(producer-0)}]", `x.yaml:6:34: target transaction-coordinator(producer-0): no client writes in transactions under the name "producer-0", those that do are none`},
+		{"timeline: [{fault: double-client, target: client(0)}]", `x.yaml:6:43: client(0) does not write in transactions: double one of those that do`},
 		{`timeline: [{fault: kill, target: "leader(ordres,0)"}]`, `x.yaml:6:34: target leader(ordres,0): there is no topic "ordres", the topics are orders, clicks`},
 		{`timeline: [{fault: kill, target: "leader(orders,2)"}]`, "x.yaml:6:34: target leader(orders,2): topic orders has the partitions 0 to 1"},
 		{`timeline: [{fault: pause, target: "followers(orders,0)"}]`, "x.yaml:6:35: target followers(orders,0): topic orders has replication factor 1"},

@@ -29,6 +29,9 @@ func (e *expansion) all(p Plan) []problem {
 		if text := ofDisks(f, p); text != "" {
 			found = append(found, problem{e.origins[i] + ".target", text})
 		}
+		if text := ofDoubles(f, p); text != "" {
+			found = append(found, problem{e.origins[i] + ".target", text})
+		}
 	}
 	for _, c := range e.mixed {
 		line := timeline.Timeline{c.fault}
@@ -36,6 +39,9 @@ func (e *expansion) all(p Plan) []problem {
 			found = append(found, problem{c.path + "." + one.Field, words(one)})
 		}
 		if text := ofDisks(c.fault, p); text != "" {
+			found = append(found, problem{c.path + ".target", text})
+		}
+		if text := ofDoubles(c.fault, p); text != "" {
 			found = append(found, problem{c.path + ".target", text})
 		}
 	}
@@ -74,6 +80,36 @@ func ofDisks(f timeline.Fault, p Plan) string {
 		}
 	}
 	return ""
+}
+
+// ofDoubles says why a client cannot be doubled, "" if it can.
+func ofDoubles(f timeline.Fault, p Plan) string {
+	s, err := f.Target.Selector()
+	if err != nil || f.Kind != timeline.DoubleClient {
+		return ""
+	}
+	if s.Role == timeline.Client && !p.writesInTransactions(int(s.Node)) {
+		return fmt.Sprintf("%s does not write in transactions: double one of those that do", f.Target)
+	}
+	if s.Role == timeline.Clients {
+		return "double one client, such as client(0)"
+	}
+	return ""
+}
+
+// writesInTransactions reports whether the client of a number does.
+func (p Plan) writesInTransactions(number int) bool {
+	if number < p.Load.Producers {
+		return p.Load.Transactions != nil
+	}
+	number -= p.Load.Producers + p.Load.Readers
+	for _, g := range p.Groups {
+		if number >= 0 && number < g.Members {
+			return g.Transforms()
+		}
+		number -= g.Members
+	}
+	return false
 }
 
 // losesUnsynced is the rule of a disk that loses with its power what was not synced. Simulated disks do.

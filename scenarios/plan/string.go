@@ -139,7 +139,11 @@ func (p Plan) phaseLines(line func(label, format string, args ...any)) {
 			line(label, "%s: %v", phase.Name, phase.Hold)
 		}
 	}
-	line("", "converge within %v, then a barrier and a scan of every partition", p.Limits.Converge)
+	text := "a barrier and a scan of every partition"
+	if p.LeaderTour {
+		text = "a barrier in every partition, a tour of its leaders, and its scan"
+	}
+	line("", "converge within %v, then %s", p.Limits.Converge, text)
 }
 
 // faultLines prints the faults, equal ones that follow each other and those of a mix together.

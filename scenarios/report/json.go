@@ -59,6 +59,7 @@ type resultFile struct {
 	Baselines     []verify.Baseline     `json:"baselines"`
 	Budgets       []verify.BudgetResult `json:"budgets"`
 	Throughput    Throughput            `json:"throughput"`
+	Transactions  *Transactions         `json:"transactions,omitempty"`
 	Latency       []Latency             `json:"latency"`
 	Accounting    []Identity            `json:"accounting"`
 	// Groups of consumers, from the history.
@@ -97,7 +98,7 @@ func ResultJSON(w io.Writer, r Run) error {
 		identity: r.identity(ResultSchema), Verdict: r.Verdict(), Headline: r.Headline(),
 		DurationNS: r.Duration, Dir: r.Dir, Rules: []ruleLine{}, Assumptions: some(r.AllAssumptions()),
 		Contradictions: some(r.Linearizable.Contradictions), Faults: some(r.Faults), Outages: some(r.Outages),
-		Distributions: some(r.Distributions()), Baselines: some(r.Report.Baselines), Budgets: some(r.Report.Budgets), Throughput: r.Throughput,
+		Distributions: some(r.Distributions()), Baselines: some(r.Report.Baselines), Budgets: some(r.Report.Budgets), Throughput: r.Throughput, Transactions: r.Transactions,
 		Latency: some(r.Latency), Accounting: some(r.Accounting), Groups: r.Page.Course.Groups, Next: some(r.Next),
 		RunAssumptions: some(r.Assumptions), Environment: some(r.Environment), NodeLogs: r.NodeLogs,
 	}

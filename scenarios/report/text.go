@@ -244,6 +244,9 @@ func (p *page) numbers() {
 	records, size := t.acked()
 	p.line("throughput", fmt.Sprintf("%s records/s acknowledged of %s records/s intended, %s, over %s",
 		records, count(int64(perSecond(t.Intended, t.Over)+0.5)), size, figure.Span(t.AckedOver)))
+	if p.run.Transactions != nil {
+		p.line("transactions", p.run.Transactions.String())
+	}
 	p.latency()
 	for i, identity := range p.run.Accounting {
 		p.line([2]string{"accounting", ""}[min(i, 1)], identity.String())

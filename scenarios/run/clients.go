@@ -23,6 +23,7 @@ type networked struct {
 
 var (
 	_ cluster.ClientCrasher = loaded{}
+	_ cluster.ClientDoubler = loaded{}
 	_ cluster.Disconnecter  = networked{}
 )
 
@@ -56,6 +57,16 @@ func (l loaded) CrashClient(_ context.Context, number int32) error {
 // RestartClient starts what CrashClient ended.
 func (l loaded) RestartClient(_ context.Context, number int32) error {
 	return l.each(number, l.load.Revive)
+}
+
+// DoubleClient starts a second process under the transactional id of a client.
+func (l loaded) DoubleClient(_ context.Context, number int32) error {
+	return l.load.Double(int(number))
+}
+
+// Doubled tells what became of that.
+func (l loaded) Doubled(_ context.Context, number int32) (fenced int, ended uint64, err error) {
+	return l.load.Doubled(int(number))
 }
 
 func (l loaded) each(number int32, do func(int) error) error {

@@ -87,7 +87,7 @@ func judgeHistory(dir string, p plan.Plan, write bool) (r recording, err error) 
 			return r, err
 		}
 	}
-	r.judged = withSecondOpinion(r.judged, &r.opinion)
+	r.judged = withSecondOpinion(r.judged, &r.opinion, p)
 	reader, err := history.Open(path)
 	if err != nil {
 		return r, fmt.Errorf("read the history again: %w", err)
@@ -124,7 +124,7 @@ func judgeHistory(dir string, p plan.Plan, write bool) (r recording, err error) 
 func expectation(p plan.Plan) verify.Expect {
 	expect := verify.Expect{
 		Idempotent: p.Load.Idempotent, MinAcked: p.Floor.Acked, MinRead: p.Floor.Read,
-		Faults: len(p.Timeline), RequireScan: true, RequireAttempts: true,
+		Faults: len(p.Timeline), RequireScan: true, RequireAttempts: p.Load.Acks != spec.AcksNone,
 		UncommittedAcks: p.Load.Acks != spec.AcksAll,
 		Partitions:      p.Partitions(), Rules: []verify.Rule{}, Groups: p.GroupNames(), Claim: claim(p),
 	}

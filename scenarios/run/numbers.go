@@ -173,6 +173,13 @@ func addNumbers(r *report.Run, p plan.Plan, result *loadgen.Result) {
 	}{{"response", result.Response}, {"service", result.Service}, {"slip", result.Slip}, {"end to end", result.EndToEnd}} {
 		r.Latency = append(r.Latency, latency(l.name, l.latency))
 	}
+	if t := result.Transactions; p.Transactional() {
+		r.Transactions = &report.Transactions{
+			Committed: int64(t.Committed), Aborted: int64(t.Aborted), Failed: int64(t.Failed), Unknown: int64(t.Unknown),
+			Instances: int64(t.Instances), Fenced: int64(t.Fenced), Over: time.Duration(result.Stopped - result.Started),
+		}
+		r.Latency = append(r.Latency, latency("commit", t.Commit))
+	}
 	if err := result.Identity(); err != nil {
 		r.Assumptions = append(r.Assumptions, verify.Assumption{Name: "measurement", Verdict: verify.Inconclusive, Detail: err.Error()})
 	}

@@ -49,8 +49,11 @@ func secondOpinion(dir string, p plan.Plan, judged verify.Report) (linearize.Res
 }
 
 // withSecondOpinion adds its line to those of the rules.
-func withSecondOpinion(judged verify.Report, opinion *linearize.Result) verify.Report {
+func withSecondOpinion(judged verify.Report, opinion *linearize.Result, p plan.Plan) verify.Report {
 	line := opinion.RuleResult()
+	if delivery(p.Load) == verify.NoAcks {
+		line.Asked = false // without acknowledgements there are no appends to order
+	}
 	judged.Rules = append(judged.Rules[:len(judged.Rules):len(judged.Rules)], line)
 	if line.Asked {
 		judged.Verdict = verify.Worst(judged.Verdict, line.Verdict)

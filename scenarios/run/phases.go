@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/logproof/logproof/chaos/cluster/process"
@@ -41,10 +42,15 @@ func (c *conductor) phases(ctx, loading context.Context) {
 	after := []phase{
 		{"converge", c.within(c.settled)},
 		{"drain", c.within(c.load.StopLoad)},
+		{"transactions", c.within(c.load.Undecided)},
 		{"barriers", c.within(c.load.Barrier)},
+		{"leader tour", c.tour},
 		{"scan", c.within(c.load.Scan)},
 		{"readers", c.within(c.load.StopReaders)},
 	}
+	after = slices.DeleteFunc(after, func(p phase) bool {
+		return p.name == "leader tour" && !c.cfg.Plan.LeaderTour || p.name == "transactions" && !c.cfg.Plan.Transactional()
+	})
 	if len(c.cfg.Plan.Groups) > 0 {
 		after = append(after, phase{"groups", c.within(c.load.StopGroups)})
 	}
@@ -157,6 +163,9 @@ func (c *conductor) settled(ctx context.Context) error {
 	}
 	if len(c.cfg.Plan.Groups) > 0 {
 		topics = append(topics, "__consumer_offsets")
+	}
+	if c.cfg.Plan.Transactional() {
+		topics = append(topics, "__transaction_state")
 	}
 	return c.cluster.WaitSettled(ctx, topics...)
 }

@@ -223,13 +223,16 @@ func (c *conductor) place(ctx context.Context, cfg process.Config) (err error) {
 	return nil
 }
 
-// offsetsPartitions of __consumer_offsets: enough that groups have several coordinators, and few enough that a
+// offsetsPartitions of __consumer_offsets and of __transaction_state: enough that groups have several coordinators, and few enough that a
 // run does not begin by waiting for them.
 const offsetsPartitions = 8
 
 // withGroups lets a node coordinate the plan's groups as the plan has it. Their positions are kept as safely as
 // the topics: with the min ISR that all of those have.
 func withGroups(b *process.Broker, p plan.Plan) {
+	if p.Transactional() {
+		b.TransactionsPartitions = offsetsPartitions
+	}
 	if len(p.Groups) == 0 {
 		return
 	}

@@ -193,6 +193,7 @@ func (c *checker) run() {
 	c.topics()
 	c.load()
 	c.groups()
+	c.tour()
 	c.positive("warm_up.hold", s.WarmUp.Hold)
 	c.positive("warm_up.within", s.WarmUp.Within)
 	c.notNegative("cool_down", s.CoolDown)

@@ -73,6 +73,11 @@ func (s *Spec) Transactional() bool {
 	return s.Load.Delivery == DeliverTransactional || slices.ContainsFunc(s.Groups, func(g Group) bool { return g.Commit == CommitTransaction })
 }
 
+// replicated reports whether a topic has several replicas.
+func (s *Spec) replicated() bool {
+	return slices.ContainsFunc(s.Topics, func(t Topic) bool { return t.ReplicationFactor > 1 })
+}
+
 // resolve gives the keys that follow from others their values.
 func (c *checker) resolve() {
 	l := &c.spec.Load
@@ -94,6 +99,9 @@ func (c *checker) resolve() {
 		if !c.written("load.transactions.timeout") {
 			l.Transactions.Timeout = defaults.Timeout
 		}
+	}
+	if !c.written("leader_tour") {
+		c.spec.LeaderTour = c.spec.replicated()
 	}
 	transactional := c.spec.Transactional()
 	if transactional && l.Isolation == "" {
@@ -150,6 +158,13 @@ func (c *checker) delivery() {
 	}
 	if l.RecordSize >= MinRecordSize && l.RecordSize < Size(least) {
 		c.errorf("load.record_size", "load.record_size is %v: records that say their key or what they were made from need at least %v", l.RecordSize, Size(least))
+	}
+}
+
+// tour checks that there is something to compare.
+func (c *checker) tour() {
+	if c.spec.LeaderTour && !c.spec.replicated() {
+		c.errorf("leader_tour", "leader_tour compares replicas, and every partition has one only: write a replication_factor, or remove it")
 	}
 }
 

@@ -65,6 +65,7 @@ func TestWhatDeliveryDoesNotTake(t *testing.T) {
 		load("delivery: transactional, transactions: {timeout: 1m}"):                                  "limits.converge gives up after 20s",
 		load("delivery: transactional, transactions: {abort_rat: 0}"):                                 `did you mean "abort_rate"?`,
 		load("delivery: transactional, max_in_flight: 2"):                                             "max_in_flight does not go with idempotent",
+		small + "leader_tour: true\n":                                                                 "every partition has one only",
 		load("isolation: read_comitted"):                                                              `did you mean "read_committed"?`,
 		load("keys: -1"):                                                                              "load.keys is -1",
 		load("key_distribution: uniform"):                                                             "records without keys",

@@ -41,6 +41,9 @@ type Spec struct {
 	Timeline []Fault  `yaml:"timeline"`
 	// Guards limit what the timeline may have in force at once.
 	Guards Guards `yaml:"guards"`
+	// LeaderTour makes each replica of each partition its leader in turn before the final scan, and reads what it
+	// has: so replicas are compared. It is on where topics are replicated, unless it is written.
+	LeaderTour bool `yaml:"leader_tour"`
 	// Checks are the rules of verify that judge the run.
 	Checks []string `yaml:"checks"`
 	// Budgets of availability, judged beside the checks.

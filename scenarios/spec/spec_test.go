@@ -107,9 +107,10 @@ limits: {converge: 4s, total: 2m}
 			MaxInFlight: 9, BatchSize: 64 << 10, DeliveryTimeout: Duration(time.Minute), MetadataMinAge: Duration(time.Second), RetryBackoff: Duration(10 * time.Millisecond),
 		},
 		WarmUp: WarmUp{Hold: Duration(2 * time.Second), Within: Duration(5 * time.Second)}, CoolDown: Duration(3 * time.Second),
-		Floor:    Floor{Rate: 1, Acked: 20000, Read: 100},
-		Timeline: []Fault{{Fault: timeline.Kill, Target: "node(2)", After: Duration(2 * time.Second), Hold: Duration(500 * time.Millisecond), Repeat: 3}},
-		Checks:   []string{"loss"}, Expect: &Expect{"ack-before-write", "loss", "lost-write", []string{"duplicate"}},
+		Floor:      Floor{Rate: 1, Acked: 20000, Read: 100},
+		LeaderTour: true,
+		Timeline:   []Fault{{Fault: timeline.Kill, Target: "node(2)", After: Duration(2 * time.Second), Hold: Duration(500 * time.Millisecond), Repeat: 3}},
+		Checks:     []string{"loss"}, Expect: &Expect{"ack-before-write", "loss", "lost-write", []string{"duplicate"}},
 		Limits: Limits{Converge: Duration(4 * time.Second), Total: Duration(2 * time.Minute)},
 	}
 	if !reflect.DeepEqual(s, want) {

@@ -59,7 +59,7 @@ func (m *Meter) Observe(op *history.Operation) {
 	case history.Commit, history.Resume, history.Own:
 		m.groups.observe(op)
 	case history.Fetch:
-		if n := records(op); n > 0 && !m.groups.processed(op) {
+		if n := records(op); n > 0 && !op.Surveys() && !m.groups.processed(op) {
 			if m.readers == nil {
 				m.readers = map[string]bool{}
 			}

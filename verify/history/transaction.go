@@ -173,6 +173,19 @@ func (r *Run) checkTransaction(reads bool) error {
 	return nil
 }
 
+// Processes that read when the load is over, beside the final scan: what they read is no reading of the load.
+const (
+	// ScanCommitted reads every partition to its barrier as who reads committed.
+	ScanCommitted = "scan-committed"
+	// TourPrefix begins the name of who reads while one replica after the other leads.
+	TourPrefix = "tour-"
+)
+
+// Surveys reports whether the operation is a read that is made when the load is over.
+func (op *Operation) Surveys() bool {
+	return op.Kind == Scan || op.Kind == Fetch && (op.Process == ScanCommitted || strings.HasPrefix(op.Process, TourPrefix))
+}
+
 // Committed reports whether the Transact's client was told that it was committed.
 func (op *Operation) Committed() bool {
 	return op.Kind == Transact && op.Outcome == OK && op.Transaction.Decision == DecideCommit

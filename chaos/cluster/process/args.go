@@ -26,6 +26,8 @@ type Broker struct {
 	Timing Timing
 	// Groups of consumers: nil leaves the node its own defaults.
 	Groups *Groups
+	// TransactionsPartitions of __transaction_state; 0 is the node's own default.
+	TransactionsPartitions int
 }
 
 // Groups is how a node coordinates consumer groups.
@@ -72,6 +74,9 @@ func (b Broker) Args(self Endpoint, all []Endpoint) []string {
 	if g := b.Groups; g != nil {
 		args = append(args, "--group-min-session", g.MinSession.String(), "--group-initial-delay", g.InitialDelay.String(),
 			"--offsets-partitions", strconv.Itoa(g.OffsetsPartitions))
+	}
+	if b.TransactionsPartitions != 0 {
+		args = append(args, "--transactions-partitions", strconv.Itoa(b.TransactionsPartitions))
 	}
 	if len(all) > 1 {
 		args = append(args, b.clusterArgs(self, all)...)

@@ -44,15 +44,28 @@ func (c *Cluster) Replicas(ctx context.Context, topic string, partition int32) (
 	return p.Replicas, err
 }
 
-// offsetsTopic keeps the positions of consumer groups.
-const offsetsTopic = "__consumer_offsets"
+// offsetsTopic keeps the positions of consumer groups, transactionsTopic the state of transactions.
+const (
+	offsetsTopic      = "__consumer_offsets"
+	transactionsTopic = "__transaction_state"
+)
 
 // Coordinator of a consumer group: the leader of the partition of __consumer_offsets that keeps its positions,
 // as the node with the newest leader epoch tells.
 func (c *Cluster) Coordinator(ctx context.Context, group string) (int32, error) {
+	return c.keeper(ctx, "group", group, offsetsTopic)
+}
+
+// TransactionCoordinator of a transactional id: the leader of the partition of __transaction_state that keeps it.
+func (c *Cluster) TransactionCoordinator(ctx context.Context, transactional string) (int32, error) {
+	return c.keeper(ctx, "transactional id", transactional, transactionsTopic)
+}
+
+// keeper is the leader of the partition of an internal topic that keeps what has a name.
+func (c *Cluster) keeper(ctx context.Context, what, name, topic string) (int32, error) {
 	request := kmsg.NewPtrMetadataRequest()
 	asked := kmsg.NewMetadataRequestTopic()
-	asked.Topic = kmsg.StringPtr(offsetsTopic)
+	asked.Topic = kmsg.StringPtr(topic)
 	request.Topics = []kmsg.MetadataRequestTopic{asked}
 	answers, err := c.metadata(ctx, request)
 	if err != nil {
@@ -65,12 +78,12 @@ func (c *Cluster) Coordinator(ctx context.Context, group string) (int32, error) 
 		}
 	}
 	if partitions == 0 {
-		return 0, fmt.Errorf("group %s has no coordinator yet: topic %s does not exist", group, offsetsTopic)
+		return 0, fmt.Errorf("%s %s has no coordinator yet: topic %s does not exist", what, name, topic)
 	}
-	return c.Leader(ctx, offsetsTopic, groupPartition(group, partitions))
+	return c.Leader(ctx, topic, groupPartition(name, partitions))
 }
 
-// groupPartition is where Kafka keeps a group: Java's hash of its name, without the sign.
+// groupPartition is where Kafka keeps a group, or a transactional id: Java's hash of its name, without the sign.
 func groupPartition(group string, partitions int) int32 {
 	var hash int32
 	for _, unit := range utf16.Encode([]rune(group)) {
