@@ -60,6 +60,8 @@ func mayInit(t *transaction, req *kmsg.InitProducerIDRequest) *kerr.Error {
 		return kerr.ProducerFenced
 	case t.state == PrepareCommit || t.state == PrepareAbort:
 		return kerr.ConcurrentTransactions
+	case t.state == Ongoing && req.ProducerID != noProducer && (rolled || req.ProducerEpoch != t.epoch):
+		return kerr.ProducerFenced // whose transaction is open is somebody else, and none of this one's business
 	}
 	return nil
 }

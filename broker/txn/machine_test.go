@@ -125,6 +125,23 @@ func TestResume(t *testing.T) {
 	d.want("init: 100/0", "init: 100/1", "init: 100/1", "init: 100/2", "init: PRODUCER_FENCED", "init: 100/3", "init: PRODUCER_FENCED")
 }
 
+// One that was fenced cannot end the transaction of who fenced it by going on; who has it can.
+func TestResumeWhileOpen(t *testing.T) {
+	d := newDesk(t, nil)
+	d.init(nil)
+	d.init(nil)
+	d.add(1, 0)
+	d.resume(100, 0)
+	d.wantState("Ongoing 100/1 orders-0")
+	d.want("init: 100/0", "init: 100/1", "add: ok", "init: PRODUCER_FENCED")
+	d.resume(100, 1)
+	d.wantState("CompleteAbort 100/2")
+	d.resume(100, 1)
+	d.init(nil)
+	d.want("* the transaction of t, by producer 100 in epoch 1, over 1 partitions, is aborted for another producer",
+		"init: CONCURRENT_TRANSACTIONS", "orders-0: abort of 100/2 by coordinator 1, version 2", "init: PRODUCER_FENCED", "init: 100/3")
+}
+
 // A timeout must be one.
 func TestTimeoutOfRequest(t *testing.T) {
 	d := newDesk(t, nil)
