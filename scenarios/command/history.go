@@ -11,20 +11,26 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func newHistory(stdout io.Writer) *cobra.Command {
-	return &cobra.Command{
+func newHistory(stdout, stderr io.Writer) *cobra.Command {
+	cmd := &cobra.Command{
 		Use:   "history <run directory>",
 		Short: "Print what every client saw, as JSON lines",
 		Long: `Print the history of a run: one JSON object on each line, operations and attempts in the order in
-which they ended. A history whose end is torn is printed up to its last whole block.`,
+which they ended. A history whose end is torn is printed up to its last whole block.
+
+"import" reads the history of another program, to judge it; "export" writes one for other programs.`,
 		Example: `  logproof history runs/demo-20260102-150405 | head
-  logproof history runs/demo-20260102-150405 | jq -c 'select(.operation.kind == "fault")'`,
+  logproof history runs/demo-20260102-150405 | jq -c 'select(.operation.kind == "fault")'
+  logproof history import store/latest/history.edn --dir runs/jepsen && logproof verify runs/jepsen
+  logproof history export runs/demo-20260102-150405 --format edn -o history.edn`,
 		Args: exactlyOne("a run directory"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		},
 		RunE: func(_ *cobra.Command, args []string) error { return printHistory(args[0], stdout) },
 	}
+	cmd.AddCommand(newHistoryImport(stdout), newHistoryExport(stdout, stderr))
+	return cmd
 }
 
 func printHistory(dir string, stdout io.Writer) error {

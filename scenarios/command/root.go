@@ -63,7 +63,7 @@ environment, 4 internal error, 130 interrupted.`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(newExplain(stdout), newDemo(stdout, stderr), newRun(stdout, stderr), newPlan(stdout), newVerify(stdout, stderr), newReport(stdout, stderr),
-		newHistory(stdout), newKnownBugs(stdout, stderr), newBroker(stdout, stderr), newCluster(stdout, stderr), newChaos(stdout), newSim(stdout, stderr),
+		newHistory(stdout, stderr), newKnownBugs(stdout, stderr), newBroker(stdout, stderr), newCluster(stdout, stderr), newChaos(stdout), newSim(stdout, stderr),
 		newTally(stdout, stderr), newSoak(stdout, stderr), newProduce(stdout, stderr), newConsume(stdout, stderr), newTopic(stdout), newGroup(stdout), newDump(stdout))
 	return root
 }

@@ -13,7 +13,7 @@ func newVerify(stdout, _ io.Writer) *cobra.Command {
 		Use:   "verify <run directory>",
 		Short: "Judge a recorded run again",
 		Long: `Read the history of a run back and judge it, with the rules of this version of logproof. Nothing
-is started and the directory stays as it is.`,
+is started and the directory stays as it is. A directory that "logproof history import" made is judged likewise.`,
 		Example: `  logproof verify runs/demo-20260102-150405
   logproof verify runs/demo-20260102-150405 --json | jq .rules`,
 		Args: exactlyOne("a run directory"),
