@@ -40,12 +40,31 @@ type seenRun struct {
 type tooEarly struct {
 	stream
 	seenRun
-	of *transaction
+	of      *transaction
+	aborted bool // by the log
 }
 
 func newEarlyRead(t *transactions) *earlyRead {
-	return &earlyRead{transactions: t, streams: map[stream]*earlyStream{}}
+	e := &earlyRead{transactions: t, streams: map[stream]*earlyStream{}}
+	t.watch(e)
+	return e
 }
+
+// decided drops what was read early of a transaction that the log aborted: the reader should never have been given it.
+func (e *earlyRead) decided(d decision) {
+	if d.fate != aborted {
+		return
+	}
+	for i := range e.found {
+		f := &e.found[i]
+		if f.partition == d.run.Partition && f.offset < d.run.FirstOffset+int64(d.run.Count) && d.run.FirstOffset < f.offset+f.size() {
+			f.aborted = true
+		}
+	}
+}
+
+// settled implements transactionWatcher.
+func (e *earlyRead) settled(*transaction) {}
 
 func (e *earlyRead) observe(op *history.Operation) {
 	switch op.Kind {
@@ -109,7 +128,9 @@ func (e *earlyRead) transact(op *history.Operation) {
 				if x == nil {
 					x = &transaction{process: op.Process, id: op.Transaction.ID, number: op.Transaction.Number, ending: op.Transaction.Ending}
 				}
-				e.found = append(e.found, tooEarly{stream{run.Partition, run.Producer}, seen, x})
+				f := tooEarly{stream{run.Partition, run.Producer}, seen, x, false}
+				f.aborted = e.abortedInLog(&f)
+				e.found = append(e.found, f)
 			}
 		})
 	}
@@ -144,8 +165,8 @@ func (s *earlyStream) end(run *history.Run, early func(seenRun)) {
 
 func (e *earlyRead) result() RuleResult {
 	r := RuleResult{Rule: EarlyRead, Asked: true, Checked: e.checked, Unit: "record read by who reads committed"}
-	for _, f := range e.found {
-		if !e.abortedInLog(f) {
+	for i := range e.found {
+		if f := &e.found[i]; !f.aborted {
 			r.add(f.anomaly())
 		}
 	}
@@ -156,8 +177,8 @@ func (e *earlyRead) result() RuleResult {
 	return r
 }
 
-// abortedInLog reports whether the log aborted what was read: then the reader should never have been given it.
-func (e *earlyRead) abortedInLog(f tooEarly) bool {
+// abortedInLog reports whether the log has aborted what was read.
+func (e *earlyRead) abortedInLog(f *tooEarly) bool {
 	l := e.transactions.logs[f.partition]
 	return l != nil && f.offset != history.Unset && len(l.aborted.within(f.offset, f.offset+f.size())) > 0
 }

@@ -79,7 +79,7 @@ func (e *Engine) newJudge(r Rule) judge {
 	case Recency:
 		return newRecency(e.ledger, allowance{e.faults, e.expect.staleWithin()}, !e.expect.UncommittedAcks)
 	case GroupPosition:
-		return newGroupPosition(e.ledger, e.transactions, e.expect.Groups)
+		return newGroupPosition(e.ledger, e.transactions, e.readings, e.expect.Groups)
 	case Exclusivity:
 		return newExclusivity()
 	case Placement:

@@ -54,6 +54,7 @@ func newExactlyOnce(l *ledger, s *readings, t *transactions, list []Transform) *
 		}
 		for _, p := range f.Inputs {
 			x.inputs[groupOf{f.Group, p}] = &processed{}
+			t.log(p).kept = true
 		}
 	}
 	t.watch(x)

@@ -101,13 +101,25 @@ type lower struct {
 	stood  stand
 }
 
-func newGroupPosition(l *ledger, t *transactions, groups []string) *groupPosition {
+func newGroupPosition(l *ledger, t *transactions, s *readings, groups []string) *groupPosition {
 	g := &groupPosition{
 		ledger: l, transactions: t, fates: map[transactName]fate{}, groups: groups, member: map[string]string{}, positions: map[groupOf]*position{}, eras: map[string]*generations{},
 		scanned: map[history.Partition]*intervals{}, ends: map[history.Partition]int64{},
 	}
 	t.watch(g)
+	s.forgetting = append(s.forgetting, g.explain)
 	return g
+}
+
+// explain drops the holes of a partition in which the scan shows nothing but what members are not given.
+func (g *groupPosition) explain(p history.Partition) {
+	for key, at := range g.positions {
+		if key.partition != p {
+			continue
+		}
+		silent := g.transactions.silent(p, at.committed)
+		at.ahead = slices.DeleteFunc(at.ahead, func(a ahead) bool { return len(silent.without(a.hole.first, a.hole.end)) == 0 })
+	}
 }
 
 func (g *groupPosition) observe(op *history.Operation) {

@@ -26,7 +26,10 @@ type loss struct {
 }
 
 // due is the records of one stream that must be in the log.
-type due struct{ acked, read located }
+type due struct {
+	acked, read located
+	aborted     int64 // records of both that are in the log without having been promised
+}
 
 // recent is the last runs of a partition before its barrier was acknowledged.
 type recent struct {
@@ -96,8 +99,18 @@ func (s *loss) promised(run history.Run, returned history.Time) {
 	}
 }
 
-// decided implements transactionWatcher.
-func (s *loss) decided(decision) {}
+// decided makes the sets of what is due whole where records were aborted: those are in the log, and not due.
+func (s *loss) decided(d decision) {
+	due := s.due[stream{d.run.Partition, d.run.Producer}]
+	if d.fate != aborted || due == nil || d.run.FirstSequence < 0 {
+		return
+	}
+	first := d.run.FirstSequence
+	at := stretch{interval{first, first + int64(d.run.Count)}, d.run.FirstOffset}
+	due.acked.add(at)
+	due.read.add(at)
+	due.aborted += at.size()
+}
 
 // settled makes due what was acknowledged in a transaction of which only the log tells that it was committed.
 func (s *loss) settled(x *transaction) {
@@ -238,7 +251,7 @@ func (s *loss) result() RuleResult {
 		acked, read := d.acked.sequences(), d.read.sequences()
 		// A phantom that is not in the log is not lost.
 		gone := intervals(intervals(read.minus(acked)).and(f.attempted))
-		r.Checked += acked.size() + gone.size()
+		r.Checked += max(0, acked.size()+gone.size()-d.aborted)
 		for _, part := range s.legible(key, d.acked.minus(f.scanned), excused) {
 			r.add(s.anomaly(LostWrite, key, part, acked, f.scanned))
 		}

@@ -223,6 +223,11 @@ func (a *readerAgreement) chains(r *RuleResult, p history.Partition, v *logView,
 			known.add(i.first, i.end)
 		}
 	}
+	if l := a.transactions.logs[p]; l != nil {
+		for _, i := range l.misread {
+			known.add(i.first, i.end)
+		}
+	}
 	for _, b := range v.breaks {
 		if len(known.within(b.block.first, b.block.end)) > 0 {
 			continue

@@ -2,6 +2,8 @@ package verify
 
 import (
 	"fmt"
+	"math"
+	"time"
 
 	"github.com/logproof/logproof/verify/history"
 )
@@ -12,6 +14,8 @@ type readings struct {
 	ledger       *ledger
 	transactions *transactions
 	logs         map[history.Partition]*reading
+	now          history.Time
+	forgetting   []func(p history.Partition) // called before silent offsets are forgotten
 }
 
 // reading is the readers of one partition.
@@ -20,6 +24,7 @@ type reading struct {
 	order   []*reader // in order of appearance
 	backs   []back
 	dropped int64 // backs over candidatesMax
+	floor   int64 // below it silent offsets were forgotten: what a reader is not given there is not judged
 }
 
 // reader is one process in one partition.
@@ -33,7 +38,11 @@ type reader struct {
 	end       int64     // after the highest offset seen
 	gaps      intervals // offsets between two polls or records that it was not given
 	corrupt   intervals // offsets of records that it could not decode
+	last      history.Time
 }
+
+// idleMax is how long after its last answer a reader is waited for, before what it would need is forgotten.
+const idleMax = history.Time(30 * time.Second)
 
 // back is a step back of a reader.
 type back struct {
@@ -42,7 +51,9 @@ type back struct {
 }
 
 func newReadings(l *ledger, t *transactions) *readings {
-	return &readings{ledger: l, transactions: t, logs: map[history.Partition]*reading{}}
+	s := &readings{ledger: l, transactions: t, logs: map[history.Partition]*reading{}}
+	t.full = s.tidy
+	return s
 }
 
 func (s *readings) log(p history.Partition) *reading {
@@ -86,13 +97,14 @@ func (s *readings) observe(op *history.Operation) {
 	case op.Kind != history.Fetch && op.Kind != history.Scan:
 		return
 	}
+	s.now = max(s.now, op.Return)
 	for _, c := range op.Corrupt {
 		s.log(c.Partition).reader(s.ledger, op, c.Partition).corrupt.add(c.Offset, c.Offset+1)
 	}
 	for i := range op.Runs {
 		run := &op.Runs[i]
 		v := s.log(run.Partition)
-		v.move(v.reader(s.ledger, op, run.Partition), op, run.Partition, run.FirstOffset, run.FirstOffset+int64(run.Count))
+		s.move(v, v.reader(s.ledger, op, run.Partition), op, run.Partition, run.FirstOffset, run.FirstOffset+int64(run.Count))
 	}
 	// What is no record it may have passed with the records, or stand after them.
 	for i := range op.Markers {
@@ -108,7 +120,7 @@ func (s *readings) observe(op *history.Operation) {
 func (s *readings) pass(op *history.Operation, p history.Partition, offset int64) {
 	v := s.log(p)
 	if r := v.reader(s.ledger, op, p); !r.begun || offset >= r.next {
-		v.move(r, op, p, offset, offset+1)
+		s.move(v, r, op, p, offset, offset+1)
 	}
 }
 
@@ -122,7 +134,7 @@ func (v *reading) room(n int) bool {
 }
 
 // move follows a reader over the offsets first to end-1.
-func (v *reading) move(r *reader, op *history.Operation, p history.Partition, first, end int64) {
+func (s *readings) move(v *reading, r *reader, op *history.Operation, p history.Partition, first, end int64) {
 	switch {
 	case !r.begun:
 		r.begun, r.first = true, first
@@ -131,19 +143,65 @@ func (v *reading) move(r *reader, op *history.Operation, p history.Partition, fi
 			v.backs = append(v.backs, back{r.process, r.next - 1, first})
 		}
 	case first > r.next:
-		var control intervals
-		for _, m := range op.Markers {
-			if m.Partition == p && m.Offset >= r.next && m.Offset < first {
-				control.add(m.Offset, m.Offset+1)
-			}
+		s.miss(v, r, op, p, interval{r.next, first})
+	}
+	r.next, r.first, r.end, r.last = end, min(r.first, first), max(r.end, end), op.Return
+}
+
+// miss notes the offsets that a reader was not given, but for those that are known to be silent.
+func (s *readings) miss(v *reading, r *reader, op *history.Operation, p history.Partition, gap interval) {
+	var control intervals // of this answer
+	for _, m := range op.Markers {
+		if m.Partition == p && m.Offset >= gap.first && m.Offset < gap.end {
+			control.add(m.Offset, m.Offset+1)
 		}
-		for _, gap := range r.corrupt.without(r.next, first) {
-			for _, part := range control.without(gap.first, gap.end) {
+	}
+	l := s.transactions.logs[p]
+	if gap.first < v.floor && !r.scan {
+		gap.first = min(v.floor, gap.end)
+	}
+	for _, part := range r.corrupt.without(gap.first, gap.end) {
+		for _, part := range control.without(part.first, part.end) {
+			if l == nil || r.scan {
 				r.gaps.add(part.first, part.end)
+				continue
+			}
+			for _, part := range l.markers.without(part.first, part.end) {
+				if !r.committed {
+					r.gaps.add(part.first, part.end)
+					continue
+				}
+				for _, part := range l.aborted.without(part.first, part.end) {
+					r.gaps.add(part.first, part.end)
+				}
 			}
 		}
 	}
-	r.next, r.first, r.end = end, min(r.first, first), max(r.end, end)
+}
+
+// tidy takes what the scan has explained out of the gaps of readers, and forgets the silent offsets below all of
+// them while the load goes on. In the end, when a barrier was written, another reader comes from the start.
+func (s *readings) tidy(p history.Partition, l *markedLog) {
+	v, low := s.log(p), int64(math.MaxInt64)
+	for _, r := range v.order {
+		if r.scan {
+			low = min(low, r.next)
+			continue
+		}
+		r.gaps = intervals(r.gaps.minus(s.transactions.silent(p, r.committed)))
+		if r.begun && s.now-r.last < idleMax {
+			low = min(low, r.next)
+		}
+	}
+	if l.kept || s.ledger.partition(p).barrier != history.Unset {
+		return
+	}
+	for _, f := range s.forgetting {
+		f(p)
+	}
+	l.markers.remove(0, low)
+	l.aborted.remove(0, low)
+	v.floor = max(v.floor, low)
 }
 
 // silent lists the offsets of a partition at which no reader is given a record: markers, and, for who reads

@@ -30,7 +30,6 @@ type transactionFate struct {
 	seen         map[history.Partition]*intervals // offsets that were given to some reader of committed records, or are silent
 	found        []misfate
 	reads        []abortedRead
-	known        map[history.Partition]*intervals // offsets of reads
 	checked      int64
 	dropped      int64
 	unknown      [aborted + 1]int64 // transactions that only the log could tell of, by fate
@@ -51,7 +50,7 @@ type abortedRead struct {
 
 func newTransactionFate(t *transactions, x Expect, f *faults) *transactionFate {
 	j := &transactionFate{
-		transactions: t, expect: x, faults: f, seen: map[history.Partition]*intervals{}, known: map[history.Partition]*intervals{},
+		transactions: t, expect: x, faults: f, seen: map[history.Partition]*intervals{},
 		barriers: map[history.Partition]history.Time{},
 	}
 	t.watch(j)
@@ -111,7 +110,7 @@ func (f *transactionFate) decided(d decision) {
 
 // note keeps an aborted read, once.
 func (f *transactionFate) note(run *history.Run, offsets interval) {
-	known := at(f.known, run.Partition)
+	known := &f.transactions.log(run.Partition).misread
 	for _, i := range known.without(offsets.first, offsets.end) {
 		if len(f.reads) == candidatesMax {
 			f.dropped++
@@ -362,10 +361,8 @@ func (x *transaction) placesOf() string {
 
 func (f *transactionFate) retained() int {
 	n := len(f.found) + len(f.reads) + len(f.barriers)
-	for _, m := range []map[history.Partition]*intervals{f.seen, f.known} {
-		for _, s := range m {
-			n += len(*s)
-		}
+	for _, s := range f.seen {
+		n += len(*s)
 	}
 	return n
 }

@@ -38,6 +38,8 @@ type transactions struct {
 	open     []*transaction // whose records are not all decided in the log, in order of return
 	closed   int            // how many of open are
 	watchers []transactionWatcher
+	// full is called when a partition has many silent offsets.
+	full func(p history.Partition, l *markedLog)
 }
 
 // transactionWatcher is told what the log decided.
@@ -91,6 +93,7 @@ type stray struct {
 type ownership struct {
 	owned   []*transactionPart // by sequence, from head on; parts without anything left are dropped
 	head    int
+	empty   int       // parts from head on that have nothing left
 	waiting []decided // of the log, whose transaction is not known yet
 	settled intervals // sequences of which both sides are known
 }
@@ -108,7 +111,14 @@ type markedLog struct {
 	aborted intervals               // offsets of aborted records
 	markers intervals               // offsets of markers
 	stable  int64                   // the highest last stable offset that was told
+	misread intervals               // offsets of aborted records that were given to who reads committed
+	tidyAt  int                     // size of markers and aborted at which full is called
+	// kept says that silent offsets are asked for until the end.
+	kept bool
 }
+
+// tidyMin is the number of silent intervals of a partition at which readings forget what they need no more.
+const tidyMin = 1024
 
 // lastMarker is the newest marker of a producer and one transaction that it decided.
 type lastMarker struct {
@@ -126,7 +136,7 @@ func (t *transactions) watch(w transactionWatcher) { t.watchers = append(t.watch
 func (t *transactions) log(p history.Partition) *markedLog {
 	l := t.logs[p]
 	if l == nil {
-		l = &markedLog{open: map[int64][]history.Run{}, under: map[int64]lastMarker{}, stable: history.Unset}
+		l = &markedLog{open: map[int64][]history.Run{}, under: map[int64]lastMarker{}, stable: history.Unset, tidyAt: tidyMin}
 		t.logs[p] = l
 	}
 	return l
@@ -239,15 +249,16 @@ func (o *ownership) from(sequence int64) int {
 	return i
 }
 
-// drop forgets the parts at the front that have nothing left.
+// drop forgets the parts that have nothing left: those at the front, and all when they are many.
 func (o *ownership) drop() {
 	for o.head < len(o.owned) && len(o.owned[o.head].left) == 0 {
 		o.owned[o.head] = nil
 		o.head++
+		o.empty--
 	}
-	if o.head > 64 && o.head > len(o.owned)/2 {
-		o.owned = slices.Delete(o.owned, 0, o.head)
-		o.head = 0
+	if o.head+o.empty > 64 && o.head+o.empty > len(o.owned)/2 {
+		o.owned = slices.DeleteFunc(slices.Delete(o.owned, 0, o.head), func(p *transactionPart) bool { return len(p.left) == 0 })
+		o.head, o.empty = 0, 0
 	}
 }
 
@@ -273,8 +284,16 @@ func (t *transactions) mark(m *history.Marker) {
 	for _, run := range runs {
 		if !m.Commit {
 			l.aborted.add(run.FirstOffset, run.FirstOffset+int64(run.Count))
+			if run.FirstSequence >= 0 {
+				// Nobody will read them: as if somebody had, so that the set stays one interval.
+				t.ledger.stream(run.Partition, run.Producer).read.add(run.FirstSequence, run.FirstSequence+int64(run.Count))
+			}
 		}
 		t.decide(decision{run: run, fate: fateOf(m.Commit), marker: *m})
+	}
+	if len(l.markers)+len(l.aborted) > l.tidyAt && t.full != nil {
+		t.full(m.Partition, l)
+		l.tidyAt = max(tidyMin, 2*(len(l.markers)+len(l.aborted)))
 	}
 }
 
@@ -320,6 +339,9 @@ func (t *transactions) assign(o *ownership, d decided) {
 func (t *transactions) settle(o *ownership, part *transactionPart, is interval, d decision) {
 	x := part.of
 	part.left.remove(is.first, is.end)
+	if len(part.left) == 0 {
+		o.empty++
+	}
 	o.settled.add(is.first, is.end)
 	x.inLog[pending] -= is.size()
 	x.inLog[d.fate] += is.size()
@@ -384,12 +406,12 @@ func (x *transaction) logged() fate {
 }
 
 func (t *transactions) retained() int {
-	n := len(t.open)
+	n := len(t.open) - t.closed
 	for _, o := range t.streams {
-		n += len(o.owned) - o.head + len(o.waiting) + len(o.settled)
+		n += len(o.owned) - o.head - o.empty + len(o.waiting) + len(o.settled)
 	}
 	for _, l := range t.logs {
-		n += len(l.aborted) + len(l.markers)
+		n += len(l.aborted) + len(l.markers) + len(l.misread)
 		for _, runs := range l.open {
 			n += len(runs)
 		}

@@ -1,0 +1,113 @@
+package verify
+
+import (
+	"io"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/logproof/logproof/verify/history"
+)
+
+var transactExpect = Expect{
+	Partitions: simPartitions, Idempotent: true, RequireScan: true, MinAcked: 1, MinRead: 1, Transactions: true, MinAborted: 1,
+	TransactionTimeout: time.Second,
+}
+
+// transactHistory is a whole history of transactions.
+func transactHistory(seed uint64, steps int, mistake mutation, liveScan bool) (list []history.Entry, made bool) {
+	s := newTransactSim(seed, mistake, liveScan, func(e history.Entry) { list = append(list, e) })
+	s.steps(steps)
+	s.finish()
+	return list, s.made
+}
+
+func TestCleanTransactionsPass(t *testing.T) {
+	for seed := range uint64(120) {
+		list, _ := transactHistory(seed, 900, none, seed%3 == 0)
+		if r := check(t, list, transactExpect); r.Verdict != Pass {
+			t.Fatalf("seed %d: verdict %s: anomalies %q, undecided %q", seed, r.Verdict, texts(r), undecided(r))
+		}
+	}
+}
+
+// Each single mistake is caught, as what it is and as nothing else.
+func TestMistakesOfTransactionsAreCaughtAsWhatTheyAre(t *testing.T) {
+	for mistake, want := range map[mutation]string{
+		giveOpen:       "early-read early-read",
+		giveAborted:    "transaction-fate aborted-read",
+		tearCommit:     "transaction-fate torn-transaction",
+		flipCommit:     "transaction-fate lost-commit",
+		flipAbort:      "transaction-fate committed-abort",
+		forgetMarker:   "transaction-fate hung-transaction",
+		splitMarkers:   "transaction-fate wrong-marker",
+		hideCommitted:  "gaps poll-skip",
+		loseCommitted:  "loss lost-write",
+		skipInOpen:     "gaps gap",
+		wrongStableEnd: "watermarks read-above-stable",
+	} {
+		t.Run(string(mistake), func(t *testing.T) {
+			made := 0
+			for seed := range uint64(30) {
+				list, is := transactHistory(seed, 700, mistake, seed%3 == 0)
+				if !is {
+					continue
+				}
+				made++
+				r := check(t, list, transactExpect)
+				got := failures(r)
+				if mistake == giveOpen && slices.Equal(got, []string{"transaction-fate aborted-read"}) {
+					continue // the transaction was aborted later
+				}
+				if r.Verdict != Fail || !slices.Equal(got, []string{want}) {
+					t.Fatalf("seed %d: verdict %s, anomalies %q, want %q: %q, undecided %q", seed, r.Verdict, got, want, texts(r), undecided(r))
+				}
+			}
+			if made < 12 {
+				t.Errorf("the mistake was made in %d of 30 histories, want at least 12", made)
+			}
+		})
+	}
+}
+
+// With a scan that goes along, what is kept is bounded by the transactions that are open and how far the scan and the
+// readers are behind; it does not grow with the history.
+func TestTransactionsKeepLittle(t *testing.T) {
+	e := New(transactExpect)
+	s := newTransactSim(3, none, true, e.Observe)
+	s.reliable = true // what is sent and never answered is open until the end
+	var marks []int
+	for range 12 {
+		s.steps(10_000)
+		marks = append(marks, e.Retained())
+	}
+	half := len(marks) / 2
+	early, late := slices.Max(marks[:half]), slices.Max(marks[half:])
+	t.Logf("%d transactions committed, intervals kept every 10000 steps: %v", e.Snapshot().TransactionsCommitted, marks)
+	blocks := int(e.Snapshot().RecordsAcked / history.ChainBlock)
+	if late > early+early/10+2*blocks {
+		t.Errorf("the engine kept at most %d intervals in the first half and %d in the second", early, late)
+	}
+	s.finish()
+	e.End(io.EOF)
+	if r := e.Report(); r.Verdict != Pass {
+		t.Errorf("verdict %s: %q, undecided %q", r.Verdict, texts(r), undecided(r))
+	}
+}
+
+// BenchmarkTransactions is the cost of an operation in a long history of transactions.
+func BenchmarkTransactions(b *testing.B) {
+	var list []history.Entry
+	s := newTransactSim(5, none, true, func(e history.Entry) { list = append(list, e) })
+	s.steps(400_000)
+	e := New(transactExpect)
+	b.ReportAllocs()
+	next := 0
+	for b.Loop() {
+		if next == len(list) {
+			e, next = New(transactExpect), 0
+		}
+		e.Observe(list[next])
+		next++
+	}
+}
