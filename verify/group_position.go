@@ -222,9 +222,9 @@ func (p *position) stand(asked, processed history.Time, offset int64, by telling
 // transact takes the positions that were sent in a transaction.
 func (g *groupPosition) transact(op *history.Operation) {
 	x := op.Transaction
-	if op.Outcome == history.OK { // then what came before under its id is decided
-		for _, key := range sortedGroups(g.positions) {
-			g.positions[key].register.over(x.ID, x.Number, op.Process, op.Return)
+	if op.Outcome == history.OK && len(g.fates) > 0 { // then what came before under its id is decided
+		for _, p := range g.positions {
+			p.register.over(x.ID, x.Number, op.Process, op.Return)
 		}
 	}
 	if x.Group == "" {

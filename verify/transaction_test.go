@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"testing"
@@ -95,19 +96,24 @@ func TestTransactionsKeepLittle(t *testing.T) {
 	}
 }
 
-// BenchmarkTransactions is the cost of an operation in a long history of transactions.
+// BenchmarkTransactions is the cost of an operation in histories of transactions of several lengths, with a scan that
+// goes along: it is the same.
 func BenchmarkTransactions(b *testing.B) {
-	var list []history.Entry
-	s := newTransactSim(5, none, true, func(e history.Entry) { list = append(list, e) })
-	s.steps(400_000)
-	e := New(transactExpect)
-	b.ReportAllocs()
-	next := 0
-	for b.Loop() {
-		if next == len(list) {
-			e, next = New(transactExpect), 0
-		}
-		e.Observe(list[next])
-		next++
+	for _, steps := range []int{20_000, 200_000, 1_000_000} {
+		b.Run(fmt.Sprintf("steps=%d", steps), func(b *testing.B) {
+			var list []history.Entry
+			s := newTransactSim(5, none, true, func(e history.Entry) { list = append(list, e) })
+			s.reliable = true
+			s.steps(steps)
+			s.finish()
+			b.ResetTimer()
+			for range b.N {
+				e := New(transactExpect)
+				for _, entry := range list {
+					e.Observe(entry)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(list)), "ns/operation")
+		})
 	}
 }
