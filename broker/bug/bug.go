@@ -117,7 +117,7 @@ const (
 	UnstableOffsets Name = "unstable-offsets"
 	// OffsetsOutsideTransaction lets offsets of a transaction count at once, also if it aborts.
 	OffsetsOutsideTransaction Name = "offsets-outside-transaction"
-	// LateProduce lets any batch begin a transaction in a log, verified or not.
+	// LateProduce believes clients of transaction version 1 that a partition belongs to their transaction.
 	LateProduce Name = "late-produce"
 	// MarkerForgotten lets a follower append markers without ending the transactions that they are about.
 	MarkerForgotten Name = "marker-forgotten"

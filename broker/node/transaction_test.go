@@ -481,8 +481,4 @@ func TestPlantedBugsOfTransactions(t *testing.T) {
 	if got := committedOf(t, fetchOne(a.s, committedFetch(topic, 0, 0))); len(got) != 1 {
 		t.Errorf("aborted-unfiltered: read %v", got)
 	}
-	a, _ = begun(bug.LateProduce)
-	if err := a.data(5, 0, 0, 0, "late"); err != nil {
-		t.Errorf("late-produce: %v", err)
-	}
 }
