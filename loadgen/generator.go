@@ -353,7 +353,7 @@ func (g *Generator) Undecided(ctx context.Context) error {
 // scan reads every partition from its start to its barrier.
 func (g *Generator) scan(ctx context.Context, got *received, kind history.Kind, isolation history.Isolation, raw bool) error {
 	spec := g.cfg.Reader
-	spec.Isolation = isolation
+	spec.Isolation, spec.AsksForAll = isolation, false
 	reader, err := client.NewReader(client.ReaderConfig{
 		Shared: g.shared, Process: got.process, Kind: kind, Targets: g.targets, Spec: spec, Raw: raw, Received: got.receive,
 	})

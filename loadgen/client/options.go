@@ -286,6 +286,8 @@ type ReaderSpec struct {
 	MaxPollRecords int
 	// Isolation of the reader: the zero value reads uncommitted.
 	Isolation history.Isolation
+	// AsksForAll is a planted bug: a reader that says it reads committed asks for all records.
+	AsksForAll bool
 }
 
 func (s ReaderSpec) withDefaults() ReaderSpec {
@@ -332,7 +334,7 @@ func (s ReaderSpec) options() []kgo.Opt {
 		kgo.DisableFetchSessions(),
 		kgo.FetchMaxWait(s.MaxWait), kgo.FetchMaxBytes(s.MaxBytes), kgo.FetchMaxPartitionBytes(s.PartitionMaxBytes),
 	}
-	if s.Isolation == history.ReadCommitted {
+	if s.Isolation == history.ReadCommitted && !s.AsksForAll {
 		opts = append(opts, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	}
 	return opts
