@@ -1,9 +1,11 @@
 package api
 
 import (
+	"slices"
 	"time"
 
 	"github.com/logproof/logproof/broker/actor"
+	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -12,7 +14,8 @@ import (
 // DescribeProducers (key 61, KIP-664): the idempotent producers that a partition remembers.
 //
 // Behaviour
-//   - the leader answers: any other broker has NOT_LEADER_OR_FOLLOWER; each partition has its own error
+//   - every replica answers with what its own log has, leader or not; any other broker has NOT_LEADER_OR_FOLLOWER. Each
+//     partition has its own error
 //   - a producer has the sequence of its last record and the largest timestamp of its last batch; by producer id
 //   - with an open transaction comes its first offset, -1 without; the coordinator's epoch is that of the producer's last
 //     marker, -1 before the first
@@ -38,7 +41,7 @@ func (h *describeProducers) start(s *Session, c *call, _ time.Time, fx *actor.Ef
 		for j, index := range asked.Partitions {
 			p := &out.Partitions[j]
 			p.Partition = index
-			if err := s.misplaced(topic, index); err != nil {
+			if err := s.elsewhere(topic, index); err != nil {
 				p.ErrorCode, p.ErrorMessage = err.Code, kmsg.StringPtr(err.Description)
 			} else {
 				h.waiting++
@@ -69,4 +72,15 @@ func (h *describeProducers) remembered(c *call, m ProducerAnswer) {
 	if h.waiting--; h.waiting == 0 {
 		c.finish(h.resp)
 	}
+}
+
+// elsewhere says why there is no replica of a partition here.
+func (s *Session) elsewhere(topic *metadata.Topic, index int32) *kerr.Error {
+	if err := s.misplaced(topic, index); err != kerr.NotLeaderForPartition {
+		return err
+	}
+	if !slices.Contains(topic.Partitions[index].Replicas, s.cfg.NodeID) {
+		return kerr.NotLeaderForPartition
+	}
+	return nil
 }

@@ -263,6 +263,20 @@ func TestAbortByAdministrator(t *testing.T) {
 	if err != nil || described["orders"].Partitions[0].Err != nil {
 		t.Fatal(err, described["orders"].Partitions[0].Err)
 	}
+	for id := range int32(3) { // every replica tells what it has; a follower has it soon
+		req := kmsg.NewPtrDescribeProducersRequest()
+		req.Topics = []kmsg.DescribeProducersRequestTopic{{Topic: "orders", Partitions: []int32{0}}}
+		for ctx := testContext(t); ; {
+			p := askAt[*kmsg.DescribeProducersResponse](t, client, id, req).Topics[0].Partitions[0]
+			if p.ErrorCode == 0 && len(p.ActiveProducers) == 1 && p.ActiveProducers[0].CurrentTxnStartOffset == 0 {
+				break
+			}
+			if ctx.Err() != nil {
+				t.Fatalf("broker %d tells %+v", id, p)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
 	var markers kmsg.WriteTxnMarkersRequest
 	described.EachProducer(func(p kadm.DescribedProducer) {
 		one := kmsg.NewWriteTxnMarkersRequestMarker()

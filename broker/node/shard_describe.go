@@ -6,11 +6,11 @@ import (
 	"github.com/logproof/logproof/broker/env"
 )
 
-// producers answers one partition of DescribeProducers.
+// producers answers one partition of DescribeProducers, whatever the replica does now.
 func (s *shard) producers(m api.ProducerQuery, fx *actor.Effects) {
 	answer := api.ProducerAnswer{Call: m.Ticket.Call, Part: m.Ticket.Part}
-	if r, code := s.find(m.Replica, -1); code != nil {
-		answer.Error = code.Code
+	if r := s.replicas[m.Replica]; r == nil {
+		answer.Error = s.missing(m.Replica).Code
 	} else {
 		for _, p := range r.log.Producers() {
 			answer.Producers = append(answer.Producers, api.Producer(p))

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -95,5 +96,6 @@ func runJava(ctx context.Context, f *field) ([]result, error) {
 		{"verifiable-consumer", false, javaVerifiableConsumer},
 		{"topics --delete", false, javaDelete},
 	}
+	steps = slices.Insert(steps, len(steps)-1, javaTransactions()...)
 	return f.walk(ctx, steps)
 }
