@@ -17,6 +17,7 @@ import (
 	"github.com/logproof/logproof/broker/env/disk"
 	"github.com/logproof/logproof/broker/group"
 	"github.com/logproof/logproof/broker/partition"
+	"github.com/logproof/logproof/broker/txn"
 	"github.com/spf13/cobra"
 )
 
@@ -127,7 +128,7 @@ func (f *brokerFlags) addPlace(cmd *cobra.Command) {
 	flags.DurationVar(&f.cfg.ShutdownTimeout, "shutdown-timeout", 5*time.Second, "how long a broker that stops waits for others to take over what it leads")
 }
 
-// addGroups defines those of consumer groups.
+// addGroups defines those of consumer groups and transactions.
 func (f *brokerFlags) addGroups(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.DurationVar(&f.groupDelay, "group-initial-delay", group.DefaultInitialDelay, "how long an empty consumer group waits for more members; 0 for not at all")
@@ -137,7 +138,11 @@ func (f *brokerFlags) addGroups(cmd *cobra.Command) {
 	flags.DurationVar(&f.cfg.Groups.Retention, "offsets-retention", group.DefaultRetention, "how long offsets are kept that nobody uses")
 	flags.Int32Var(&f.cfg.Groups.Partitions, "offsets-partitions", 50, "partitions of __consumer_offsets, which is made on demand")
 	flags.Int16Var(&f.cfg.Groups.Replication, "offsets-replication", 3, "replicas of __consumer_offsets, in a cluster of as many brokers")
+	flags.DurationVar(&f.cfg.Transactions.MaxTimeout, "transaction-max-timeout", txn.DefaultMaxTimeout, "longest timeout that transactional producers may ask for")
+	flags.DurationVar(&f.cfg.Transactions.Expiration, "transactional-id-expiration", txn.DefaultExpiration, "how long transactional ids are kept that nobody uses")
 	flags.Int32Var(&f.cfg.Transactions.Partitions, "transactions-partitions", 50, "partitions of __transaction_state, which is made on demand")
+	flags.Int16Var(&f.cfg.Transactions.Replication, "transactions-replication", 3, "replicas of __transaction_state, in a cluster of as many brokers")
+	flags.Int16Var(&f.cfg.Transactions.MinISR, "transactions-min-isr", 2, "in-sync replicas without which nothing is decided about transactions, if __transaction_state has as many")
 }
 
 func bugNames() string {
