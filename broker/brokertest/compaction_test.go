@@ -32,9 +32,10 @@ func quickly() map[string]*string {
 
 // folded reads a topic from its start to an end, and gives how many records there are, and what is the last of each
 // key. Offsets must rise.
-func folded(t *testing.T, cluster *brokertest.Cluster, topic string, end int64) (records int, state map[string]string) {
+func folded(t *testing.T, cluster *brokertest.Cluster, topic string, end int64, options ...kgo.Opt) (records int, state map[string]string) {
 	t.Helper()
-	client := newClient(t, cluster, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}))
+	options = append(options, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}))
+	client := newClient(t, cluster, options...)
 	defer client.Close()
 	state = map[string]string{}
 	for next := int64(0); next < end; {
@@ -92,10 +93,10 @@ func TestCompaction(t *testing.T) {
 }
 
 // waitCompacted reads a topic until few records of it are left; its state is the same all the time.
-func waitCompacted(t *testing.T, cluster *brokertest.Cluster, topic string, last int64, few int, want map[string]string) {
+func waitCompacted(t *testing.T, cluster *brokertest.Cluster, topic string, last int64, few int, want map[string]string, options ...kgo.Opt) {
 	t.Helper()
 	for ctx := testContext(t); ; {
-		records, state := folded(t, cluster, topic, last+1)
+		records, state := folded(t, cluster, topic, last+1, options...)
 		if !maps.Equal(state, want) {
 			t.Fatalf("of %d records a reader makes %v, want %v", records, state, want)
 		}
@@ -184,4 +185,37 @@ func sizesOf(ctx context.Context, admin *kadm.Client, topic string) (sizes []int
 		})
 	})
 	return sizes
+}
+
+// Transactions in a compacted topic: what was aborted goes, what was committed takes the place of what was before it,
+// and readers of committed records come to the same on every leader.
+func TestTransactionsAreCompacted(t *testing.T) {
+	cluster := compacting(t)
+	admin, ctx := kadm.NewClient(newClient(t, cluster)), testContext(t)
+	if _, err := admin.CreateTopic(ctx, 1, 3, quickly(), "tables"); err != nil {
+		t.Fatal(err)
+	}
+	producer, want, last := transactor(t, cluster, "t"), map[string]string{}, int64(0)
+	for i := range 120 {
+		if err := producer.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		commit := kgo.TransactionEndTry(i%3 != 0)
+		for k := range 3 {
+			key, value := fmt.Sprint("key ", (i+k)%7), fmt.Sprint("value ", i)
+			r := &kgo.Record{Topic: "tables", Key: []byte(key), Value: []byte(value)}
+			if err := producer.ProduceSync(ctx, r).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+			if commit {
+				want[key], last = value, r.Offset
+			}
+		}
+		if err := producer.EndTransaction(ctx, commit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitCompacted(t, cluster, "tables", last, 60, want, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	cluster.KillLeader("tables", 0)
+	waitCompacted(t, cluster, "tables", last, 60, want, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 }

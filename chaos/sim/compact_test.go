@@ -6,6 +6,20 @@ import (
 	"github.com/logproof/logproof/chaos/sim"
 )
 
+// What groups commit is compacted while they commit and coordinators move: each begins with what was committed.
+func TestOffsetsOfGroupsAreCompacted(t *testing.T) {
+	marks := sim.Marks{}
+	for seed := range int64(4) {
+		j := simulate(t, sim.Config{Seed: 51 + seed, Groups: sim.WithGroups, Compact: true})
+		j.clean(t)
+		marks.Add(j.Marks)
+	}
+	t.Logf("%d passes, coordinators moved %d times", marks[sim.OffsetsCompacted], marks[sim.CoordinatorMoved])
+	if marks[sim.OffsetsCompacted] < 100 || marks[sim.CoordinatorMoved] < 10 {
+		t.Errorf("%d passes, and coordinators moved %d times, in 4 minutes", marks[sim.OffsetsCompacted], marks[sim.CoordinatorMoved])
+	}
+}
+
 // A topic is compacted on every replica while everything else goes on and fails: what a reader makes of any of them is
 // what was committed, and nothing that is judged is lost.
 func TestATopicIsCompacted(t *testing.T) {

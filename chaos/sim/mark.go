@@ -60,6 +60,7 @@ const (
 	LogCompacted
 	CompactedWhileSyncing
 	TombstoneGone
+	OffsetsCompacted
 	marks // their number
 )
 
@@ -118,6 +119,7 @@ var markNames = [marks]string{
 	LogCompacted:          "replica of a compacted topic compacted",
 	CompactedWhileSyncing: "log compacted while a sync was under way",
 	TombstoneGone:         "tombstone compacted away",
+	OffsetsCompacted:      "offsets of groups compacted",
 	ConnectionsOvertook:   "request of a given-up connection arrived late",
 }
 
