@@ -111,6 +111,9 @@ func announce(before, after *metadata.Image, records []metadata.Record, fx *acto
 			if b := after.Broker(r.RegisterBroker.ID); b != nil {
 				fx.Emit(event.BrokerRegistered{Broker: b.ID, Epoch: b.Epoch})
 			}
+		case r.FeatureLevel != nil:
+			f := r.FeatureLevel
+			fx.Emit(event.FeatureChanged{Feature: f.Name, Before: before.FeatureLevel(f.Name), Level: f.Level})
 		case r.FenceBroker != nil:
 			fx.Emit(event.BrokerFenced{Broker: r.FenceBroker.ID, Epoch: r.FenceBroker.Epoch})
 		case r.UnfenceBroker != nil:
