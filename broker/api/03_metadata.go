@@ -55,7 +55,7 @@ func (h *clusterMetadata) missing(s *Session, req *kmsg.MetadataRequest, version
 }
 
 // replied answers once the missing topics are made, or could not be.
-func (h *clusterMetadata) replied(s *Session, c *call, m ControllerReply) {
+func (h *clusterMetadata) replied(s *Session, c *call, m ControllerReply, _ *actor.Effects) {
 	failed := map[string]int16{}
 	for _, topic := range m.Body.(*kmsg.CreateTopicsResponse).Topics {
 		if topic.ErrorCode != 0 && topic.ErrorCode != kerr.TopicAlreadyExists.Code {

@@ -31,17 +31,16 @@ var coordinatedTopics = map[int8]string{0: metadata.ConsumerOffsets, 1: metadata
 func (h *findCoordinator) start(s *Session, c *call, _ time.Time, fx *actor.Effects) {
 	req := c.request.Body.(*kmsg.FindCoordinatorRequest)
 	if name := coordinatedTopics[req.CoordinatorType]; name != "" && s.image.Topic(name) == nil {
-		create := kmsg.NewPtrCreateTopicsRequest()
-		create.SetVersion(create.MaxVersion())
-		create.Topics = []kmsg.CreateTopicsRequestTopic{s.newTopic(name)}
-		fx.Send(Uplink, ControllerRequest{From: s.self, Call: c.id, Body: create})
+		s.makeTopic(c, name, fx)
 		return
 	}
 	h.answer(s, c)
 }
 
 // replied answers once the topic is made, or could not be: then the client asks again.
-func (h *findCoordinator) replied(s *Session, c *call, _ ControllerReply) { h.answer(s, c) }
+func (h *findCoordinator) replied(s *Session, c *call, _ ControllerReply, _ *actor.Effects) {
+	h.answer(s, c)
+}
 
 func (h *findCoordinator) answer(s *Session, c *call) {
 	req := c.request.Body.(*kmsg.FindCoordinatorRequest)
@@ -83,6 +82,14 @@ func (s *Session) coordinator(key string, kind int8) kmsg.FindCoordinatorRespons
 	}
 	out.NodeID, out.Host, out.Port = b.ID, b.Host, b.Port
 	return out
+}
+
+// makeTopic asks for a topic that a client's request makes by the way; the call is told when it is there.
+func (s *Session) makeTopic(c *call, name string, fx *actor.Effects) {
+	create := kmsg.NewPtrCreateTopicsRequest()
+	create.SetVersion(create.MaxVersion())
+	create.Topics = []kmsg.CreateTopicsRequestTopic{s.newTopic(name)}
+	fx.Send(Uplink, ControllerRequest{From: s.self, Call: c.id, Body: create})
 }
 
 // newTopic is a topic that a client's request makes by the way: with the defaults, unless it is the cluster's own.

@@ -64,7 +64,7 @@ func TestUpdateFeaturesResults(t *testing.T) {
 				want = 1
 			}
 			c := &call{request: &wire.Request{Version: version, Body: req}}
-			new(updateFeatures).replied(nil, c, ControllerReply{Body: reply})
+			new(updateFeatures).replied(nil, c, ControllerReply{Body: reply}, nil)
 			if got := c.response.Body.(*kmsg.UpdateFeaturesResponse).Results; len(got) != want {
 				t.Errorf("version %d, failed %v: %+v", version, failed, got)
 			}

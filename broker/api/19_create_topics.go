@@ -43,4 +43,6 @@ func (h *toController) start(s *Session, c *call, _ time.Time, fx *actor.Effects
 	fx.Send(to, ControllerRequest{From: s.self, Call: c.id, Body: c.request.Body})
 }
 
-func (h *toController) replied(_ *Session, c *call, m ControllerReply) { c.finish(m.Body) }
+func (h *toController) replied(_ *Session, c *call, m ControllerReply, _ *actor.Effects) {
+	c.finish(m.Body)
+}

@@ -40,4 +40,6 @@ func (h *initProducerID) start(s *Session, c *call, _ time.Time, fx *actor.Effec
 	}
 }
 
-func (h *initProducerID) replied(_ *Session, c *call, m ControllerReply) { c.finish(m.Body) }
+func (h *initProducerID) replied(_ *Session, c *call, m ControllerReply, _ *actor.Effects) {
+	c.finish(m.Body)
+}

@@ -24,7 +24,7 @@ func (h *updateFeatures) start(s *Session, c *call, _ time.Time, fx *actor.Effec
 	fx.Send(Uplink, ControllerRequest{From: s.self, Call: c.id, Body: c.request.Body})
 }
 
-func (h *updateFeatures) replied(_ *Session, c *call, m ControllerReply) {
+func (h *updateFeatures) replied(_ *Session, c *call, m ControllerReply, _ *actor.Effects) {
 	resp := m.Body.(*kmsg.UpdateFeaturesResponse)
 	if c.request.Version < 2 && resp.ErrorCode == 0 {
 		for _, f := range c.request.Body.(*kmsg.UpdateFeaturesRequest).FeatureUpdates {

@@ -64,7 +64,7 @@ type (
 	rememberer interface{ remembered(*call, ProducerAnswer) }
 	measurer   interface{ measured(*call, SizeAnswer) }
 	controlled interface {
-		replied(*Session, *call, ControllerReply)
+		replied(*Session, *call, ControllerReply, *actor.Effects)
 	}
 	coordinated interface {
 		coordinated(*Session, *call, CoordinatorReply)
@@ -120,7 +120,7 @@ var handlers = [...]map[int16]func() handler{
 		kmsg.CreatePartitions.Int16():        func() handler { return new(createPartitions) },
 		kmsg.IncrementalAlterConfigs.Int16(): func() handler { return new(incrementalAlterConfigs) },
 		kmsg.AddPartitionsToTxn.Int16():      func() handler { return new(toTransactions) },
-		kmsg.AddOffsetsToTxn.Int16():         func() handler { return new(toTransactions) },
+		kmsg.AddOffsetsToTxn.Int16():         func() handler { return new(addOffsetsToTxn) },
 		kmsg.EndTxn.Int16():                  func() handler { return new(toTransactions) },
 		kmsg.DescribeTransactions.Int16():    func() handler { return new(toTransactions) },
 		kmsg.ListTransactions.Int16():        func() handler { return new(toTransactions) },
@@ -311,7 +311,7 @@ func (s *Session) deliver(message any, fx *actor.Effects) {
 		}
 	case ControllerReply:
 		if c := s.open(m.Call); c != nil {
-			c.handler.(controlled).replied(s, c, m)
+			c.handler.(controlled).replied(s, c, m, fx)
 		}
 	default:
 		panic(fmt.Sprintf("api: session got %T", message))

@@ -207,3 +207,28 @@ func TestTransactionsOfOneBroker(t *testing.T) {
 		}
 	}
 }
+
+// A consumer that assigns its partitions itself may add its offsets to a transaction before anybody has asked for a
+// group's coordinator.
+func TestOffsetsBeforeAnyGroup(t *testing.T) {
+	t.Parallel()
+	c := brokertest.Start(t)
+	ctx := within(t)
+	client := newClient(t, c)
+	begin := kmsg.NewPtrInitProducerIDRequest()
+	begin.TransactionalID, begin.TransactionTimeoutMillis = kmsg.StringPtr("t"), 10_000
+	made, err := begin.RequestWith(ctx, client)
+	if err != nil || made.ErrorCode != 0 {
+		t.Fatal(err, made)
+	}
+	add := kmsg.NewPtrAddOffsetsToTxnRequest()
+	add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = "t", made.ProducerID, made.ProducerEpoch, "g"
+	added, err := add.RequestWith(ctx, client)
+	if err != nil || added.ErrorCode != 0 {
+		t.Fatalf("%v, %+v", err, added)
+	}
+	got := described(ctx, t, kadm.NewClient(client), "t")
+	if len(got.Topics["__consumer_offsets"]) != 1 || got.State != "Ongoing" {
+		t.Errorf("%+v", got)
+	}
+}
