@@ -9,6 +9,8 @@ import (
 type Allowance struct {
 	Class Class `json:"class"`
 	Total int64 `json:"total"`
+	// Records (or offsets) that they are about, together: of lost records it is what the setting costs.
+	Records int64 `json:"records"`
 	// Forbid is the setting under which they would be a violation; Because says why they are none.
 	Forbid  string `json:"forbid"`
 	Because string `json:"because"`
@@ -16,9 +18,10 @@ type Allowance struct {
 	Anomalies []Anomaly `json:"anomalies"`
 }
 
-// String is the allowance as a clause for people: "12 duplicate, allowed: ...; enable.idempotence=true would forbid it".
+// String is the allowance as a clause for people: "12 duplicate (40 records), allowed: ...; enable.idempotence=true
+// would forbid it".
 func (a Allowance) String() string {
-	return fmt.Sprintf("%d %s, allowed: %s; %s would forbid it", a.Total, a.Class, a.Because, a.Forbid)
+	return fmt.Sprintf("%d %s (%s), allowed: %s; %s would forbid it", a.Total, a.Class, plural(a.Records, "record"), a.Because, a.Forbid)
 }
 
 // strain is the anomalies of a rule that a claim allows together or not at all: of one class in one topic and of
@@ -27,6 +30,7 @@ type strain struct {
 	class        Class
 	topic, group string
 	total        int64
+	records      int64
 	first        []Anomaly // the first AnomaliesMax of total
 }
 
@@ -49,6 +53,7 @@ func (r *RuleResult) add(a Anomaly) {
 	}
 	s := &r.strains[i]
 	s.total++
+	s.records += a.Count
 	if len(s.first) < AnomaliesMax {
 		s.first = append(s.first, a)
 	}
@@ -102,6 +107,7 @@ func (r *RuleResult) allow(s strain, e Excuse) {
 	}
 	a := &r.Allowed[i]
 	a.Total += s.total
+	a.Records += s.records
 	a.Anomalies = append(a.Anomalies, s.first[:min(len(s.first), AnomaliesMax-len(a.Anomalies))]...)
 }
 

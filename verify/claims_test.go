@@ -181,7 +181,7 @@ func TestAnAllowanceHidesNothingElse(t *testing.T) {
 	r := RuleResult{Rule: Loss, Asked: true, Checked: 100, Unit: "record"}
 	orders, payments := history.Partition{Topic: "orders"}, history.Partition{Topic: "payments"}
 	for range 30 {
-		r.add(Anomaly{Class: LostWrite, Partition: orders})
+		r.add(Anomaly{Class: LostWrite, Partition: orders, Count: 5})
 	}
 	r.add(Anomaly{Class: LostWrite, Partition: payments})
 	r.conclude()
@@ -190,7 +190,7 @@ func TestAnAllowanceHidesNothingElse(t *testing.T) {
 	if got.Verdict != Fail || got.Total != 1 || len(got.Anomalies) != 1 || got.Anomalies[0].Partition != payments {
 		t.Errorf("the loss that is not allowed: %+v", got)
 	}
-	if len(got.Allowed) != 1 || got.Allowed[0].Total != 30 || len(got.Allowed[0].Anomalies) != AnomaliesMax {
+	if len(got.Allowed) != 1 || got.Allowed[0].Total != 30 || got.Allowed[0].Records != 150 || len(got.Allowed[0].Anomalies) != AnomaliesMax {
 		t.Errorf("the loss that is allowed: %+v", got.Allowed)
 	}
 	r.Skipped = "a partition"

@@ -102,7 +102,7 @@ func inconclusive() Run {
 func allowing() Run {
 	r := passing()
 	r.Report.Rules[2].Allowed = []verify.Allowance{{
-		Class: verify.LostWrite, Total: 1200, Forbid: "acks=all", Because: "with acks=1 the leader answers alone",
+		Class: verify.LostWrite, Total: 1200, Records: 5000, Forbid: "acks=all", Because: "with acks=1 the leader answers alone",
 		Anomalies: []verify.Anomaly{{Class: verify.LostWrite, Text: "orders/3: 1 <record> is gone | lost"}},
 	}}
 	r.Report.Rules[1].Allowed = []verify.Allowance{{Class: verify.Duplicate, Total: 3, Forbid: "enable.idempotence=true", Because: "a request is sent again"}}
@@ -123,7 +123,7 @@ func TestAllowedIsTold(t *testing.T) {
 		name, got string
 		want      []string
 	}{
-		{"text", text.String(), []string{"kept; allowed: 3 duplicate, 1,200 lost-write, which", "1200 lost-write, allowed: with acks=1 the leader answers alone; acks=all would forbid it. One of them: orders/3"}},
+		{"text", text.String(), []string{"kept; allowed: 3 duplicate, 1,200 lost-write, which", "1200 lost-write (5000 records), allowed: with acks=1 the leader answers alone; acks=all would forbid it. One of them: orders/3"}},
 		{"summary", summary.String(), []string{"- allowed, but worth knowing: 1200 lost-write", "acks=all would forbid it", "1 &lt;record> is gone \\| lost"}},
 		{"junit", junit.String(), []string{"allowed: 1,200 lost-write"}},
 		{"result.json", result.String(), []string{"\"allowed\": 1200"}},
