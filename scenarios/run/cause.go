@@ -66,6 +66,9 @@ func newStory(a *verify.Anomaly) *story {
 		kind history.Kind
 		verb string
 	}{verify.LostWrite: {history.Produce, "acknowledged"}, verify.ReadThenGone: {history.Fetch, "read"}, verify.NewestCompacted: {history.Produce, "acknowledged"}}[a.Class]
+	if s := ofTransaction(a); s != nil {
+		return s
+	}
 	var s *story
 	for i := range a.Evidence {
 		op := &a.Evidence[i]
@@ -88,6 +91,26 @@ func newStory(a *verify.Anomaly) *story {
 		s.to = history.Never // it may be lost at any later time
 	}
 	return s
+}
+
+// ofTransaction is the story of an anomaly of a transaction, from its beginning on; nil if it is of none, or nothing
+// of it is in the evidence.
+func ofTransaction(a *verify.Anomaly) *story {
+	for i := range a.Evidence {
+		op := &a.Evidence[i]
+		if op.Kind != history.Transact || a.Transaction == "" {
+			continue
+		}
+		verb := "given up"
+		switch {
+		case op.Committed():
+			verb = "committed, as its client was told,"
+		case op.Outcome == history.OK:
+			verb = "aborted, as its client was told,"
+		}
+		return &story{anomaly: a, verb: verb, from: op.Invoke, at: op.Return, to: history.Never, high: history.Unset}
+	}
+	return nil
 }
 
 // observe takes the operations of the history in their order.
@@ -126,6 +149,9 @@ func (n *narrator) sentence(s *story) string {
 	if len(turns) == 0 {
 		if s.anomaly.Group != "" {
 			return head + "; no rebalance was noted around it" + n.inForce(s.at)
+		}
+		if s.anomaly.Transaction != "" {
+			return head + "; no election, no truncation and no other coordinator followed" + n.inForce(s.at)
 		}
 		return head + "; no election and no truncation followed" + n.inForce(s.at)
 	}
@@ -193,6 +219,14 @@ func (n *narrator) about(s *story, e event) bool {
 	if s.anomaly.Group != "" {
 		return e.Group == s.anomaly.Group
 	}
+	if _, id, ok := strings.Cut(s.anomaly.Transaction, " of "); ok {
+		switch e.Name {
+		case timedOut, fenced:
+			return e.TransactionalID == id
+		case tookOver: // which coordinates its id only their hash tells
+			return e.Open+e.Ending > 0
+		}
+	}
 	return e.in(s.anomaly.Partition)
 }
 
@@ -235,6 +269,12 @@ func (n *narrator) turn(e event) string {
 		return fmt.Sprintf("broker %d set a segment from offset %d on aside at %s", e.Node, e.From, moment(e.at))
 	case rebalanced:
 		return fmt.Sprintf("broker %d gave its members an assignment of generation %d at %s (%s)", e.Node, e.Generation, moment(e.at), e.Reason)
+	case timedOut:
+		return fmt.Sprintf("broker %d aborted the transaction of %s at %s, after its %d ms", e.Node, e.TransactionalID, moment(e.at), e.Timeout)
+	case fenced:
+		return fmt.Sprintf("broker %d aborted the transaction of %s for its successor at %s", e.Node, e.TransactionalID, moment(e.at))
+	case tookOver:
+		return fmt.Sprintf("broker %d took over as a coordinator at %s, and found %d open transactions and %d that were ending", e.Node, moment(e.at), e.Open, e.Ending)
 	case expired:
 		return fmt.Sprintf("broker %d took member %s out at %s: %s", e.Node, e.Member, moment(e.at), e.Reason)
 	}

@@ -103,3 +103,40 @@ func TestCauses(t *testing.T) {
 		}
 	}
 }
+
+// Of a transaction it is told what its coordinators did, too.
+func TestCausesOfTransactions(t *testing.T) {
+	const (
+		outOfTime = `200 "node":2,"event":"transaction-timed-out","transactional_id":"tx-0","producer_id":7,"epoch":1,"partitions":2,"timeout":100`
+		replaced  = `210 "node":2,"event":"producer-fenced","transactional_id":"tx-0","producer_id":7,"epoch":2,"partitions":2`
+		another   = `190 "node":2,"event":"transaction-timed-out","transactional_id":"tx-1","producer_id":8,"epoch":1,"partitions":2,"timeout":100`
+		moved     = `150 "node":3,"event":"transactions-loaded","partition":4,"leader_epoch":5,"ids":9,"open":1,"ending":2`
+		idle      = `140 "node":1,"event":"transactions-loaded","partition":5,"leader_epoch":5,"ids":9,"open":0,"ending":0`
+	)
+	end := history.Operation{Kind: history.Transact, Outcome: history.OK, Invoke: after(90), Return: after(130), Transaction: &history.TransactionPart{
+		ID: "tx-0", Number: 7, Decision: history.DecideCommit, Ending: after(120),
+	}}
+	left := end
+	left.Outcome, left.Transaction = history.Unknown, &history.TransactionPart{ID: "tx-0", Number: 7, Decision: history.DecideCommit, Ending: after(120)}
+	dropped := end
+	dropped.Transaction = &history.TransactionPart{ID: "tx-0", Number: 7, Decision: history.DecideAbort, Ending: after(120)}
+	for _, c := range []struct {
+		end    history.Operation
+		events []string
+		want   string
+	}{
+		{end, []string{elected5, led5, idle, moved, another, outOfTime}, "committed, as its client was told, at 0.130 s by broker 1 in leader epoch 5, with ISR [1 2 3]; " +
+			"broker 3 took over as a coordinator at 0.150 s, and found 1 open transactions and 2 that were ending; broker 2 aborted the transaction of tx-0 at 0.200 s, after its 100 ms"},
+		{left, []string{led5, replaced}, "given up at 0.130 s by broker 1 in leader epoch 5; broker 2 aborted the transaction of tx-0 for its successor at 0.210 s"},
+		{dropped, []string{led5, another}, "aborted, as its client was told, at 0.130 s by broker 1 in leader epoch 5; no election, no truncation and no other coordinator followed"},
+	} {
+		judged := verify.Report{Rules: []verify.RuleResult{{Anomalies: []verify.Anomaly{{
+			Class: verify.TornTransaction, Partition: history.Partition{Topic: "orders"}, Transaction: "7 of tx-0", Offset: 3, Evidence: []history.Operation{c.end},
+		}}}}}
+		n := newNarrator(&judged)
+		n.tell(notedIn(t, c.events...), nil)
+		if got := judged.Rules[0].Anomalies[0].Cause; got != c.want {
+			t.Errorf("got  %q\nwant %q", got, c.want)
+		}
+	}
+}

@@ -28,6 +28,9 @@ const (
 	quarantined   = "segment-quarantined"
 	rebalanced    = "group-rebalanced"
 	expired       = "group-member-expired"
+	timedOut      = "transaction-timed-out"
+	fenced        = "producer-fenced"
+	tookOver      = "transactions-loaded"
 )
 
 // event is a line of a node's events.jsonl, as far as outages and anomalies need it: fields that an event does not
@@ -53,6 +56,11 @@ type event struct {
 	Generation  int32     `json:"generation"`
 	Member      string    `json:"member"`
 	Reason      string    `json:"reason"`
+	// Of transactions: Timeout in milliseconds, Open and Ending as many as a coordinator found.
+	TransactionalID string `json:"transactional_id"`
+	Timeout         int64  `json:"timeout"`
+	Open            int    `json:"open"`
+	Ending          int    `json:"ending"`
 
 	at history.Time // Wall on the clock of the history
 }
