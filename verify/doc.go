@@ -9,6 +9,10 @@
 //	 of return              ├ recency           what was acknowledged is served to who asks later
 //	                        ├ placement         keys go to the partition that is theirs
 //	                        ├ compaction        of each key the newest record stays
+//	                        ├ early-read        nothing of a transaction is seen before it was to commit
+//	                        ├ transaction-fate  all or nothing, as its client was told
+//	                        ├ exactly-once      each input once in the outputs
+//	                        ├ gaps              each offset is a record, or explained
 //	                        ├ availability      how long clients waited, against budgets, if there are any
 //	                        └ assumptions       may the rules be believed at all?
 //
@@ -38,7 +42,9 @@
 // settled ones, one chain hash per history.ChainBlock records, and staircases of fixed size for the
 // order in real time, some for each of the newest leader epochs; for each group and partition the newest
 // commits and assignments; for outages per partition and kind the long
-// waits, 1024 at most, and counts of the others by their length. So it is bounded by producers times partitions times readers, plus what is
+// waits, 1024 at most, and counts of the others by their length. Of transactions it keeps those that are open, those that
+// the final scan has not passed (all of them, where the scan comes in the end), and one interval for each marker and each
+// stretch of aborted records that some reader may still pass. So it is bounded by producers times partitions times readers, plus what is
 // open: unread acknowledgements, unknown outcomes, anomalies. Engine.Retained counts the intervals.
 //
 // This package shares no code with the broker it judges: a common mistake would be invisible to

@@ -111,6 +111,9 @@ func TestExpectationsAreValidated(t *testing.T) {
 		"unknown rule \"los\"":  {Rules: []Rule{"los"}},
 		"no partition is named": {RequireScan: true},
 		"must not be negative":  {Faults: -1},
+		"min_committed -1":      {MinCommitted: -1},
+		"want a group and at":   {ExactlyOnce: []Transform{{Group: "g", Inputs: simPartitions}}},
+		"an output is an input": {ExactlyOnce: []Transform{{Group: "g", Inputs: simPartitions, Outputs: simPartitions}}},
 	} {
 		if _, err := Check(&entries{nil, io.EOF}, x); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q in it", err, want)

@@ -38,8 +38,9 @@ type transactions struct {
 	open     []*transaction // whose records are not all decided in the log, in order of return
 	closed   int            // how many of open are
 	watchers []transactionWatcher
-	// full is called when a partition has many silent offsets.
-	full func(p history.Partition, l *markedLog)
+	// full is called when a partition has many silent offsets: tidyAt of them.
+	full   func(p history.Partition, l *markedLog)
+	tidyAt int
 }
 
 // transactionWatcher is told what the log decided.
@@ -112,7 +113,7 @@ type markedLog struct {
 	markers intervals               // offsets of markers
 	stable  int64                   // the highest last stable offset that was told
 	misread intervals               // offsets of aborted records that were given to who reads committed
-	tidyAt  int                     // size of markers and aborted at which full is called
+	tidyAt  int                     // size of markers and aborted at which full is called; 0 for that of transactions
 	// kept says that silent offsets are asked for until the end.
 	kept bool
 }
@@ -127,7 +128,7 @@ type lastMarker struct {
 }
 
 func newTransactions(l *ledger) *transactions {
-	return &transactions{ledger: l, streams: map[stream]*ownership{}, logs: map[history.Partition]*markedLog{}}
+	return &transactions{ledger: l, streams: map[stream]*ownership{}, logs: map[history.Partition]*markedLog{}, tidyAt: tidyMin}
 }
 
 // watch adds a watcher.
@@ -136,7 +137,7 @@ func (t *transactions) watch(w transactionWatcher) { t.watchers = append(t.watch
 func (t *transactions) log(p history.Partition) *markedLog {
 	l := t.logs[p]
 	if l == nil {
-		l = &markedLog{open: map[int64][]history.Run{}, under: map[int64]lastMarker{}, stable: history.Unset, tidyAt: tidyMin}
+		l = &markedLog{open: map[int64][]history.Run{}, under: map[int64]lastMarker{}, stable: history.Unset}
 		t.logs[p] = l
 	}
 	return l
@@ -291,9 +292,9 @@ func (t *transactions) mark(m *history.Marker) {
 		}
 		t.decide(decision{run: run, fate: fateOf(m.Commit), marker: *m})
 	}
-	if len(l.markers)+len(l.aborted) > l.tidyAt && t.full != nil {
+	if len(l.markers)+len(l.aborted) > max(l.tidyAt, t.tidyAt) && t.full != nil {
 		t.full(m.Partition, l)
-		l.tidyAt = max(tidyMin, 2*(len(l.markers)+len(l.aborted)))
+		l.tidyAt = 2 * (len(l.markers) + len(l.aborted))
 	}
 }
 

@@ -54,3 +54,20 @@ func TestGroupOperationsInWords(t *testing.T) {
 		}
 	}
 }
+
+// So is one of a transaction.
+func TestTransactionsInWords(t *testing.T) {
+	orders := history.Partition{Topic: "orders", Index: 3}
+	end := &history.TransactionPart{ID: "tx-0", Number: 7, Decision: history.DecideCommit, Ending: 2e9, Group: "workers", Positions: []history.Position{{Partition: orders, Offset: 15}}}
+	runs := []history.Run{{Partition: orders, FirstOffset: 4, Producer: 2, FirstSequence: 9, Count: 2}}
+	for want, op := range map[string]history.Operation{
+		"commit|transaction 7 of tx-0: commit asked for at 2.000 s, with group workers at 15 of orders/3": {Kind: history.Transact, Transaction: end},
+		"none|transaction 7 of tx-0, which nobody ended":                                                  {Kind: history.Transact, Transaction: &history.TransactionPart{ID: "tx-0", Number: 7, Ending: history.Never}},
+		"4–5|in transaction 7 of tx-0; offsets 4–5: producer 2, sequences 9–10":                           {Kind: history.Produce, Runs: runs, Transaction: &history.TransactionPart{ID: "tx-0", Number: 7}},
+		"abort|offset 6: the marker of producer id 900, abort":                                            {Kind: history.Scan, Markers: []history.Marker{{Partition: orders, Offset: 6, ProducerID: 900}}},
+	} {
+		if got := offsetsText(op) + "|" + carriedText(op); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

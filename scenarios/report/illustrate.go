@@ -118,6 +118,10 @@ func offsetsText(op history.Operation) (text string) {
 		text = fmt.Sprintf("HW %d", op.Watermarks[0].HighWatermark)
 	case len(op.Corrupt) > 0:
 		text = fmt.Sprint(op.Corrupt[0].Offset)
+	case len(op.Markers) > 0:
+		text = markerText(op.Markers[0].Commit)
+	case op.Transaction != nil:
+		text = op.Transaction.Decision.String()
 	case op.Group != nil && op.Kind == history.Own:
 		text = fmt.Sprintf("gen. %d", op.Group.Generation)
 	case op.Group != nil && len(op.Group.Positions) > 0:
@@ -158,6 +162,34 @@ func groupText(op history.Operation) string {
 	return text
 }
 
+// markerText is which marker it is.
+func markerText(commit bool) string {
+	if commit {
+		return "commit"
+	}
+	return "abort"
+}
+
+// transactionText says which transaction an operation is, or belongs to, and how it ended.
+func transactionText(op history.Operation) string {
+	t := op.Transaction
+	text := fmt.Sprintf("transaction %d of %s", t.Number, t.ID)
+	switch {
+	case op.Kind != history.Transact:
+		return "in " + text
+	case t.Ending == history.Never:
+		return text + ", which nobody ended"
+	}
+	text += fmt.Sprintf(": %s asked for at %s", t.Decision, figure.Moment(time.Duration(t.Ending)))
+	for i, at := range t.Positions {
+		if i == 2 {
+			return text + fmt.Sprintf(" and %d more", len(t.Positions)-i)
+		}
+		text += fmt.Sprintf(", with group %s at %d of %s", t.Group, at.Offset, at.Partition)
+	}
+	return text
+}
+
 // carriedText says what an operation carried, or was told.
 func carriedText(op history.Operation) string {
 	var parts []string
@@ -179,8 +211,14 @@ func carriedText(op history.Operation) string {
 	for _, c := range op.Corrupt {
 		parts = append(parts, fmt.Sprintf("offset %d is corrupt: %s", c.Offset, c.Reason))
 	}
+	for _, m := range op.Markers {
+		parts = append(parts, fmt.Sprintf("offset %d: the marker of producer id %d, %s", m.Offset, m.ProducerID, markerText(m.Commit)))
+	}
 	if op.Group != nil {
 		parts = append(parts, groupText(op))
+	}
+	if op.Transaction != nil {
+		parts = append([]string{transactionText(op)}, parts...)
 	}
 	if len(parts) > 4 {
 		parts = append(parts[:4], fmt.Sprintf("and %d more", len(parts)-4))
