@@ -33,12 +33,17 @@ func javaTransactionalPerformance(ctx context.Context, f *field) error {
 	if _, err := f.call(ctx, "", f.binary, "topic", "create", "ledger", "--partitions", "3", "-b", f.cluster.servers); err != nil {
 		return err
 	}
-	said, err := f.java(ctx, "", perfTool, "--topic", "ledger", "--num-records", fmt.Sprint(transactionalRecords), "--record-size", "100", "--throughput", "-1",
-		"--transactional-id", "perf", "--transaction-duration-ms", "50", "--command-property", "bootstrap.servers="+f.cluster.servers, "acks=all")
+	return javaTransact(ctx, f, "perf", transactionalRecords)
+}
+
+// javaTransact sends records in transactions.
+func javaTransact(ctx context.Context, f *field, id string, records int) error {
+	said, err := f.java(ctx, "", perfTool, "--topic", "ledger", "--num-records", fmt.Sprint(records), "--record-size", "100", "--throughput", "-1",
+		"--transactional-id", id, "--transaction-duration-ms", "50", "--command-property", "bootstrap.servers="+f.cluster.servers, "acks=all")
 	if err != nil {
 		return err
 	}
-	return holds(said, fmt.Sprintf("%d records sent", transactionalRecords), "99th")
+	return holds(said, fmt.Sprintf("%d records sent", records), "99th")
 }
 
 // javaReadCommitted reads as many records as were committed, with markers between them.
@@ -80,7 +85,8 @@ func javaDescribeTransactions(ctx context.Context, f *field) error {
 	return nil
 }
 
-// javaFeatures has transactions of the first version for a while.
+// javaFeatures has transactions of the first version for a while, and then of the second again: the same producer goes
+// on with either.
 func javaFeatures(ctx context.Context, f *field) error {
 	for _, level := range []struct{ how, version, says string }{
 		{"downgrade", "1", "transaction.version was downgraded to 1."}, {"upgrade", "2", "transaction.version was upgraded to 2."},
@@ -98,6 +104,9 @@ func javaFeatures(ctx context.Context, f *field) error {
 		}
 		if !regexp.MustCompile(`Feature: transaction\.version\s.*FinalizedVersionLevel: ` + level.version).MatchString(said) {
 			return fmt.Errorf("after the %s: %q", level.how, shorten(said))
+		}
+		if err := javaTransact(ctx, f, "perf", transactionalRecords/10); err != nil {
+			return fmt.Errorf("after the %s: %w", level.how, err)
 		}
 	}
 	return nil
