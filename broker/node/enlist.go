@@ -157,7 +157,7 @@ func (p *participant) enlisted(now time.Time, call uint64, body kmsg.Response, f
 		code := enlistedCode(resp, e.Enlist)
 		if code == kerr.ConcurrentTransactions.Code && !e.VerifyOnly && now.Before(e.until) {
 			rest = min(rest, e.rest)
-			e.rest *= 2
+			e.rest = min(2*e.rest, enlistRestMax)
 			again = append(again, e)
 			continue
 		}

@@ -230,12 +230,13 @@ func TestEnlistAgain(t *testing.T) {
 	if sends := answer(concurrent); len(sends)+len(o.fx.Calls) > 0 || len(o.fx.Timers) != 1 {
 		t.Fatalf("%+v, %d timers", sends, len(o.fx.Timers))
 	}
-	for want := enlistRest; want < 4*enlistRestMax; want *= 2 { // the rest grows, to a bound
-		rest := o.fx.Timers[0]
+	const often = 100 // the rest grows, to a bound
+	for i := range often {
+		rest, want := o.fx.Timers[0], enlistRest<<min(i, 10)
 		if o.step(rest.Message); rest.After != min(want, enlistRestMax) || len(o.fx.Calls) != 1 {
 			t.Fatalf("after %v: %d calls, want a rest of %v", rest.After, len(o.fx.Calls), want)
 		}
-		if want < 2*enlistRestMax {
+		if i < often-1 {
 			answer(concurrent)
 		}
 	}
