@@ -18,6 +18,7 @@ func javaTransactions() []step {
 	return []step{
 		{"features describe", false, says(featuresTool, []string{"describe"}, "Feature: transaction.version", "SupportedMaxVersion: 2", "FinalizedVersionLevel: 2")},
 		{"producer-performance, transactional", true, javaTransactionalPerformance},
+		{"transactional-message-copier", false, javaCopy},
 		{"console-consumer, read_committed", false, javaReadCommitted},
 		{"transactions list, describe, describe-producers", false, javaDescribeTransactions},
 		{"transactions find-hanging", false, says(transactionsTool, []string{"find-hanging", "--broker-id", "0"}, "Topic")},
