@@ -64,7 +64,7 @@ func TestFirstAnomalyIsTheExpectedOne(t *testing.T) {
 }
 
 // A bug that its scenario misses, and a broker without bugs that does not pass, end the hunt with a
-// fail, and their run directories are kept. Without a kill the bug cannot show, and no load of this
+// fail, and their run directories are kept. Without a restart the bug cannot show, and no load of this
 // length reaches the floor.
 func TestKnownBugsFails(t *testing.T) {
 	t.Chdir(t.TempDir())
@@ -82,7 +82,7 @@ limits: {converge: 10s, total: 40s}
 	}
 	var stdout, stderr bytes.Buffer
 	h := hunt{stdout: &stdout, stderr: &stderr, rounds: 1, seed: 1, keep: t.TempDir()}
-	q := quarry{s, spec.Expect{Bug: "ack-before-write", Rule: "loss", Class: "lost-write"}}
+	q := quarry{s, spec.Expect{Bug: "recovery-drops-tail", Rule: "loss", Class: "lost-write"}}
 	if err := h.one(t.Context(), q); err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
