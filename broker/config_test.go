@@ -114,3 +114,20 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("a controller listens for clients on %s", c.Listen)
 	}
 }
+
+// Logs are looked at every 15 s unless it is said otherwise, or never.
+func TestCleanCheck(t *testing.T) {
+	for want, c := range map[time.Duration]Config{15 * time.Second: {}, time.Second: {CleanCheck: time.Second}, -1: {CleanCheck: time.Second, NoClean: true}} {
+		if got := c.clean(); got != want {
+			t.Errorf("%+v: every %v, want %v", c, got, want)
+		}
+	}
+	if err := (Config{FS: mem.New(), CleanCheck: -1}).Validate(); err == nil || !strings.Contains(err.Error(), "want more than 0, or 0 for every 15 s") {
+		t.Errorf("never, by the time between: %v", err)
+	}
+	for _, v := range (Config{NoClean: true}).fixed() {
+		if v.Name == "log.cleaner.enable" && v.Value != "false" {
+			t.Errorf("%+v", v)
+		}
+	}
+}

@@ -405,3 +405,68 @@ func TestCompactedHistories(t *testing.T) {
 		t.Errorf("%d passes, %d crashes, %d records went: too little to say anything", passes, crashes, gone)
 	}
 }
+
+// A disk that refuses one operation of a pass leaves the log as it was, and the next pass does it; or, where a segment
+// was just taking the place of others, the log says so and refuses everything until it is opened again.
+func TestCleanGoesOnAfterAnError(t *testing.T) {
+	doubts := 0
+	for stop := 1; ; stop++ {
+		files := mem.New()
+		l := written(t, files, 60)
+		want, n := tableOf(t, l), 0
+		w := watch(files)
+		errStop := errors.New("stop")
+		w.before = func(op, name string) error {
+			if op != "read" && op != "open" {
+				n++
+			}
+			if n == stop {
+				n++
+				return errStop
+			}
+			return nil
+		}
+		l.fs = w
+		err := passAndGiveUp(l)
+		var doubt *SwapError
+		switch {
+		case err == nil:
+			if stop < 15 || doubts == 0 {
+				t.Errorf("a pass takes %d operations, %d of them leave doubt", stop-1, doubts)
+			}
+			return
+		case errors.As(err, &doubt):
+			doubts++
+			if _, err := l.Append(keyed("a=1", -1, 0, false), 5); !errors.As(err, &doubt) {
+				t.Errorf("stopped at operation %d: an append is %v", stop, err)
+			}
+			l.releaseAll()
+			l, _ = mustOpen(t, files, small)
+		}
+		if got := tableOf(t, l); !maps.Equal(got, want) {
+			t.Fatalf("stopped at operation %d, %v: %v, want %v", stop, err, got, want)
+		}
+		for file := range contents(t, files) {
+			if isCleaned(file) || strings.HasSuffix(file, swapSuffix) {
+				t.Errorf("stopped at operation %d: %s is left", stop, file)
+			}
+		}
+		pass(t, l, 0, l.EndOffset(), 1<<20, nothing)
+		if got := tableOf(t, l); !maps.Equal(got, want) {
+			t.Fatalf("stopped at operation %d, and cleaned again: %v", stop, got)
+		}
+	}
+}
+
+func passAndGiveUp(l *Log) error {
+	c := l.BeginClean(l.Dirt(always, 0, l.EndOffset()), always, 0, 1<<20)
+	for {
+		if err := c.Step(); err != nil {
+			l.StopClean(c)
+			return err
+		}
+		if _, done, err := l.Advance(c); done || err != nil {
+			return err
+		}
+	}
+}
