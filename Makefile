@@ -1,4 +1,4 @@
-.PHONY: build test race lint demo smoke flakes scenarios sim campaign determinism orders failover known-bugs soak-verify bench referees kafka check help
+.PHONY: build test race lint demo smoke flakes scenarios sim campaign determinism orders walk failover known-bugs soak-verify bench referees kafka check help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ determinism: build ## one seed 200 times, on 1 and 2 processors, with and withou
 
 orders: ## every order of N-1 failures, simulated: RF 1, 2, 3 and 5, kills and power cuts
 	LOGPROOF_TEST_LONG=1 go test -count=1 -v -run EveryOrder ./chaos/sim
+
+walk: ## a producer, a coordinator, a leader or everybody ends after each step of a small story of transactions: minutes
+	LOGPROOF_TEST_LONG=1 go test -count=1 -timeout 1h -v -run EveryStepOfATransaction ./chaos/sim
 
 failover: build ## the leader killed twenty times: tuned, with the client's defaults, with all defaults
 	./logproof run leader-kill && ./logproof run leader-kill-client-defaults && ./logproof run leader-kill-defaults

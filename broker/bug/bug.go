@@ -60,6 +60,12 @@ const (
 	RetryReorder Name = "retry-reorder"
 	// SequenceReuse is a bug of producers: what was not answered they send again under a new producer id.
 	SequenceReuse Name = "sequence-reuse"
+	// AbortIgnored is a bug of transactional producers: what the coordinator has aborted they report as committed.
+	AbortIgnored Name = "abort-ignored"
+	// OffsetsOutsideTransactionClient is a bug of workers: they commit their positions beside the transaction.
+	OffsetsOutsideTransactionClient Name = "offsets-outside-transaction-client"
+	// ReadUncommittedReader is a bug of readers of committed records: they ask for all.
+	ReadUncommittedReader Name = "read-uncommitted-reader"
 	// ReaderSkips is a bug of readers: now and then they leave a record out.
 	ReaderSkips Name = "reader-skips"
 	// ZeroOffset acknowledges a batch with base offset 0, now and then.

@@ -45,6 +45,13 @@ const violationsMax = 20
 //	replay       a coordinator that begins knows the newest acknowledged commits, or later ones
 //	assignment   one member is told that it has a partition in a generation
 //	owners       a partition is given to a member when no other may still think it has it (consumer.settle)
+//	decision     what a coordinator has decided of a transaction stays, in __transaction_state
+//	markers      say what is decided, and are in every log of a transaction before it is complete
+//	epochs       of a producer do not go back, neither in its coordinator's log nor in a partition
+//	late         a batch of a transaction is in no log unless its coordinator has that partition in the transaction
+//	stable       the last stable offset is at most the high watermark, does not go back, and is what the markers say
+//	aborted      readers are told of the aborted transactions that the markers end, and of no others
+//	producers    equal logs know the same of producers
 //	divergence   no reader has a record that its leader's log lacks (reader.diverged)
 //	session-order  answers come in the order of requests (connection.answered)
 //	calls        what nodes send each other can be read, and is sent to who is there
@@ -79,6 +86,8 @@ type checker struct {
 	// adding is what reassignments are bringing, by partition.
 	adding map[string][]int32
 	groups groupChecker
+	// transactions as the committed logs have them.
+	transactions transactionChecker
 }
 
 // askedOf names a batch that a shard was given.
@@ -96,10 +105,11 @@ type asked struct {
 }
 
 func newChecker(s *simulation) checker {
-	c := checker{sim: s, asked: map[askedOf]asked{}, parts: make([]agreed, s.terrain.load.Partitions+int(s.terrain.groups.partitions)), sums: map[int64]uint64{}, adding: map[string][]int32{}, unfenced: map[int32]int64{}}
+	c := checker{sim: s, asked: map[askedOf]asked{}, parts: make([]agreed, s.terrain.load.Partitions+int(s.terrain.groups.partitions+s.terrain.transactions.partitions)), sums: map[int64]uint64{}, adding: map[string][]int32{}, unfenced: map[int32]int64{}}
 	c.raft.voters = make([]voter, len(s.hosts))
 	c.seen, c.told = make([]*metadata.Image, len(s.hosts)), make([]*metadata.Image, len(s.hosts))
 	c.groups, c.purged = newGroupChecker(s), make([]started, len(s.hosts))
+	c.transactions = newTransactionChecker(len(c.parts))
 	for range s.hosts {
 		c.replicas = append(c.replicas, make([]watched, len(c.parts)))
 	}
@@ -202,22 +212,28 @@ func (c *checker) judges(r api.Replica) (index int32, ok bool) {
 	return c.index(topic.Name, r.Partition)
 }
 
-// index numbers the partitions that are judged: those of the load from 0 on, and after them those of
-// __consumer_offsets. It is the inverse of place.
+// index numbers the partitions that are judged: those of the load from 0 on, after them those of __consumer_offsets,
+// and last those of __transaction_state. It is the inverse of place.
 func (c *checker) index(topic string, partition int32) (index int32, ok bool) {
-	n := int32(c.sim.terrain.load.Partitions)
+	n, groups := int32(c.sim.terrain.load.Partitions), c.sim.terrain.groups.partitions
 	switch {
 	case topic == Topic && partition < n:
 		return partition, true
-	case topic == metadata.ConsumerOffsets && n+partition < int32(len(c.parts)):
+	case topic == metadata.ConsumerOffsets && partition < groups:
 		return n + partition, true
+	case topic == metadata.TransactionState && partition < c.sim.terrain.transactions.partitions:
+		return n + groups + partition, true
 	}
 	return 0, false
 }
 
 // place is a partition that is judged, by its index.
 func (c *checker) place(index int) history.Partition {
-	if n := c.sim.terrain.load.Partitions; index >= n {
+	n := c.sim.terrain.load.Partitions
+	if all := n + int(c.sim.terrain.groups.partitions); index >= all {
+		return history.Partition{Topic: metadata.TransactionState, Index: int32(index - all)}
+	}
+	if index >= n {
 		return history.Partition{Topic: metadata.ConsumerOffsets, Index: int32(index - n)}
 	}
 	return place(index)

@@ -13,17 +13,20 @@ import (
 // Kafka's error codes that a client acts on. All others mean: ask again who leads, and try again.
 const (
 	codeOffsetOutOfRange           = 1
+	codeUnknownPartition           = 3
 	codeNotLeader                  = 6
 	codeTimedOut                   = 7
 	codeNotEnoughReplicas          = 19
 	codeNotEnoughAfterAppend       = 20
 	codeTopicExists                = 36
 	codeOutOfOrder                 = 45
+	codeStorage                    = 56
 	codeDuplicateSequence          = 46
 	codeInvalidEpoch               = 47
 	codeUnknownProducer            = 59
 	codeFencedEpoch                = 74
 	codeUnknownEpoch               = 75
+	codeUnknownTopicID             = 100
 	codeNoAnswer             int16 = -2 // of no broker: the connection went before the answer
 
 	backOffLow  = 20 * time.Millisecond
@@ -69,6 +72,11 @@ func (c *client) ask(broker int32, body kmsg.Request, done func(*request, kmsg.R
 }
 
 func (c *client) askWithin(timeout time.Duration, broker int32, body kmsg.Request, done func(*request, kmsg.Response)) *request {
+	return c.askVersion(timeout, broker, 0, body, done)
+}
+
+// askVersion sends a request in a version; 0 is the newest.
+func (c *client) askVersion(timeout time.Duration, broker int32, version int16, body kmsg.Request, done func(*request, kmsg.Response)) *request {
 	conn := c.conns[broker]
 	if conn == nil {
 		conn = c.sim.dial(c.name, c.endpoint, nil, c.sim.hosts[broker], wire.Clients)
@@ -79,11 +87,13 @@ func (c *client) askWithin(timeout time.Duration, broker int32, body kmsg.Reques
 		c.conns[broker] = conn
 	}
 	c.correlation++
-	versions, _ := wire.Served(wire.Clients, body.Key())
-	body.SetVersion(versions.Max)
+	if versions, _ := wire.Served(wire.Clients, body.Key()); version == 0 {
+		version = versions.Max
+	}
+	body.SetVersion(version)
 	r := &request{correlation: c.correlation, body: body, done: done}
 	conn.ask(r, timeout, func() *wire.Request {
-		return &wire.Request{Key: body.Key(), Version: versions.Max, Correlation: r.correlation, ClientID: c.name, Body: body}
+		return &wire.Request{Key: body.Key(), Version: version, Correlation: r.correlation, ClientID: c.name, Body: body}
 	})
 	return r
 }

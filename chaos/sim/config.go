@@ -39,6 +39,10 @@ type Config struct {
 	Floor int64
 	// Groups says whether the load has consumer groups too.
 	Groups GroupChoice
+	// Transactions says whether the load has transactions too.
+	Transactions TransactionChoice
+	// Walk is a small story of transactions with one end in it; nil for none.
+	Walk *Walk
 	// Plot is one of Plots, which then takes the place of the swarm; "" for the swarm.
 	Plot string
 	// Bugs planted in every node.
@@ -105,6 +109,9 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("unknown plot %q: known are %v", c.Plot, Plots()))
 	}
 	errs = append(errs, c.Cluster.validate())
+	if c.Walk != nil {
+		errs = append(errs, c.Walk.validate())
+	}
 	if t := c.Timing; t != (Timing{}) && (t.Heartbeat <= 0 || t.SessionTimeout <= t.Heartbeat || t.ReplicaLagMax <= 0 || t.QuorumTick <= 0) {
 		errs = append(errs, fmt.Errorf("timing %+v: every part must be above 0, and a heartbeat shorter than a session", t))
 	}

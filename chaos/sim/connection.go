@@ -168,6 +168,7 @@ func (c *connection) lost(reason string) {
 	if len(waiting) > 0 {
 		s.marks[AnswerLost]++
 	}
+	s.unanswered += uint64(len(waiting))
 	c.ended(reason, len(waiting))
 	for _, r := range waiting {
 		r.over = true

@@ -62,6 +62,8 @@ type consumer struct {
 	// stalled processes do nothing until they go on with waiting.
 	stalled bool
 	waiting []func()
+	// work is what a member does that transforms what it reads; nil for others.
+	work *worker
 }
 
 func newConsumer(g *consumers, place, life int) *consumer {
@@ -77,6 +79,9 @@ func newConsumer(g *consumers, place, life int) *consumer {
 		m.done, m.resumed, m.held = append(m.done, history.Unset), append(m.resumed, false), append(m.held, false)
 	}
 	m.member = m
+	if g.work != nil {
+		m.work, m.committed = newWorker(m, g.work), true
+	}
 	return m
 }
 

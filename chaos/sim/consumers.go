@@ -47,6 +47,10 @@ type groupPlan struct {
 	// (KIP-429), and those that commit before they process may lose records and read none twice.
 	static, cooperative, before   bool
 	session, rebalance, heartbeat time.Duration
+	// inputs are how many partitions of the topic are the group's, 0 for all; work is how its members transform them, nil
+	// where they only read.
+	inputs int
+	work   *workPlan
 }
 
 // drawGroups draws them; the zero value where a run has none.
@@ -152,6 +156,14 @@ func (g *consumers) replace(place int, away time.Duration, then func()) {
 	})
 }
 
+// count of the partitions that the members share.
+func (g *consumers) count() int {
+	if g.inputs > 0 {
+		return g.inputs
+	}
+	return g.sim.terrain.load.Partitions
+}
+
 // assignment of partitions to members by the group's assignor: what each is to have, by member id.
 func (g *consumers) assign(members []kmsg.JoinGroupResponseMember) map[string][]int {
 	ids, owned := make([]string, 0, len(members)), map[string]claims{}
@@ -161,7 +173,7 @@ func (g *consumers) assign(members []kmsg.JoinGroupResponseMember) map[string][]
 	}
 	slices.Sort(ids)
 	wanted := map[string][]int{}
-	count := g.sim.terrain.load.Partitions
+	count := g.count()
 	for i := range count {
 		id := ids[i%len(ids)]
 		wanted[id] = append(wanted[id], i)
@@ -268,7 +280,7 @@ func decodeAssignment(data []byte) (partitions []int) {
 // behindBarrier names the partitions in which groups have not committed beyond the barriers; "" if there is none.
 func (s *simulation) behindBarrier(offsets []int64) (text string) {
 	for _, g := range s.consumers {
-		for i, offset := range offsets {
+		for i, offset := range offsets[:g.count()] {
 			if at := g.committed(i); at <= offset {
 				text += fmt.Sprintf(" %s in %s: %d of %d;", g.name, place(i), at, offset)
 			}

@@ -141,6 +141,9 @@ func (c *checker) writes(h *host, m api.ProducePart) {
 			c.violated("coordinator", "%v writes the groups of %s-%d in epoch %d, and so did %v", h, metadata.ConsumerOffsets, p, m.Epoch, other.host)
 		}
 	}
+	if m.Batch.IsTransactional() || m.Batch.IsControl() {
+		return // it counts when its transaction is committed
+	}
 	records, err := batch.Records(m.Batch)
 	if err != nil {
 		c.violated("coordinator", "%v writes a batch that cannot be read: %v", h, err)
@@ -231,7 +234,7 @@ func (c *checker) assigned(h *host, req *kmsg.SyncGroupRequest, resp *kmsg.SyncG
 func (c *checker) replayed(h *host, e nodeevent.CoordinatorLoaded) {
 	b := h.boxes[api.Coordinator]
 	for _, g := range c.sim.consumers {
-		if api.CoordinatorPartition(g.name, len(c.groups.terms)) != e.Partition {
+		if g.work != nil || api.CoordinatorPartition(g.name, len(c.groups.terms)) != e.Partition {
 			continue
 		}
 		known := offsetsOf(b.actor, g.name)
@@ -312,7 +315,7 @@ func (c *checker) coordinator(group string) int32 {
 // coordinates counts moves of coordinators.
 func (c *checker) coordinates(index int, now *metadata.Partition) {
 	at := index - c.sim.terrain.load.Partitions
-	if at < 0 || now.Leader < 0 {
+	if at < 0 || at >= len(c.groups.leaders) || now.Leader < 0 {
 		return
 	}
 	if before := c.groups.leaders[at]; before != nobody && before != now.Leader {

@@ -239,6 +239,7 @@ func (c *checker) quarantined(h *host, e nodeevent.SegmentQuarantined) {
 	w.rotten, w.truncated = false, true
 	w.end, w.synced = min(w.end, e.From), min(w.synced, e.From)
 	w.matched, w.highWatermark = min(w.matched, e.From), min(w.highWatermark, e.From)
+	w.stable = w.logStart
 	c.complete(int(index), "the quarantine on "+h.String())
 	c.held(int(index), "the quarantine on "+h.String())
 }

@@ -32,6 +32,14 @@
 // Their coordinators are actors of the nodes like all others. The partitions of __consumer_offsets are watched by the
 // same invariants as those of the load, and what coordinators tell members by some of its own (coordinators.go).
 //
+// Another swarm in five has transactions: producers with a transactional id (transactor.go) of both versions of the
+// protocol, that abort now and then, crash, stand still, and run twice under one id; and members of a group that
+// consume, transform and produce, with their positions in the transaction (worker.go, KIP-447). The first half of the
+// partitions is what they read, the other half is written to by them too. Some readers read committed records only; the
+// last scan keeps markers. What coordinators decide is read from the committed log of __transaction_state, and held
+// against the markers in all other logs (decisions.go, stable.go). A walk (walk.go) tells one small story of
+// transactions again and again, each time with an end of somebody after another step of it.
+//
 // The swarm stays within what is promised. Power may go anywhere at any time, because the nodes flush
 // before they commit. A disk is lost only by a broker, where min ISR is 2 or more, and none before the
 // last one is full again; a voter of the quorum never loses its disk.

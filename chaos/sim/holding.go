@@ -87,6 +87,7 @@ func (m *consumer) lose() {
 // resume asks where the group stands in the partitions of which the member does not know it.
 func (m *consumer) resume() {
 	req := kmsg.NewPtrOffsetFetchRequest()
+	req.RequireStable = m.work != nil
 	group, topic := kmsg.NewOffsetFetchRequestGroup(), kmsg.NewOffsetFetchRequestGroupTopic()
 	group.Group, topic.Topic, topic.TopicID = m.group.name, Topic, m.topic
 	for _, p := range m.owned() {
@@ -109,6 +110,11 @@ func (m *consumer) resume() {
 		code := codeNoAnswer
 		if answer != nil {
 			code = fetchedCode(answer.(*kmsg.OffsetFetchResponse))
+		}
+		if code == codeUnstableOffsets {
+			m.sim.marks[OffsetsUnstable]++
+			m.soon(m.resume)
+			return
 		}
 		if m.trouble(code, m.resume) {
 			return
@@ -150,6 +156,10 @@ func fetchedCode(resp *kmsg.OffsetFetchResponse) int16 {
 // handed is told that records were handed over: a member that commits before it processes does that now, another
 // one every now and then.
 func (m *consumer) handed() {
+	if m.work != nil {
+		m.work.handed()
+		return
+	}
 	on := func() { m.sim.after(between(m.group.draw, time.Millisecond, 150*time.Millisecond), kindClient, m.poll) }
 	if m.group.before || m.group.draw.IntN(2) == 0 {
 		m.commit(on)
@@ -167,8 +177,18 @@ type committing struct {
 	doubted bool
 }
 
-// commit keeps the positions that are not kept yet, and calls then once that has ended, well or not.
+// commit keeps the positions that are not kept yet, and calls then once that has ended, well or not. A member that
+// works in transactions keeps them there: it ends the one that is under way.
 func (m *consumer) commit(then func()) {
+	if m.work != nil {
+		m.work.settle(then)
+		return
+	}
+	m.keep(then)
+}
+
+// keep commits the positions that are not kept yet.
+func (m *consumer) keep(then func()) {
 	m.then = append(m.then, then)
 	if m.committing {
 		return

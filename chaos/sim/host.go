@@ -170,7 +170,7 @@ func (h *host) idle() bool {
 		return false
 	}
 	for _, address := range h.addresses() {
-		if b := h.boxes[address]; b != nil && b.due && address != api.Coordinator { // what it would do, nobody was promised
+		if b := h.boxes[address]; b != nil && b.due && !coordinates(address) { // what it would do, nobody was promised
 			return false
 		}
 	}
@@ -207,8 +207,10 @@ func (h *host) end(leaves func(*watched) int64) {
 	for _, l := range h.lines {
 		if l.conn != nil {
 			l.conn.given = true
+			h.sim.unanswered += uint64(len(l.conn.waiting))
 		}
 	}
+	h.sim.checker.leaving(h)
 	h.sim.checker.ending(h)
 	h.life++
 	h.up, h.paused, h.stalled, h.node, h.boxes, h.shards, h.conns, h.lines = false, false, nil, nil, nil, nil, nil, nil

@@ -20,6 +20,8 @@ type Hunt struct {
 	Groups bool
 	// Compact says that it shows in what compaction does.
 	Compact bool
+	// Transactions says that it shows in transactions.
+	Transactions bool
 	// Cluster in which it shows; the zero value is what the seed draws.
 	Cluster Cluster
 }
@@ -37,7 +39,11 @@ func (h Hunt) Config(seed int64, bugs bug.Set) Config {
 	if h.Groups {
 		groups = WithGroups
 	}
-	return Config{Seed: seed, Duration: h.Span, Settle: huntSettle, Bugs: bugs, Cluster: h.Cluster, Plot: h.Plot, Groups: groups, Compact: h.Compact}
+	transactions := WithoutTransactions
+	if h.Transactions {
+		transactions = WithTransactions
+	}
+	return Config{Seed: seed, Duration: h.Span, Settle: huntSettle, Bugs: bugs, Cluster: h.Cluster, Plot: h.Plot, Groups: groups, Transactions: transactions, Compact: h.Compact}
 }
 
 // huntSettle is how long a hunted cluster may take to settle: a bug may keep it from that for ever.

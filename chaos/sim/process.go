@@ -13,6 +13,7 @@ import (
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/node"
 	"github.com/logproof/logproof/broker/partition"
+	"github.com/logproof/logproof/broker/txn"
 )
 
 // open makes the node of a new process over what is on the disk.
@@ -38,10 +39,16 @@ func (h *host) open() (*node.Node, error) {
 		Log:           log.Config{SegmentBytes: t.segmentBytes, IndexIntervalBytes: 512, Bugs: h.sim.cfg.Bugs},
 		Flush:         partition.FlushCommit, FlushInterval: time.Second, Bugs: h.sim.cfg.Bugs,
 	}
-	if g := &t.groups; len(g.groups) > 0 {
+	if g := &t.groups; g.partitions > 0 {
 		cfg.Sessions.OffsetsPartitions, cfg.Sessions.OffsetsReplication = g.partitions, int16(t.cluster.Replication)
 		cfg.Controller.DefaultMinISR = t.cluster.MinISR
 		cfg.Groups = group.Config{InitialDelay: g.initialDelay, MinSession: time.Millisecond, CommitTimeout: t.requestTimeout}
+	}
+	if n := t.transactions.partitions; n > 0 {
+		cfg.Sessions.TransactionsPartitions, cfg.Sessions.TransactionsReplication = n, int16(t.cluster.Replication)
+		cfg.Sessions.TransactionsMinISR = int16(t.cluster.MinISR)
+		cfg.Controller.DefaultMinISR = t.cluster.MinISR
+		cfg.Transactions = txn.Config{WriteTimeout: t.requestTimeout}
 	}
 	for _, other := range h.sim.hosts {
 		if other.controller {

@@ -29,6 +29,8 @@ type reader struct {
 	member *consumer
 	held   []bool
 	grants []uint64
+	// committed is set for who reads committed records only, raw for who keeps control records.
+	committed, raw bool
 	// waiting is set from a failure until leaders are known again.
 	waiting bool
 	last    string // what the last failure was, for people
@@ -88,6 +90,9 @@ func (r *reader) pollOne(broker int32) {
 	s := r.sim
 	req := kmsg.NewPtrFetchRequest()
 	req.MinBytes, req.MaxBytes = 1, 1<<20
+	if r.committed && !s.cfg.Bugs.Has(bug.ReadUncommittedReader) {
+		req.IsolationLevel = 1
+	}
 	req.MaxWaitMillis = int32(s.terrain.fetchWait.Milliseconds())
 	t := kmsg.NewFetchRequestTopic()
 	t.TopicID = r.topic
@@ -131,7 +136,7 @@ func (r *reader) fetched(req *request, asked []kmsg.FetchRequestTopicPartition, 
 		return
 	}
 	r.given = true
-	op := history.Operation{Process: r.name, Kind: r.kind, Outcome: history.OK, Invoke: history.Time(req.written)}
+	op := history.Operation{Process: r.name, Kind: r.kind, Outcome: history.OK, Invoke: history.Time(req.written), Isolation: r.isolation()}
 	trouble := ""
 	for _, t := range resp.(*kmsg.FetchResponse).Topics {
 		for i := range t.Partitions {
@@ -149,7 +154,7 @@ func (r *reader) fetched(req *request, asked []kmsg.FetchRequestTopicPartition, 
 			case p.DivergingEpoch.EndOffset >= 0:
 				r.diverged(p)
 			default:
-				next := r.take(int(p.Partition), p.RecordBatches, &op)
+				next := r.take(int(p.Partition), p, &op)
 				op.Watermarks = append(op.Watermarks, history.Watermark{
 					Partition: place(int(p.Partition)), HighWatermark: p.HighWatermark, LastStable: p.LastStableOffset,
 					LogStart: p.LogStartOffset, Next: next, LeaderEpoch: asked[i].CurrentLeaderEpoch,
@@ -179,7 +184,7 @@ func (r *reader) record(op history.Operation) {
 	if len(op.Runs)+len(op.Corrupt)+len(op.Watermarks) == 0 {
 		return
 	}
-	if r.member != nil && !r.member.group.before && r.sim.cfg.Bugs.Has(bug.CommitAhead) {
+	if r.member != nil && r.member.work == nil && !r.member.group.before && r.sim.cfg.Bugs.Has(bug.CommitAhead) {
 		r.member.commit(func() { r.sim.operation(op) })
 		return
 	}
@@ -206,8 +211,9 @@ func (r *reader) diverged(p *kmsg.FetchResponseTopicPartition) {
 
 // take reads the batches of one partition; next is the offset after their last record, Unset if there
 // is none.
-func (r *reader) take(index int, data []byte, op *history.Operation) (next int64) {
+func (r *reader) take(index int, answer *kmsg.FetchResponseTopicPartition, op *history.Operation) (next int64) {
 	next = history.Unset
+	data, hidden := answer.RecordBatches, newAborts(answer.AbortedTransactions)
 	bad := func(offset int64, reason string) {
 		op.Corrupt = append(op.Corrupt, history.Corrupt{Partition: place(index), Offset: offset, Reason: reason})
 	}
@@ -217,6 +223,7 @@ func (r *reader) take(index int, data []byte, op *history.Operation) (next int64
 			return next // the last batch is cut short by the limit of bytes
 		}
 		data, next = rest, v.LastOffset()+1
+		hides := r.committed && hidden.hides(v)
 		if v.LastOffset() < r.positions[index] {
 			continue
 		}
@@ -227,6 +234,11 @@ func (r *reader) take(index int, data []byte, op *history.Operation) (next int64
 			continue
 		}
 		r.lastEpochs[index] = v.LeaderEpoch()
+		if hides || v.IsControl() {
+			r.positions[index] = v.LastOffset() + 1
+			r.marked(index, v, op)
+			continue
+		}
 		for _, record := range records {
 			if record.Offset < r.positions[index] {
 				continue
@@ -235,7 +247,7 @@ func (r *reader) take(index int, data []byte, op *history.Operation) (next int64
 			if r.kind == history.Fetch && r.sim.cfg.Bugs.Has(bug.ReaderSkips) && r.sim.rng.IntN(skipsEvery) == 0 {
 				continue
 			}
-			if reason := r.see(index, record); reason != "" {
+			if reason := r.see(index, v, record); reason != "" {
 				bad(record.Offset, reason)
 			}
 		}
@@ -244,7 +256,7 @@ func (r *reader) take(index int, data []byte, op *history.Operation) (next int64
 }
 
 // see takes one record; the reason is why it is not what its producer wrote, or "".
-func (r *reader) see(index int, record batch.Record) (reason string) {
+func (r *reader) see(index int, v batch.View, record batch.Record) (reason string) {
 	h, err := payload.Decode(record.Value)
 	switch {
 	case err != nil:
@@ -255,10 +267,13 @@ func (r *reader) see(index int, record batch.Record) (reason string) {
 	hash := history.HashRecord(record.Key, record.Value)
 	r.sim.changed(hash)
 	if h.Barrier {
-		r.runs.Add(place(index), record.Offset, history.BarrierProducer, 0, hash)
+		r.runs.AddRecord(history.Record{Partition: place(index), Offset: record.Offset, Producer: history.BarrierProducer}, hash)
 		return ""
 	}
-	r.runs.Add(place(index), record.Offset, h.Producer, h.Sequence, hash)
+	r.runs.AddRecord(r.identity(index, record.Offset, v, h), hash)
+	if r.member != nil && r.member.work != nil {
+		r.member.work.took(index, record.Offset)
+	}
 	if r.kind == history.Fetch && r.member == nil {
 		r.sim.seen++
 	}

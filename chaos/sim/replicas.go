@@ -39,6 +39,8 @@ type watched struct {
 	truncated bool
 	// shard of the node that has the replica in this life.
 	shard actor.Address
+	// stable is the last stable offset.
+	stable int64
 	// log of this life; nil while the node is down.
 	log *log.Log
 }
@@ -166,9 +168,10 @@ func (c *checker) replica(h *host, r *node.Replica) {
 		c.violated("watermarks", "%s on %v: the high watermark is %d, its leader has synced up to %d only", where, h, now.highWatermark, now.synced)
 	}
 	c.sim.story.looked(h, w, r)
-	before := w.pointers
+	before, last := w.pointers, *w
 	w.life, w.pointers, w.log, w.truncated = h.life, now, r.Log, false
 	c.match(h, r.Partition)
+	c.stable(h, r, &last)
 	if now.end < before.end && now.end < part.acked {
 		c.held(int(r.Partition), h.String()+" has truncated its log")
 	}
@@ -210,6 +213,7 @@ func (c *checker) match(h *host, index int32) {
 			}
 			part.chain = append(part.chain, b)
 			longer = true
+			c.agreedOn(int(index), v)
 			return true
 		}
 		if !c.same(int(index), v) {

@@ -31,6 +31,12 @@ type Result struct {
 	Compacted int
 	Kinds     []timeline.Kind
 	Marks     Marks
+	// TransactionTimeout is the longest that a transactional producer asked for; 0 where there is none.
+	TransactionTimeout time.Duration
+	// Transforms are the groups that read some partitions and write to others in transactions.
+	Transforms []Transform
+	// Steps of a walk.
+	Steps int
 	// Violations of invariants, the first ones.
 	Violations []Violation
 	// Pending says what did not come to its end after everything was healed; nil if all did.
@@ -57,13 +63,17 @@ func Run(cfg Config, rec Recorder) (Result, error) {
 	defer seedRaft(cfg.Seed)()
 	s := newSimulation(cfg.withDefaults(), rec)
 	pending := s.play()
+	steps := 0
+	if s.walker != nil {
+		steps = s.walker.steps
+	}
 	var groups []string
 	for _, g := range s.consumers {
 		groups = append(groups, g.name)
 	}
 	return Result{
-		Groups: groups,
-		Seed:   cfg.Seed, Hash: s.hash, Events: s.events, Virtual: s.now, Load: s.terrain.load, Cluster: s.terrain.cluster,
+		Groups: groups, Steps: steps, TransactionTimeout: s.transactionTimeout(), Transforms: s.transforms(),
+		Seed: cfg.Seed, Hash: s.hash, Events: s.events, Virtual: s.now, Load: s.terrain.load, Cluster: s.terrain.cluster,
 		Sent: s.sent, Settled: s.settled, Faults: int(s.nemesis.fired), Kinds: s.nemesis.swarm.kinds,
 		Retuned: s.retuned, Purged: s.purged, Compacted: s.compacted, Marks: s.marks, Violations: s.checker.violations, Pending: pending,
 	}, nil
@@ -82,6 +92,7 @@ func (s *simulation) play() []string {
 		return []string{"the topic was not created"}
 	}
 	s.addGroups()
+	s.addLedgers()
 	s.beginLoad()
 	s.until(s.begun+s.cfg.Duration, func() bool { return false })
 	// A timeline may take longer than its parts, and the load goes on as long.
@@ -97,11 +108,17 @@ func (s *simulation) play() []string {
 		line := s.nemesis.timeline
 		return []string{fmt.Sprintf("%d faults are in force and %d have not begun", s.nemesis.active+len(line.inForce), len(line.line)-line.next)}
 	}
+	if pending := s.walkDone(); pending != nil {
+		return pending
+	}
 	if !s.within(func() bool { return s.settled == s.sent }) {
 		return s.unsettled()
 	}
 	if !s.within(s.checker.whole) {
 		return []string{s.checker.missing()}
+	}
+	if pending := s.decide(); pending != nil {
+		return pending
 	}
 	return s.finish()
 }
@@ -114,7 +131,9 @@ func (s *simulation) addClients() {
 		s.producers = append(s.producers, newProducer(s, uint32(i)))
 	}
 	for i := range s.terrain.load.Readers {
-		s.readers = append(s.readers, newReader(s, fmt.Sprintf("reader-%d", i), history.Fetch))
+		r := newReader(s, fmt.Sprintf("reader-%d", i), history.Fetch)
+		r.committed = i < len(s.terrain.transactions.committed) && s.terrain.transactions.committed[i]
+		s.readers = append(s.readers, r)
 	}
 }
 
@@ -128,6 +147,7 @@ func (s *simulation) beginLoad() {
 		r.refresh()
 	}
 	s.beginGroups()
+	s.beginLedgers()
 	if s.cfg.Seed%administered == administered-1 {
 		newAdministrator(s).work()
 	}
@@ -164,10 +184,17 @@ func (s *simulation) finish() (pending []string) {
 	}
 	scan := newReader(s, "scan", history.Scan)
 	all := append(s.readers[:len(s.readers):len(s.readers)], scan)
+	if scan.raw = s.terrain.transactions.partitions > 0; scan.raw {
+		committed := newReader(s, "scan-committed", history.Fetch)
+		committed.committed = true
+		all = append(all, committed)
+	}
 	for _, r := range all {
 		r.until = b.offsets
 	}
-	scan.refresh()
+	for _, r := range all[len(s.readers):] {
+		r.refresh()
+	}
 	s.within(func() bool {
 		for _, r := range all {
 			if !r.done() {
@@ -184,6 +211,7 @@ func (s *simulation) finish() (pending []string) {
 	if s.within(func() bool { return s.behindBarrier(b.offsets) == "" }); s.behindBarrier(b.offsets) != "" {
 		return append(pending, s.behindBarrier(b.offsets))
 	}
+	s.checker.settled()
 	if s.endGroups(); !s.within(s.dismissed) {
 		pending = append(pending, "members of groups cannot leave")
 	}

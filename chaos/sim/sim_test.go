@@ -44,11 +44,20 @@ func simulate(t *testing.T, cfg sim.Config) judged {
 	report, err := verify.Check(src, verify.Expect{
 		Partitions: result.Partitions(), Groups: result.Groups, Idempotent: true, MinAcked: 1, MinRead: 1,
 		Faults: result.Faults, RequireScan: true, RequireAttempts: true,
+		Transactions: result.TransactionTimeout > 0, TransactionTimeout: result.TransactionTimeout, ExactlyOnce: transforms(result),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return judged{result, report}
+}
+
+// transforms of a run as verify names them.
+func transforms(result sim.Result) (all []verify.Transform) {
+	for _, t := range result.Transforms {
+		all = append(all, verify.Transform{Group: t.Group, Inputs: t.Inputs, Outputs: t.Outputs})
+	}
+	return all
 }
 
 // clean reports everything that is wrong with a run of a broker without planted bugs.

@@ -16,7 +16,7 @@ type simulation struct {
 	rng     *rand.Rand
 	// groups draws what concerns coordinators of groups: a run that has none draws from rng as if there were none.
 	groups *rand.Rand
-	// transactions draws what concerns the actors of transactions.
+	// transactions draws what concerns transactions, for the same reason.
 	transactions *rand.Rand
 	// cleaning draws what concerns compaction, likewise.
 	cleaning *rand.Rand
@@ -42,12 +42,16 @@ type simulation struct {
 	producers []*producer
 	readers   []*reader
 	consumers []*consumers
-	clients   int32
-	conns     int64
-	nemesis   nemesis
-	checker   checker
-	story     story
-	marks     Marks
+	ledgers   ledgers
+	walker    *walker
+	// unanswered counts requests that nobody was answered: each may arrive late.
+	unanswered uint64
+	clients    int32
+	conns      int64
+	nemesis    nemesis
+	checker    checker
+	story      story
+	marks      Marks
 	// begun is when the load began; sent and settled count records of producers.
 	begun         time.Duration
 	sent, settled int64
@@ -75,6 +79,10 @@ func newSimulation(cfg Config, rec Recorder) *simulation {
 	draw := terrainOf(cfg.Seed)
 	s.terrain = drawTerrain(draw, cfg)
 	s.terrain.groups = drawGroups(cfg, s.groups)
+	s.drawTransactions()
+	if cfg.Walk != nil {
+		s.walker = &walker{sim: s, Walk: *cfg.Walk, coordinator: nobody}
+	}
 	s.run = draw.Uint64() >> 1
 	s.network = network{sim: s, byEnd: map[[2]endpoint]*link{}}
 	for i, m := range s.terrain.cluster.members() {
@@ -155,6 +163,9 @@ func (s *simulation) step() bool {
 	}
 	s.digest = 0
 	e.run()
+	if s.walker != nil && s.walker.due {
+		s.walker.strike()
+	}
 	s.events++
 	s.hash = fnv(fnv(fnv(fnv(s.hash, e.id), uint64(e.at)), uint64(uint32(node))<<8|uint64(e.kind)), s.digest)
 	return true

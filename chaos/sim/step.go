@@ -41,12 +41,18 @@ func (h *host) deliver(to actor.Address, message any) {
 	}
 }
 
+// coordinates reports whether an actor is a coordinator, or what coordinators ask for: it moves only where clients ask
+// for what it does.
+func coordinates(a actor.Address) bool {
+	return a == api.Coordinator || a == api.Transactions || a == api.Participant
+}
+
 // drawFor is the generator of the events of an actor.
 func (h *host) drawFor(a actor.Address) *rand.Rand {
 	switch a {
-	case api.Coordinator, api.Transactions:
+	case api.Coordinator:
 		return h.sim.groups
-	case api.Participant:
+	case api.Transactions, api.Participant:
 		return h.sim.transactions
 	}
 	return h.sim.rng
@@ -59,7 +65,7 @@ func (h *host) after(d time.Duration, k kind, run func()) { h.sim.at(h.sim.now+d
 func (h *host) step(b *box) {
 	messages := b.inbox
 	b.inbox, b.due = nil, false
-	if b.address != api.Coordinator && b.address != api.Participant {
+	if !coordinates(b.address) {
 		h.stepped++
 	}
 	now := startTime.Add(h.sim.now + h.offset)
@@ -85,6 +91,7 @@ func (h *host) step(b *box) {
 	}
 	h.perform(b, fx)
 	fx.Reset()
+	h.sim.walked(b.address)
 	for _, m := range messages {
 		if _, closed := m.(api.Closed); closed {
 			delete(h.boxes, b.address)
@@ -117,7 +124,8 @@ func (h *host) perform(b *box, fx *actor.Effects) {
 		})
 	}
 	for _, l := range fx.Loads {
-		h.sim.drawn(h.sim.now+time.Duration(500+h.sim.groups.IntN(20_000)), kindServe, h, h.sim.groups, func() { h.deliver(b.address, l.Run()) })
+		draw := h.drawFor(b.address)
+		h.sim.drawn(h.sim.now+time.Duration(500+draw.IntN(20_000)), kindServe, h, draw, func() { h.deliver(b.address, l.Run()) })
 	}
 	for _, r := range fx.Responses {
 		h.respond(b.conn, r)
@@ -142,6 +150,7 @@ func (h *host) sync(b *box, s actor.Sync) {
 			done.Err = s.Syncer.Run()
 		}
 		h.syncs--
+		h.sim.walked(b.address)
 		h.sim.story.synced(h, s)
 		h.deliver(b.address, done)
 	})

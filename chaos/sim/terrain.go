@@ -29,6 +29,7 @@ type terrain struct {
 	preferredEvery time.Duration
 	snapshotEvery  int64
 	groups         groupTerrain
+	transactions   transactionTerrain
 }
 
 // terrainOf is the generator of what a seed draws once.

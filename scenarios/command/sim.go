@@ -35,6 +35,8 @@ type simFlags struct {
 	events bool
 	// groups lets every seed have consumer groups.
 	groups bool
+	// transactions lets every seed have transactions.
+	transactions bool
 	// scenario by name or file; "" for none.
 	scenario string
 }
@@ -52,6 +54,7 @@ The trace hash at the end covers every event: two runs with equal hashes were th
   logproof sim --seed 7 --trace              # the story of one record and one crash
   logproof sim --seeds 0..499
   logproof sim --seeds 0..99 --groups        # consumer groups in all of them
+  logproof sim --seeds 0..99 --transactions  # transactions in all of them
   logproof sim demo                          # the load and faults of a scenario
   logproof sim --seeds 0..49 --bug no-dedupe # prints the seeds that find it; exit code 1`,
 		Args:              cobra.MaximumNArgs(1),
@@ -71,6 +74,7 @@ The trace hash at the end covers every event: two runs with equal hashes were th
 	flags.BoolVar(&f.trace, "trace", false, "tell the story of one record, of one crash and, with groups, of one rebalance")
 	flags.StringVar(&f.plot, "plot", "", "the only `plot` of the faults: "+strings.Join(sim.Plots(), ", "))
 	flags.BoolVar(&f.groups, "groups", false, "let every seed have consumer groups (default: one swarm in five has)")
+	flags.BoolVar(&f.transactions, "transactions", false, "let every seed have transactions (default: one swarm in five has)")
 	flags.BoolVar(&f.events, "events", false, "tell every event of every node, and every fault")
 	cmd.MarkFlagsMutuallyExclusive("seed", "seeds")
 	cmd.MarkFlagsMutuallyExclusive("events", "seeds")
@@ -128,6 +132,9 @@ func runSim(ctx context.Context, f simFlags, stdout, stderr io.Writer) error {
 		cfg.Bugs, cfg.Plot = bugs, f.plot
 		if f.groups {
 			cfg.Groups = sim.WithGroups
+		}
+		if f.transactions {
+			cfg.Transactions = sim.WithTransactions
 		}
 		if f.events {
 			cfg.Events = func(l sim.Line) { tell(stdout, l) }
@@ -259,6 +266,7 @@ func simulate(cfg sim.Config) (s seedOutcome, err error) {
 	expect := verify.Expect{
 		Partitions: s.result.Partitions(), Groups: s.result.Groups, Idempotent: true, MinAcked: 1, MinRead: 1,
 		Faults: s.result.Faults, RequireScan: true, RequireAttempts: true,
+		Transactions: s.result.TransactionTimeout > 0, TransactionTimeout: s.result.TransactionTimeout, ExactlyOnce: transforms(s.result),
 	}
 	src, err := open()
 	if err != nil {
@@ -287,6 +295,14 @@ func simulate(cfg sim.Config) (s seedOutcome, err error) {
 		s.verdict = verify.Fail
 	}
 	return s, nil
+}
+
+// transforms of a run as verify names them.
+func transforms(result sim.Result) (all []verify.Transform) {
+	for _, t := range result.Transforms {
+		all = append(all, verify.Transform{Group: t.Group, Inputs: t.Inputs, Outputs: t.Outputs})
+	}
+	return all
 }
 
 // explain says what is wrong with a seed, and how to see it again.
@@ -327,6 +343,9 @@ func (c *campaign) explain(cfg sim.Config, result sim.Result, report verify.Repo
 	}
 	if c.flags.groups {
 		replay += " --groups"
+	}
+	if c.flags.transactions {
+		replay += " --transactions"
 	}
 	if c.flags.bugs != "" {
 		replay += " --bug " + c.flags.bugs

@@ -1,0 +1,394 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/logproof/logproof/broker/batch"
+	"github.com/logproof/logproof/broker/bug"
+	"github.com/logproof/logproof/loadgen/payload"
+	"github.com/logproof/logproof/verify/history"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// transaction is one transaction of a producer, from its begin until its end was answered or given up.
+type transaction struct {
+	of     *transactional
+	number int64
+	begun  time.Duration
+	// portions in the order in which they were made; those of a partition are sent one after the other.
+	portions []*portion
+	// added are the partitions that the coordinator was told of (version 1), offering that it was told of the group.
+	added    []bool
+	offering bool
+	// group whose positions are part of it, "" for none, in the generation of a member.
+	group      string
+	generation int32
+	member     string
+	instance   *string
+	// outside is told that the group does not have the member, nil for nobody.
+	outside   func(code int16)
+	positions []history.Position
+	// sent is when they were sent first.
+	sent time.Duration
+	// failed says why it can only be aborted, "" while it can be committed.
+	failed string
+	// decision is what the client asked for last, ending when that was first written; doubted is set once a request to
+	// end it may have been carried out without an answer.
+	decision history.Decision
+	ending   time.Duration
+	doubted  bool
+	// waiting is set from a failure of a portion until it is sent again.
+	waiting bool
+	// over is set once it is recorded. then follows that.
+	over bool
+	then func(committed bool)
+	// flushed follows once every portion is acknowledged, or the transaction has failed and none is under way.
+	flushed func()
+}
+
+// portion is one batch of a transaction.
+type portion struct {
+	partition int
+	first     int64
+	values    [][]byte
+	sources   []payload.Source // of each record
+	called    time.Duration
+	base      int32
+	tries     int
+	onWire    bool
+	acked     bool
+}
+
+// begin begins a transaction; then is told how it ended.
+func (t *transactional) begin(then func(committed bool)) *transaction {
+	t.tx = &transaction{of: t, number: t.count, begun: t.client.sim.now, added: make([]bool, len(t.wire)), ending: -1, then: then}
+	t.count++
+	return t.tx
+}
+
+// put adds a portion for a partition: a record for each source, the zero value where it is made from nothing.
+func (x *transaction) put(partition int, sources []payload.Source) {
+	t, s := x.of, x.of.client.sim
+	p := &portion{partition: partition, first: t.records[partition], called: s.now, base: t.wire[partition], sources: sources}
+	for _, source := range sources {
+		p.values = append(p.values, payload.Encode(nil, max(s.terrain.load.RecordSize, payload.MinSize+payload.SourceSize), payload.Header{
+			Run: s.run, Producer: t.number, Sequence: t.records[partition], Partition: int32(partition), Intended: int64(s.now), Source: source,
+		}))
+		t.records[partition]++
+	}
+	t.wire[partition] += int32(len(sources))
+	x.portions = append(x.portions, p)
+	x.pump()
+}
+
+// pump sends the first portion of each partition that is not acknowledged.
+func (x *transaction) pump() {
+	if x.over || x.failed != "" || x.of.client.dead {
+		return
+	}
+	busy := make([]bool, len(x.added))
+	for _, p := range x.portions {
+		if p.acked || busy[p.partition] {
+			continue
+		}
+		if busy[p.partition] = true; !p.onWire {
+			x.send(p)
+		}
+	}
+}
+
+// soon goes on after a back-off, with what is known of leaders by then.
+func (x *transaction) soon(refresh bool) {
+	if refresh {
+		x.of.client.refresh()
+	}
+	if x.waiting {
+		return
+	}
+	x.waiting = true
+	x.of.later(func() {
+		x.waiting = false
+		x.pump()
+	})
+}
+
+// send sends a portion to the leader of its partition; the coordinator is told of the partition first in version 1.
+func (x *transaction) send(p *portion) {
+	t, c := x.of, x.of.client
+	p.onWire = true
+	if t.version == 1 && !x.added[p.partition] {
+		x.include(p)
+		return
+	}
+	leader := c.leaders[p.partition]
+	if leader == nobody {
+		p.onWire = false
+		x.soon(true)
+		return
+	}
+	p.tries++
+	var b batch.Builder
+	b.Producer(t.pid, t.epoch, p.base)
+	b.Transactional()
+	for _, v := range p.values {
+		b.Add(nil, v, startTime.Add(c.sim.now).UnixMilli())
+	}
+	req, version := produceRequest(c.topic, p.partition, b.Build()), int16(0)
+	req.TransactionID = kmsg.StringPtr(t.id)
+	if t.version == 1 {
+		req.Topics[0].Topic, version = Topic, produceVersion1
+	}
+	pid, epoch := t.pid, t.epoch
+	c.askVersion(c.sim.terrain.requestTimeout, leader, version, req, func(r *request, resp kmsg.Response) {
+		code, offset := codeNoAnswer, history.Unset
+		if resp != nil {
+			part := &resp.(*kmsg.ProduceResponse).Topics[0].Partitions[0]
+			code, offset = part.ErrorCode, part.BaseOffset
+		}
+		c.attempted(r, p.partition, pid, epoch, p.base, int32(len(p.values)), code, offset)
+		t.awake(func() { x.answered(p, code, offset) })
+	})
+}
+
+// include tells the coordinator of the partition of a portion, and sends that then.
+func (x *transaction) include(p *portion) {
+	t := x.of
+	t.coordinate(addVersion, func() kmsg.Request {
+		req := kmsg.NewPtrAddPartitionsToTxnRequest()
+		req.TransactionalID, req.ProducerID, req.ProducerEpoch = t.id, t.pid, t.epoch
+		topic := kmsg.NewAddPartitionsToTxnRequestTopic()
+		topic.Topic, topic.Partitions = Topic, []int32{int32(p.partition)}
+		req.Topics = append(req.Topics, topic)
+		return req
+	}, func(answer kmsg.Response) {
+		code := codeNoAnswer
+		if answer != nil {
+			code = answer.(*kmsg.AddPartitionsToTxnResponse).Topics[0].Partitions[0].ErrorCode
+		}
+		p.onWire = false
+		switch {
+		case x.over:
+		case code == 0:
+			if first := !slices.Contains(x.added, true); first && t.late() {
+				t.renew = true // the end of the transaction before may come once more, and would end this one
+				x.fail("a request of the epoch may come late")
+			}
+			x.added[p.partition] = true
+			x.pump()
+			x.flush()
+		default:
+			x.refused(code, false)
+		}
+	})
+}
+
+// answered acts on the answer to a portion.
+func (x *transaction) answered(p *portion, code int16, offset int64) {
+	t := x.of
+	p.onWire = false
+	if x.over || t.client.dead {
+		return
+	}
+	switch code {
+	case 0, codeDuplicateSequence:
+		if code != 0 {
+			offset = history.Unset
+		}
+		p.acked = true
+		x.produced(p, history.OK, offset, "")
+		x.pump()
+		x.flush()
+	case codeTimedOut, codeNotEnoughReplicas, codeNotEnoughAfterAppend, codeNotLeader, codeNoAnswer, codeFencedEpoch, codeUnknownEpoch, codeUnknownPartition, codeUnknownTopicID, codeStorage:
+		t.last = failure(code)
+		x.soon(true)
+		x.flush()
+	default:
+		x.refused(code, true)
+	}
+}
+
+// refused acts on an error to a part of the transaction: it passes, ends the process, or leaves nothing but to abort.
+func (x *transaction) refused(code int16, refresh bool) {
+	t := x.of
+	switch {
+	case t.retry(code):
+		x.soon(refresh)
+	case isFenced(code):
+		t.client.sim.marks[ProducerFenced]++
+		t.fenced(failure(code))
+		return
+	default:
+		t.client.sim.marks[TransactionRefused]++
+		x.fail(failure(code))
+	}
+	x.flush()
+}
+
+// fail notes why the transaction can only be aborted.
+func (x *transaction) fail(why string) {
+	if x.failed == "" {
+		x.failed = why
+	}
+}
+
+// flush calls what follows once all portions are acknowledged, or the transaction has failed and none is under way.
+func (x *transaction) flush() {
+	for _, p := range x.portions {
+		if p.onWire || !p.acked && x.failed == "" {
+			return
+		}
+	}
+	if then := x.flushed; then != nil {
+		x.flushed = nil
+		then()
+	}
+}
+
+// end asks the coordinator to commit or to abort, again and again until it is told what became of it.
+func (x *transaction) end(commit bool) {
+	t, s := x.of, x.of.client.sim
+	if x.over {
+		return
+	}
+	if x.decision = history.DecideAbort; commit {
+		x.decision = history.DecideCommit
+	}
+	version := int16(0)
+	if t.version == 1 {
+		version = endVersion1
+	}
+	t.coordinate(version, func() kmsg.Request {
+		req := kmsg.NewPtrEndTxnRequest()
+		req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Commit = t.id, t.pid, t.epoch, commit
+		if x.ending < 0 {
+			x.ending = s.now
+		}
+		return req
+	}, func(answer kmsg.Response) {
+		code := codeNoAnswer
+		if answer != nil {
+			code = answer.(*kmsg.EndTxnResponse).ErrorCode
+		}
+		if !x.over {
+			x.ended(commit, code, answer)
+		}
+	})
+}
+
+// ended acts on the answer to the request to end the transaction.
+func (x *transaction) ended(commit bool, code int16, answer kmsg.Response) {
+	t := x.of
+	outcome := history.Fail
+	if commit && x.doubted {
+		outcome = history.Unknown
+	}
+	if code != 0 && commit && t.client.sim.cfg.Bugs.Has(bug.AbortIgnored) && (isFenced(code) || code == codeInvalidTxnState) {
+		x.conclude(history.OK, "")
+		t.fenced("a client that goes on")
+		return
+	}
+	switch {
+	case code == 0:
+		if resp := answer.(*kmsg.EndTxnResponse); t.version == 2 {
+			t.take(resp.ProducerID, resp.ProducerEpoch)
+		} else if x.failed != "" || x.doubted {
+			t.renew = true
+		}
+		x.conclude(history.OK, "")
+	case t.retry(code):
+		if code != codeConcurrent && code != codeLoadInProgress {
+			x.doubted = true
+		}
+		t.later(func() { x.end(commit) })
+	case isFenced(code):
+		t.client.sim.marks[ProducerFenced]++
+		x.conclude(outcome, failure(code))
+		t.fenced(failure(code))
+	default: // there is nothing to end
+		t.renew = true
+		x.conclude(outcome, failure(code))
+	}
+}
+
+// conclude records the transaction, and goes on. A process that is over goes nowhere.
+func (x *transaction) conclude(outcome history.Outcome, why string) {
+	if x.over {
+		return
+	}
+	x.over = true
+	for _, p := range x.portions {
+		if !p.acked {
+			x.produced(p, history.Unknown, history.Unset, why)
+		}
+	}
+	x.record(outcome, why)
+	if x.of.tx = nil; x.then != nil {
+		x.then(outcome == history.OK && x.decision == history.DecideCommit)
+	}
+}
+
+// abandon records a transaction that nobody will end: its process is gone, or another one has its id. It may be
+// committed only if that was asked for.
+func (x *transaction) abandon(why string) {
+	if x.over {
+		return
+	}
+	x.then = nil
+	if x.decision == history.DecideCommit && x.ending >= 0 {
+		x.conclude(history.Unknown, why)
+		return
+	}
+	x.conclude(history.Fail, why)
+}
+
+// runs of a portion as the history has them.
+func (p *portion) runs(number uint32, offset int64) (runs []history.Run) {
+	for i := range p.values {
+		at := history.Unset
+		if offset != history.Unset {
+			at = offset + int64(i)
+		}
+		rec := history.Record{Partition: place(p.partition), Offset: at, Producer: number, Sequence: p.first + int64(i)}
+		if from := p.sources[i]; from.Exists {
+			rec.Source = &history.Input{Partition: place(int(from.Partition)), FirstOffset: from.Offset}
+		}
+		runs = history.AppendRecord(runs, rec)
+	}
+	return runs
+}
+
+// produced records what a client was told of a portion: it is appended, not committed.
+func (x *transaction) produced(p *portion, outcome history.Outcome, offset int64, why string) {
+	c := x.of.client
+	c.sim.changed(uint64(p.partition), uint64(p.first), uint64(offset))
+	c.sim.operation(history.Operation{
+		Process: c.name, Kind: history.Produce, Outcome: outcome, Invoke: history.Time(p.called), Error: why,
+		Runs: p.runs(x.of.number, offset), Transaction: &history.TransactionPart{ID: x.of.id, Number: x.number},
+	})
+}
+
+// record records the transaction as a whole.
+func (x *transaction) record(outcome history.Outcome, why string) {
+	c := x.of.client
+	part := &history.TransactionPart{ID: x.of.id, Number: x.number, Decision: x.decision, Ending: history.Never}
+	if len(x.positions) > 0 {
+		part.Group, part.Member, part.Generation, part.Sent, part.Positions = x.group, x.member, x.generation, history.Time(x.sent), slices.Clone(x.positions)
+	}
+	if x.ending >= 0 {
+		part.Ending = history.Time(x.ending)
+	}
+	var runs []history.Run
+	for _, p := range x.portions {
+		runs = append(runs, p.runs(x.of.number, history.Unset)...)
+	}
+	c.sim.changed(uint64(x.number), uint64(outcome))
+	c.sim.operation(history.Operation{
+		Process: c.name, Kind: history.Transact, Outcome: outcome, Invoke: history.Time(x.begun), Error: why, Runs: runs, Transaction: part,
+	})
+}
+
+func (x *transaction) String() string {
+	return fmt.Sprintf("transaction %d of %s", x.number, x.of.id)
+}
