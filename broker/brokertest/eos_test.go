@@ -114,7 +114,7 @@ func copying(ctx context.Context, c *brokertest.Cluster, member int, copied chan
 		kgo.SeedBrokers(c.Addresses()...), kgo.TransactionalID(fmt.Sprint("copier-", member)), kgo.ConsumerGroup("copiers"),
 		kgo.ConsumeTopics("orders"), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.RequireStableFetchOffsets(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.RetryBackoffFn(func(int) time.Duration { return 5 * time.Millisecond }), kgo.TransactionTimeout(20*time.Second),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 5 * time.Millisecond }), kgo.TransactionTimeout(8*time.Second),
 	)
 	if err != nil {
 		return err
