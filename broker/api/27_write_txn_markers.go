@@ -15,6 +15,7 @@ import (
 //   - each partition has its own error: UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER (also where the groups of a
 //     partition of __consumer_offsets are still being loaded), INVALID_PRODUCER_EPOCH of a producer that has gone on,
 //     TRANSACTION_COORDINATOR_FENCED of a coordinator that has been replaced, the errors of a produce request
+//   - a producer id or an epoch below 0 is nobody's: INVALID_PRODUCER_ID_MAPPING, INVALID_PRODUCER_EPOCH
 //   - it is answered when all markers are committed, or refused
 //   - a marker of a producer that has no transaction open is written and does no harm
 //   - offsets of groups that are pending in the transaction count, or are gone, before it is answered

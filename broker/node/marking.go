@@ -54,7 +54,12 @@ func (p *participant) mark(now time.Time, m api.MarkersRequest, fx *actor.Effect
 
 // markPart writes one marker, or says why it cannot.
 func (p *participant) markPart(now time.Time, m *kmsg.WriteTxnMarkersRequestMarker, name string, ticket partition.Ticket, index int32, fx *actor.Effects) int16 {
-	if p.image == nil {
+	switch { // a client may ask for anything, and a log takes no batch of nobody
+	case m.ProducerID < 0:
+		return kerr.InvalidProducerIDMapping.Code
+	case m.ProducerEpoch < 0:
+		return kerr.InvalidProducerEpoch.Code
+	case p.image == nil:
 		return kerr.NotLeaderForPartition.Code
 	}
 	topic := p.image.Topic(name)

@@ -208,6 +208,19 @@ func TestMarkersOfOthers(t *testing.T) {
 	} else if m, _ := batch.ReadMarker(part.Batch); m.Commit {
 		t.Error("an abort commits")
 	}
+	for _, c := range []struct {
+		producer int64
+		epoch    int16
+		want     *kerr.Error
+	}{{-1, 3, kerr.InvalidProducerIDMapping}, {7, -1, kerr.InvalidProducerEpoch}} {
+		req := markersOf(2, true, topic("orders", 0), topic(metadata.ConsumerOffsets, 0))
+		req.Markers[0].ProducerID, req.Markers[0].ProducerEpoch = c.producer, c.epoch
+		sends := o.step(api.MarkersRequest{From: from, Call: 9, Body: req})
+		reply, ok := sends[0].Message.(api.MarkersReply)
+		if !ok || len(sends) != 1 || reply.Body.Markers[0].Topics[1].Partitions[0].ErrorCode != c.want.Code {
+			t.Errorf("a marker of producer %d, epoch %d: %+v", c.producer, c.epoch, sends)
+		}
+	}
 	o.p.image = nil
 	reply = o.step(api.MarkersRequest{From: from, Call: 8, Body: markersOf(2, true, topic("orders", 0))})[0].Message.(api.MarkersReply)
 	if reply.Body.Markers[0].Topics[0].Partitions[0].ErrorCode != kerr.NotLeaderForPartition.Code {
