@@ -16,8 +16,7 @@ import (
 // A broker that stops waits for the controller's leave: no longer than it may, not if it is too late
 // already, and not if it is a controller only.
 func TestRetire(t *testing.T) {
-	soon, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
+	soon, over := context.WithCancel(t.Context())
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, c := range map[string]struct {
@@ -26,7 +25,7 @@ func TestRetire(t *testing.T) {
 		asked  bool
 	}{
 		"released":        {ctx: t.Context(), uplink: &controllersLeave{answers: true}, asked: true},
-		"no answer":       {ctx: soon, uplink: &controllersLeave{}, asked: true},
+		"no answer":       {ctx: soon, uplink: &controllersLeave{unheard: over}, asked: true},
 		"too late":        {ctx: gone, uplink: &controllersLeave{}},
 		"controller only": {ctx: t.Context()},
 	} {
@@ -88,8 +87,11 @@ func (l *lateSync) Run() error {
 	}
 }
 
-// controllersLeave stands for the uplink.
-type controllersLeave struct{ answers, asked bool }
+// controllersLeave stands for the uplink. Where it is asked and does not answer, the time is up: unheard says so.
+type controllersLeave struct {
+	answers, asked bool
+	unheard        func()
+}
 
 // Step implements actor.Actor.
 func (l *controllersLeave) Step(_ time.Time, message any, _ *actor.Effects) {
@@ -97,6 +99,8 @@ func (l *controllersLeave) Step(_ time.Time, message any, _ *actor.Effects) {
 		l.asked = true
 		if l.answers {
 			r.Done()
+		} else {
+			l.unheard()
 		}
 	}
 }
