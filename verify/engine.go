@@ -89,7 +89,7 @@ func (e *Engine) newJudge(r Rule) judge {
 	case EarlyRead:
 		return newEarlyRead(e.transactions)
 	case TransactionFate:
-		return newTransactionFate(e.transactions, e.expect, e.faults)
+		return newTransactionFate(e.transactions, e.readings, e.expect, e.faults)
 	case ExactlyOnce:
 		return newExactlyOnce(e.ledger, e.readings, e.transactions, e.expect.ExactlyOnce)
 	case Gaps:

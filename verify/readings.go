@@ -41,6 +41,10 @@ type reader struct {
 	last      history.Time
 }
 
+// committedScan is the reader that reads committed from the start of every partition to its barrier: see
+// history.Operation.Markers.
+const committedScan = "scan-committed"
+
 // idleMax is how long after its last answer a reader is waited for, before what it would need is forgotten.
 const idleMax = history.Time(30 * time.Second)
 
@@ -136,6 +140,9 @@ func (v *reading) room(n int) bool {
 // move follows a reader over the offsets first to end-1.
 func (s *readings) move(v *reading, r *reader, op *history.Operation, p history.Partition, first, end int64) {
 	switch {
+	case !r.begun && r.process == committedScan && r.end == 0:
+		r.begun, r.first = true, 0
+		s.miss(v, r, op, p, interval{0, first})
 	case !r.begun:
 		r.begun, r.first = true, first
 	case first < r.next:
@@ -257,6 +264,16 @@ func (s *readings) shown(p history.Partition, v *reading, committed bool) (shown
 		shown = intervals(shown.minus(s.transactions.undecided(p)))
 	}
 	return shown
+}
+
+// given counts the offsets that a reader of committed records was given; ok is false if none has passed them all.
+func (s *readings) given(p history.Partition, offsets interval) (n int64, ok bool) {
+	for _, r := range s.log(p).order {
+		if !r.scan && r.committed && r.first <= offsets.first && offsets.end <= r.end {
+			return intervals(r.gaps.without(offsets.first, offsets.end)).size(), true
+		}
+	}
+	return 0, false
 }
 
 // holes of a scan are the offsets at which it was given nothing, from 0 on.

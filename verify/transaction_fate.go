@@ -25,6 +25,7 @@ import (
 // became of the offsets in it for group-position.
 type transactionFate struct {
 	transactions *transactions
+	readings     *readings
 	expect       Expect
 	faults       *faults
 	seen         map[history.Partition]*intervals // offsets that were given to some reader of committed records, or are silent
@@ -48,9 +49,9 @@ type abortedRead struct {
 	stretch
 }
 
-func newTransactionFate(t *transactions, x Expect, f *faults) *transactionFate {
+func newTransactionFate(t *transactions, s *readings, x Expect, f *faults) *transactionFate {
 	j := &transactionFate{
-		transactions: t, expect: x, faults: f, seen: map[history.Partition]*intervals{},
+		transactions: t, readings: s, expect: x, faults: f, seen: map[history.Partition]*intervals{},
 		barriers: map[history.Partition]history.Time{},
 	}
 	t.watch(j)
@@ -173,7 +174,7 @@ func (f *transactionFate) result() RuleResult {
 		case class != "":
 			r.add(x.misfated(class))
 		case len(open) > 0:
-			if reason := f.hung(&r, x, open); reason != "" {
+			if reason := f.undecided(&r, x, open); reason != "" {
 				skipped = append(skipped, reason)
 			}
 		case missing.size() > 0 && x.logged() == committed:
@@ -255,12 +256,53 @@ func (t *transactions) place(p *transactionPart, sequence int64) int64 {
 	return history.Unset
 }
 
-// hung judges a transaction without a marker. It returns why it cannot.
-func (f *transactionFate) hung(r *RuleResult, x *transaction, open []remains) string {
+// undecided judges a transaction that has no marker below the barrier. If readers of committed records have passed it,
+// it was decided above, and what they were given tells how. It returns why nothing can be said.
+func (f *transactionFate) undecided(r *RuleResult, x *transaction, open []remains) string {
 	first := open[0]
-	if f.transactions.log(first.partition).stable > first.offset && first.offset != history.Unset {
-		return fmt.Sprintf("transaction %s was decided above the barrier of %s", x.name(), first.partition)
+	if f.transactions.log(first.partition).stable <= first.offset || first.offset == history.Unset {
+		return f.hung(r, x, first)
 	}
+	seen := *x
+	for _, o := range open {
+		given, withheld, known := f.shown(o)
+		if !known {
+			return fmt.Sprintf("transaction %s was decided above the barrier of %s, and nobody who reads committed has passed it", x.name(), o.partition)
+		}
+		seen.inLog[pending] -= given + withheld
+		seen.inLog[committed] += given
+		seen.inLog[aborted] += withheld
+	}
+	if class := seen.misfate(); class != "" {
+		r.add(seen.misfated(class))
+	}
+	return ""
+}
+
+// shown counts the records without a marker that a reader of committed ones was given, and those that it passed
+// without. It is known if there is a reader that passed them all.
+func (f *transactionFate) shown(o remains) (given, withheld int64, known bool) {
+	for _, runs := range f.transactions.log(o.partition).open {
+		for _, run := range runs {
+			if run.Producer != o.producer {
+				continue
+			}
+			first := run.FirstSequence
+			for _, i := range o.intervals.within(first, first+int64(run.Count)) {
+				offset := run.FirstOffset + i.first - first
+				n, ok := f.readings.given(o.partition, interval{offset, offset + i.size()})
+				if !ok {
+					return 0, 0, false
+				}
+				given, withheld = given+n, withheld+i.size()-n
+			}
+		}
+	}
+	return given, withheld, true
+}
+
+// hung judges a transaction that is open. It returns why it cannot.
+func (f *transactionFate) hung(r *RuleResult, x *transaction, first remains) string {
 	since := max(x.returned, f.faults.calm())
 	allowed := f.expect.staleWithin()
 	if x.client == pending || x.ending == history.Never {

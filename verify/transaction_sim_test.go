@@ -140,8 +140,12 @@ func (s *transactSim) finish() {
 			{Partition: p, FirstOffset: s.ends[p] - 1, Producer: history.BarrierProducer, Count: 1},
 		}})
 	}
+	whole := committedScan
+	if len(s.readers) > 3 {
+		whole = "reader-late" // the simulation has forgotten what all the others have read
+	}
 	s.reader("scan", history.Scan, history.ReadUncommitted, true)
-	s.reader("scan-committed", history.Fetch, history.ReadCommitted, false)
+	s.reader(whole, history.Fetch, history.ReadCommitted, false)
 	for i, r := range s.readers {
 		if i > 3 && s.readers[3].process == "scan" && r.process == "scan" {
 			continue // it has been reading all the time

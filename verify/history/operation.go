@@ -162,7 +162,7 @@ type Operation struct {
 	Isolation Isolation `json:"isolation,omitempty"`
 	// Markers of a Fetch or Scan that keeps control records, in the order of the log in each partition.
 	// The final scan of a run with transactions is raw: it is ReadUncommitted and has a marker or a record
-	// for each offset. Beside it one reader "scan-committed" (kind Fetch, ReadCommitted) reads every
+	// for each offset. Beside it one reader "scan-committed" (kind Fetch, ReadCommitted) reads, from its start, every
 	// partition to its barrier. A leader tour reads by kind Fetch too: the first process that scans a
 	// partition is the final scan.
 	Markers []Marker `json:"markers,omitempty"`
