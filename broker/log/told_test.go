@@ -90,7 +90,7 @@ func (list told) aborted(from, to int64) string {
 func sameAsTold(t testing.TB, rng *rand.Rand, l *Log, batches []batch.View) {
 	t.Helper()
 	want, tr := tell(batches), &l.producers.transactions
-	clone := transactions{slices.Clone(tr.open), slices.Clone(tr.ended), tr.forgotten}
+	clone := transactions{open: slices.Clone(tr.open), ended: slices.Clone(tr.ended), forgotten: tr.forgotten}
 	for _, v := range batches {
 		hw := v.LastOffset() + 1
 		if got := clone.stable(hw); got != want.stable(hw) {

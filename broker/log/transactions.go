@@ -29,6 +29,8 @@ type transactions struct {
 	ended []ended
 	// forgotten is the marker of the last one that is not in ended any more; 0 if there is none.
 	forgotten int64
+	// told is the last answer of stable.
+	told int64
 }
 
 // begin notes the first record of a transaction; it comes after those of all others.
@@ -66,20 +68,22 @@ func (t *transactions) undecided() int64 {
 	return t.open[0].first
 }
 
-// stable is the last stable offset under a high watermark, which has not been higher before.
+// stable is the last stable offset under a high watermark, which has not been higher before. Where that is not known, it is
+// what it was.
 func (t *transactions) stable(highWatermark int64) int64 {
 	n := 0
 	for n < len(t.ended) && t.ended[n].marker < highWatermark {
 		n++
 	}
 	t.forget(n)
-	switch {
-	case t.forgotten > 0 && highWatermark <= t.forgotten:
-		return 0
-	case len(t.ended) > 0:
-		highWatermark = min(highWatermark, t.ended[0].first)
+	if t.forgotten > 0 && highWatermark <= t.forgotten {
+		return min(t.told, highWatermark)
 	}
-	return min(highWatermark, t.undecided())
+	t.told = min(highWatermark, t.undecided())
+	if len(t.ended) > 0 {
+		t.told = min(t.told, t.ended[0].first)
+	}
+	return t.told
 }
 
 // LastStableOffset is the offset below which every transaction has ended, with its marker below a high watermark; at

@@ -124,11 +124,32 @@ func TestEndedTransactionsAreBounded(t *testing.T) {
 		}
 		end := l.EndOffset()
 		for hw, want := range map[int64]int64{1: 0, end / 4: 0, end - 3: end - 4, end - 1: end - 2, end: end} {
-			clone := transactions{slices.Clone(tr.open), slices.Clone(tr.ended), tr.forgotten}
+			clone := transactions{open: slices.Clone(tr.open), ended: slices.Clone(tr.ended), forgotten: tr.forgotten}
 			if got := clone.stable(hw); got != want {
 				t.Errorf("under %d of %d: %d is stable, want %d", hw, end, got, want)
 			}
 		}
+	}
+}
+
+// So many transactions end behind a high watermark that stands still that it is not known any more which hold it back:
+// what was stable stays stable.
+func TestStableOffsetDoesNotFall(t *testing.T) {
+	l, _ := mustOpen(t, mem.New(), Config{})
+	story(t, l, "- 9 9c 8")
+	if stable := l.LastStableOffset(5); stable != 5 {
+		t.Fatal(stable)
+	}
+	for i := range int32(2 * endedMax) {
+		mustAppend(t, l, within(1, 0, i, 1))
+		mustAppend(t, l, marker(1, 0, true))
+		if stable := l.LastStableOffset(5); stable != 5 {
+			t.Fatalf("after %d transactions: %d", i, stable)
+		}
+	}
+	mustAppend(t, l, marker(8, 0, true))
+	if end := l.EndOffset(); l.LastStableOffset(end) != end {
+		t.Errorf("%d at the end, %d", l.LastStableOffset(end), end)
 	}
 }
 
