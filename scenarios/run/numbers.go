@@ -33,7 +33,7 @@ func loadConfig(p plan.Plan, id uint64, brokers []string, recorder *history.Reco
 		},
 	}
 	cfg.Groups = loadGroups(p)
-	cfg.Reader.Isolation = isolation(p.Load.Isolation)
+	cfg.Reader.Isolation, cfg.Reader.AsksForAll = isolation(p.Load.Isolation), has(p, bug.ReadUncommittedReader)
 	cfg.Producer.Keys = client.KeySpec{Count: p.Load.Keys, Zipf: p.Load.KeyDistribution == "zipf", Seed: uint64(p.Seed)}
 	if t := p.Load.Transactions; t != nil {
 		cfg.Producer.Transactions = &client.TransactionSpec{Size: t.Size, AbortRate: t.AbortRate, Timeout: time.Duration(t.Timeout)}
@@ -49,8 +49,8 @@ func loadConfig(p plan.Plan, id uint64, brokers []string, recorder *history.Reco
 	return cfg, nil
 }
 
-// loadGroups are the plan's groups as the load generator takes them. The bug commit-ahead is one of their
-// members and not of a node.
+// loadGroups are the plan's groups as the load generator takes them. The bugs of clients are theirs
+// and not those of a node.
 func loadGroups(p plan.Plan) (groups []loadgen.Group) {
 	for _, g := range p.Groups {
 		groups = append(groups, loadgen.Group{Members: g.Members, From: g.From, To: g.To, Isolation: isolation(g.Isolation), GroupSpec: client.GroupSpec{
@@ -58,7 +58,8 @@ func loadGroups(p plan.Plan) (groups []loadgen.Group) {
 			CommitInterval: time.Duration(g.CommitInterval), SessionTimeout: time.Duration(g.SessionTimeout),
 			RebalanceTimeout: time.Duration(g.RebalanceTimeout), Heartbeat: time.Duration(g.Heartbeat), Static: g.Static,
 			Work: time.Duration(g.Work), TransactionTimeout: time.Duration(g.TransactionTimeout),
-			CommitAhead: has(p, bug.CommitAhead),
+			CommitAhead:    has(p, bug.CommitAhead),
+			OffsetsOutside: g.Transforms() && has(p, bug.OffsetsOutsideTransactionClient),
 		}})
 	}
 	return groups
