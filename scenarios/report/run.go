@@ -316,7 +316,7 @@ func units(n int64, unit string) string {
 	if n == 1 {
 		return unit
 	}
-	for _, noun := range []string{"record", "watermark", "operation", "budget"} {
+	for _, noun := range []string{"record", "watermark", "operation", "budget", "key", "offset", "transaction"} {
 		if strings.Contains(unit, noun) && !strings.Contains(unit, noun+"s") {
 			return strings.Replace(unit, noun, noun+"s", 1)
 		}

@@ -15,11 +15,13 @@ import (
 // behindMax is how many entries may wait for the judge before recording waits for it too.
 const behindMax = 1 << 16
 
-// The judge looks at what it found after so many entries, or after so much time: a look costs as much as many
-// entries do.
+// The judge takes so many entries at most between two looks at what it found. It looks no more often than every
+// lookAfter, and so seldom that looking takes one part in lookShare of its time: a look costs as much as many entries
+// do.
 const (
 	lookEntries = 4096
 	lookAfter   = 100 * time.Millisecond
+	lookShare   = 50
 )
 
 // online judges a run while it goes on, by the same engine that judges the recording. The recorder hands it
@@ -41,6 +43,7 @@ type online struct {
 	watch   *verify.Watch
 	told    bool
 	looked  time.Time
+	looking time.Duration // what the last look took
 	busy    time.Duration
 }
 
@@ -134,9 +137,10 @@ func (o *online) take(list []history.Entry, last bool) {
 	for _, e := range list {
 		o.watch.Observe(e)
 	}
-	if last || began.Sub(o.looked) > lookAfter {
+	if last || began.Sub(o.looked) > max(lookAfter, lookShare*o.looking) {
+		look := time.Now()
 		o.watch.Look()
-		o.looked = began
+		o.looked, o.looking = began, time.Since(look)
 	}
 	first, bad := o.watch.Violation()
 	news := bad && !o.told
