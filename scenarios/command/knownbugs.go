@@ -27,7 +27,7 @@ func newKnownBugs(stdout, stderr io.Writer) *cobra.Command {
 	var rounds int
 	var only []string
 	var seed int64
-	var keep string
+	var keep, readme string
 	cmd := &cobra.Command{
 		Use:   "known-bugs",
 		Short: "Prove the verifier: plant each known bug and see whether it is caught",
@@ -39,7 +39,7 @@ accused of anything.`,
   logproof known-bugs --only ack-before-write --rounds 20`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			h := hunt{stdout: stdout, stderr: stderr, rounds: rounds, seed: seed, keep: keep}
+			h := hunt{stdout: stdout, stderr: stderr, rounds: rounds, seed: seed, keep: keep, readme: readme}
 			return h.all(cmd.Context(), only)
 		},
 	}
@@ -47,6 +47,7 @@ accused of anything.`,
 	flags.IntVar(&rounds, "rounds", 1, "how often each bug is hunted")
 	flags.StringSliceVar(&only, "only", nil, "`bugs` to hunt, comma-separated (default all): "+bugNames())
 	flags.Int64Var(&seed, "seed", 1, "seed of the first round; the next rounds count up")
+	flags.StringVar(&readme, "readme", "", "`file` that gets the matrix between its lines "+matrixBegin+" and "+matrixEnd)
 	flags.StringVar(&keep, "keep", "", "`directory` that keeps the run directories (default: only those that went wrong, in runs)")
 	return cmd
 }
@@ -57,6 +58,8 @@ type hunt struct {
 	rounds         int
 	seed           int64
 	keep           string
+	// readme takes the matrix; "" for none.
+	readme string
 	// wrong runs did not end as they must, silent ones were without the bug.
 	wrong, silent int
 	kills         []kill
@@ -81,6 +84,9 @@ func (h *hunt) all(ctx context.Context, only []string) error {
 		return environment(err)
 	}
 	defer os.RemoveAll(scratch)
+	if h.readme != "" && len(only) > 0 {
+		return usage("--readme wants all bugs, and --only hunts some")
+	}
 	if h.keep == "" {
 		h.keep = scratch
 	}
@@ -105,6 +111,11 @@ func (h *hunt) all(ctx context.Context, only []string) error {
 // conclude says whether every run ended as it must.
 func (h *hunt) conclude() error {
 	printMatrix(h.stdout, h.kills)
+	if h.readme != "" {
+		if err := intoReadme(h.readme, h.kills); err != nil {
+			return err
+		}
+	}
 	if h.wrong > 0 {
 		fmt.Fprintf(h.stdout, "%d of the runs did not end as they must\n", h.wrong)
 		return verdict(ExitFail)

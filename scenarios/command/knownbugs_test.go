@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -189,6 +190,43 @@ func TestKillMatrixColumns(t *testing.T) {
 	if got.mark("loss") != "+" || got.mark("producer-order") != "K" || got.mark("corruption") != "." || got.after != 2 || got.operations != 7 {
 		t.Errorf("%+v", got)
 	}
+}
+
+// The matrix goes between its lines of a file, and nowhere else.
+func TestKillMatrixIntoReadme(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "README.md")
+	kills := []kill{
+		{bug: bug.NoDedupe, where: inSim, seed: 3, class: "duplicate", by: []string{"producer-order"}, also: []string{"loss"}, rounds: 1, caught: 1, after: 1200 * time.Millisecond, operations: 40},
+		{bug: bug.NoDedupe, where: onReal, class: "duplicate", by: []string{"producer-order"}, rounds: 1, caught: 1},
+		{bug: bug.IsrABA, where: inSim, invariant: "isr", by: []string{inside}, rounds: 1, operations: -1},
+	}
+	if err := os.WriteFile(path, []byte("a\n"+matrixBegin+"\nold\n"+matrixEnd+"\nb\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := intoReadme(path, kills); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, says := range []string{"a\n" + matrixBegin + "\n| planted bug", matrixEnd + "\nb\n",
+		"| broker | ignore the sequence numbers of idempotent producers | duplicate (producer-order) | duplicate (producer-order) | 3 | 1.2 s | 40 | loss |",
+		"| - | **missed** | 0 | 0.0 s | - | - |"} {
+		if !strings.Contains(string(text), says) {
+			t.Errorf("the file does not say %q:\n%s", says, text)
+		}
+	}
+	if strings.Contains(string(text), "old") {
+		t.Errorf("the former matrix is still there:\n%s", text)
+	}
+	if err := os.WriteFile(path, []byte("nothing"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := intoReadme(path, kills); err == nil || !strings.Contains(err.Error(), matrixBegin) {
+		t.Errorf("a file without its lines: %v", err)
+	}
+	want(t, ExitUsage, "--only", "known-bugs", "--readme", path, "--only", "no-dedupe")
 }
 
 // The demo of a bug is the scenario in which it shows.
