@@ -285,8 +285,12 @@ func (r *reader) holes() intervals {
 	return holes
 }
 
-// skips reports the records that the scan shows and a reader of the given isolation was not given.
+// skips reports the records that the scan shows and a reader of the given isolation was not given. Each replica of a
+// compacted topic is compacted by itself, so one may have less than the one that is scanned.
 func (s *readings) skips(result *RuleResult, p history.Partition, v *reading, committed bool) {
+	if s.ledger.compacted(p.Topic) {
+		return
+	}
 	var shown intervals
 	for _, r := range v.order {
 		if r.scan || r.committed != committed || len(r.gaps) == 0 {
