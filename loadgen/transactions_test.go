@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/logproof/logproof/loadgen/client"
 	"github.com/logproof/logproof/loadgen/pace"
@@ -63,7 +66,8 @@ func (r *transactionalRun) begin(t *testing.T, ctx context.Context) {
 // finish ends the load and returns its operations.
 func (r *transactionalRun) finish(t *testing.T, ctx context.Context) (Result, []*history.Operation) {
 	t.Helper()
-	for _, step := range []func(context.Context) error{r.StopLoad, r.Barrier, r.Scan, r.StopReaders, r.StopGroups} {
+	tour := func(ctx context.Context) error { return r.Tour(ctx, "1") }
+	for _, step := range []func(context.Context) error{r.StopLoad, r.Undecided, r.Barrier, tour, r.Scan, r.StopReaders, r.StopGroups} {
 		if err := step(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +172,7 @@ func TestTransactionsAreRecordedAsTheyWere(t *testing.T) {
 		t.Errorf("accounting is\n%v", a)
 	}
 	committed, aborted := map[written]bool{}, map[written]bool{}
-	inLog, seen := map[written]bool{}, map[written]int{}
+	inLog, seen, toured := map[written]bool{}, map[written]int{}, map[written]bool{}
 	appended := map[string]int{}
 	markers := map[bool]int{}
 	for _, op := range all {
@@ -202,6 +206,8 @@ func TestTransactionsAreRecordedAsTheyWere(t *testing.T) {
 					t.Errorf("%+v has no origin", w)
 				}
 			})
+		case op.Process == history.TourPrefix+"1":
+			eachRecord(op, func(w written, _ history.Run, _ int64) { toured[w] = true })
 		case op.Process == "reader-0" || op.Process == "scan-committed":
 			if op.Isolation != history.ReadCommitted && len(op.Runs) > 0 {
 				t.Errorf("%s reads %v", op.Process, op.Isolation)
@@ -214,6 +220,9 @@ func TestTransactionsAreRecordedAsTheyWere(t *testing.T) {
 	}
 	if sum := appended["producer-0"] + appended["producer-1"]; sum != len(committed)+len(aborted) {
 		t.Errorf("%d records were produced and %d are in transactions", sum, len(committed)+len(aborted))
+	}
+	if !maps.Equal(toured, inLog) {
+		t.Errorf("the tour saw %d records, the scan %d", len(toured), len(inLog))
 	}
 	for w := range committed {
 		if !inLog[w] || seen[w] != 2 {
@@ -348,5 +357,34 @@ func TestWhoDoesNotWriteInTransactionsIsNotDoubled(t *testing.T) {
 		if err := run.Double(number); !errors.Is(err, errNotTransactional) {
 			t.Errorf("doubling client %d: %v", number, err)
 		}
+	}
+}
+
+// Who waits for transactions to be decided is told where one is open.
+func TestAnOpenTransactionIsWaitedFor(t *testing.T) {
+	run := newTransactionalRun(t, func(c *Config) { c.Producers, c.Readers = 1, 0 })
+	ctx := testContext(t)
+	run.begin(t, ctx)
+	open, err := kgo.NewClient(kgo.SeedBrokers(run.cfg.Brokers...), kgo.TransactionalID("stranger"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	if err := errors.Join(open.BeginTransaction(), open.ProduceSync(ctx, &kgo.Record{Topic: "orders", Partition: 2, Value: []byte("open")}).FirstErr()); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.StopLoad(ctx); err != nil {
+		t.Fatal(err)
+	}
+	soon, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+	defer cancel()
+	if err := run.Undecided(soon); err == nil || !strings.Contains(err.Error(), "orders/2") || strings.Contains(err.Error(), "orders/1") {
+		t.Errorf("a transaction is open in orders/2 alone, and the error is %v", err)
+	}
+	if err := open.EndTransaction(ctx, kgo.TryAbort); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Undecided(ctx); err != nil {
+		t.Error(err)
 	}
 }
