@@ -176,14 +176,32 @@ var all = map[Name]string{
 	ZombieCommit:         "take offset commits of generations that are over",
 	OffsetsReset:         "forget the offsets of groups when their coordinator moves",
 	TwoOwners:            "end a rebalance before the members of the last generation have joined or timed out",
+
+	CoordinatorAmnesia:        "keep open transactions in the coordinator's memory only",
+	DelayedEndTxn:             "let a late EndTxn of a former transaction decide the next one",
+	NoFence:                   "give a producer that begins the epoch of the one before it",
+	MarkerLost:                "leave one partition of a transaction without its marker",
+	LsoIsHW:                   "give readers of committed records all below the high watermark",
+	AbortedUnfiltered:         "tell readers of committed records of no aborted transaction",
+	MarkerForgotten:           "append markers on followers without ending what they end",
+	EOSZombie:                 "take offsets of a transaction from a member of a former generation",
+	UnstableOffsets:           "answer with offsets that an open transaction is about to change",
+	OffsetsOutsideTransaction: "commit the offsets of a transaction at once, whatever becomes of it",
+
+	AbortIgnored:                    "report a transaction as committed that its coordinator has aborted (a bug of producers)",
+	OffsetsOutsideTransactionClient: "commit positions beside the transaction that they belong to (a bug of group members)",
+	ReadUncommittedReader:           "ask for uncommitted records where committed ones are wanted (a bug of readers)",
 }
 
 // clients are the bugs that are not a broker's: those of the load, in the simulator and out of it.
 var clients = map[Name]bool{
-	CommitAhead:   true,
-	RetryReorder:  true,
-	SequenceReuse: true,
-	ReaderSkips:   true,
+	CommitAhead:                     true,
+	AbortIgnored:                    true,
+	OffsetsOutsideTransactionClient: true,
+	ReadUncommittedReader:           true,
+	RetryReorder:                    true,
+	SequenceReuse:                   true,
+	ReaderSkips:                     true,
 }
 
 // Client reports whether a bug is one of clients, so that a broker with it is as good as one without.

@@ -140,6 +140,12 @@ func (x *transaction) send(p *portion) {
 	if t.version == 1 {
 		req.Topics[0].Topic, version = Topic, produceVersion1
 	}
+	t.belated(leader, func() { x.ask(p, leader, version, req) })
+}
+
+// ask sends a portion.
+func (x *transaction) ask(p *portion, leader int32, version int16, req *kmsg.ProduceRequest) {
+	t, c := x.of, x.of.client
 	pid, epoch := t.pid, t.epoch
 	c.askVersion(c.sim.terrain.requestTimeout, leader, version, req, func(r *request, resp kmsg.Response) {
 		code, offset := codeNoAnswer, history.Unset
@@ -202,6 +208,9 @@ func (x *transaction) answered(p *portion, code int16, offset int64) {
 		x.flush()
 	case codeTimedOut, codeNotEnoughReplicas, codeNotEnoughAfterAppend, codeNotLeader, codeNoAnswer, codeFencedEpoch, codeUnknownEpoch, codeUnknownPartition, codeUnknownTopicID, codeStorage:
 		t.last = failure(code)
+		if code == codeNoAnswer && t.client.sim.walker == nil && t.draw.IntN(3) == 0 {
+			x.fail("the time to deliver it is over") // a client gives up, and the batch may still arrive
+		}
 		x.soon(true)
 		x.flush()
 	default:

@@ -98,9 +98,28 @@ func (t *transactional) coordinate(version int16, body func() kmsg.Request, done
 		t.later(func() { t.coordinate(version, body, done) })
 		return
 	}
-	t.client.askVersion(t.client.sim.terrain.requestTimeout, t.coordinator, version, body(), func(_ *request, resp kmsg.Response) {
-		t.awake(func() { done(resp) })
+	t.belated(t.coordinator, func() {
+		t.client.askVersion(t.client.sim.terrain.requestTimeout, t.coordinator, version, body(), func(_ *request, resp kmsg.Response) {
+			t.awake(func() { done(resp) })
+		})
 	})
+}
+
+// belatedEvery is how manieth request of a transaction takes longer than its client waits, about.
+const belatedEvery = 40
+
+// belated sends a request to a broker. Now and then it is so long on its way that the client has asked again by then:
+// it may arrive when the transaction is over, and the next one has begun (KAFKA-17754).
+func (t *transactional) belated(broker int32, send func()) {
+	s := t.client.sim
+	if s.walker != nil || t.draw.IntN(belatedEvery) > 0 {
+		send()
+		return
+	}
+	l, more := s.network.link(t.client.endpoint, s.hosts[broker].endpoint), s.terrain.requestTimeout
+	l.slow += more
+	send()
+	l.slow -= more
 }
 
 // retry says whether an error of a coordinator may pass, and looks for another one where it is none.
