@@ -161,6 +161,10 @@ func (f *transactionFate) result() RuleResult {
 	unknown := f.unknown
 	var skipped []string
 	for _, x := range f.transactions.unsettled() {
+		if p := f.holdsUp(x); p != nil {
+			r.add(f.holding(x, p))
+			continue
+		}
 		missing, open, unscanned := f.left(x)
 		if unscanned != "" {
 			skipped = append(skipped, unscanned)
@@ -320,6 +324,32 @@ func (f *transactionFate) hung(r *RuleResult, x *transaction, first remains) str
 		records(first.stream, first.intervals[0]), x.name(), figure.Span(time.Duration(waited)), x.lastHeard(), first.offset)
 	r.add(a)
 	return ""
+}
+
+// holdsUp finds the part of a transaction at which the last stable offset of a partition without a barrier stands, long
+// after its end was acknowledged: nobody waits for barriers that long. nil if there is none. The last stable offset is
+// that of the oldest open transaction, so it is this one that is open.
+func (f *transactionFate) holdsUp(x *transaction) *transactionPart {
+	if x.client == pending || x.ending == history.Never {
+		return nil
+	}
+	since := max(x.returned, f.faults.calm())
+	for _, p := range x.parts {
+		l := f.transactions.log(p.stream.partition)
+		if f.transactions.ledger.partition(p.stream.partition).barrier == history.Unset && p.offset != history.Unset && l.held == p.offset &&
+			since != history.Never && l.heldAt-since > f.expect.staleWithin() {
+			return p
+		}
+	}
+	return nil
+}
+
+// holding is the anomaly of a transaction that holds up the last stable offset.
+func (f *transactionFate) holding(x *transaction, p *transactionPart) Anomaly {
+	a := x.anomaly(HungTransaction, p.stream, p.stretch)
+	a.Text = fmt.Sprintf("%s: the last stable offset stands at %d, the first record of transaction %s, %s after %s", p.stream.partition, p.offset, x.name(),
+		figure.Span(time.Duration(f.transactions.log(p.stream.partition).heldAt-x.returned)), x.lastHeard())
+	return a
 }
 
 // lastHeard says how its client left the transaction, for people.

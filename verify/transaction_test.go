@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,6 +88,38 @@ func TestMistakesOfTransactionsAreCaughtAsWhatTheyAre(t *testing.T) {
 				t.Errorf("the mistake was made in %d of 30 histories, want at least 12", made)
 			}
 		})
+	}
+}
+
+// A transaction that is never decided is found although no barrier can be written: the last stable offset stands at its
+// first record long after its end was acknowledged.
+func TestTransactionsThatHoldEverythingUpAreFoundWithoutBarrier(t *testing.T) {
+	const text = `
+producer-0 produce  ok 1..4   txn:tx-0:0 orders/0@%[1]s=p0:0x2
+producer-0 transact ok 1..12  txn:tx-0:0 commit@10 orders/0@%[1]s=p0:0x2
+reader-1   fetch    ok %[2]s read_committed orders/0=hw:9,lso:5
+`
+	for name, c := range map[string]struct {
+		offset, asked string
+		found         int64
+	}{
+		"long after":               {"5", "6000..6001", 1},
+		"the marker may come":      {"5", "900..901", 0},
+		"another one is open":      {"7", "6000..6001", 0},
+		"nobody knows which it is": {"?", "6000..6001", 0},
+	} {
+		src, err := history.ReadText(strings.NewReader(fmt.Sprintf(text, c.offset, c.asked)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Check(src, Expect{Rules: []Rule{TransactionFate}, Transactions: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rule := r.Rules[slices.Index(Rules(), TransactionFate)]
+		if rule.Total != c.found || c.found > 0 && rule.Anomalies[0].Class != HungTransaction || r.Verdict == Pass {
+			t.Errorf("%s: verdict %s, %q, want %d hung", name, r.Verdict, texts(r), c.found)
+		}
 	}
 }
 

@@ -116,6 +116,9 @@ type markedLog struct {
 	tidyAt  int                     // size of markers and aborted at which full is called; 0 for that of transactions
 	// kept says that silent offsets are asked for until the end.
 	kept bool
+	// held is the last stable offset below the high watermark that was told last, and heldAt when it was asked for.
+	held   int64
+	heldAt history.Time
 }
 
 // tidyMin is the number of silent intervals of a partition at which readings forget what they need no more.
@@ -137,7 +140,7 @@ func (t *transactions) watch(w transactionWatcher) { t.watchers = append(t.watch
 func (t *transactions) log(p history.Partition) *markedLog {
 	l := t.logs[p]
 	if l == nil {
-		l = &markedLog{open: map[int64][]history.Run{}, under: map[int64]lastMarker{}, stable: history.Unset}
+		l = &markedLog{open: map[int64][]history.Run{}, under: map[int64]lastMarker{}, stable: history.Unset, held: history.Unset}
 		t.logs[p] = l
 	}
 	return l
@@ -158,6 +161,10 @@ func (t *transactions) observe(op *history.Operation) {
 		if m := &op.Watermarks[i]; m.LastStable > 0 {
 			l := t.log(m.Partition)
 			l.stable = max(l.stable, m.LastStable)
+		}
+		if m := &op.Watermarks[i]; m.LastStable != history.Unset && m.LastStable < m.HighWatermark {
+			l := t.log(m.Partition)
+			l.held, l.heldAt = m.LastStable, op.Invoke
 		}
 	}
 	switch op.Kind {

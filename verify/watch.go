@@ -26,11 +26,11 @@ type Finding struct {
 }
 
 // provisional reports whether a rule may give an anomaly of the class back before the history has ended: a
-// position that nobody committed may be that of a commit which was not answered yet, and what contradicts an acknowledgement
+// position that nobody committed may be that of a commit which was not answered yet, a marker may still come, and what contradicts an acknowledgement
 // may be the shadow of a lost record, which is no other violation if the claim allows to lose it.
 func (w *Watch) provisional(c Class) bool {
 	switch c {
-	case ResumeSkip, ResumeRegress:
+	case ResumeSkip, ResumeRegress, AbortedOffsets, HungTransaction:
 		return !w.engine.ended
 	case NonmonotonicAppend, InconsistentOffsets:
 		return !w.engine.ended && w.engine.expect.Claim.forgives(w.engine.wipes.most)
