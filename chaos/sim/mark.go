@@ -71,7 +71,6 @@ const (
 	OffsetsFenced
 	OffsetsUnstable
 	TransactionWaited
-	TransactionRefused
 	AbortDecided
 	MarkerRepeated
 	marks // their number
@@ -140,7 +139,6 @@ var markNames = [marks]string{
 	OffsetsFenced:              "offsets of a former generation refused in a transaction",
 	OffsetsUnstable:            "offsets asked for while a transaction held them",
 	TransactionWaited:          "request told to wait for the transaction before",
-	TransactionRefused:         "part of a transaction refused",
 	AbortDecided:               "coordinator decided to abort",
 	MarkerRepeated:             "marker written where its transaction was ended already",
 	LogCompacted:               "replica of a compacted topic compacted",

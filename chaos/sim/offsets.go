@@ -116,7 +116,6 @@ func (x *transaction) offered(code int16, asked int32, again, then func()) {
 			x.outside(code)
 		}
 	default:
-		marks[TransactionRefused]++
 		x.fail(failure(code))
 		then()
 	}

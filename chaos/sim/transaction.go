@@ -229,7 +229,6 @@ func (x *transaction) refused(code int16, refresh bool) {
 		t.fenced(failure(code))
 		return
 	default:
-		t.client.sim.marks[TransactionRefused]++
 		x.fail(failure(code))
 	}
 	x.flush()
