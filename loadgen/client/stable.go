@@ -25,10 +25,14 @@ func WaitStable(ctx context.Context, shared Shared, targets []Target) error {
 			topics = append(topics, t.Partition.Topic)
 		}
 	}
+	var open []string
 	for {
-		open := unstable(ctx, admin, topics, targets)
-		if len(open) == 0 {
+		now := unstable(ctx, admin, topics, targets)
+		if len(now) == 0 {
 			return nil
+		}
+		if ctx.Err() == nil || open == nil { // what could not be asked any more says less than the answer before
+			open = now
 		}
 		select {
 		case <-ctx.Done():
