@@ -213,15 +213,9 @@ func TestPartitionsAreCreatedUnderLoad(t *testing.T) {
 	}
 	check(6, true, nil)
 	check(1, false, kerr.InvalidPartitions)
-	topics, err := admin.ListTopics(testContext(t), "orders")
-	if err != nil || len(topics["orders"].Partitions) != 1 {
-		t.Fatalf("validated only: %v, %v", topics, err)
-	}
+	awaitPartitions(t, admin, 1) // a broker that has not heard of the topic yet may be asked
 	check(6, false, nil)
-	topics, err = admin.ListTopics(testContext(t), "orders")
-	if err != nil || len(topics["orders"].Partitions) != 6 {
-		t.Fatalf("asked at once: %v, %v", topics, err)
-	}
+	awaitPartitions(t, admin, 6)
 	for deadline := time.Now().Add(20 * time.Second); ; { // until records have gone to one of the new ones
 		ends, err := admin.ListEndOffsets(testContext(t), "orders")
 		moved := false
@@ -367,4 +361,19 @@ func TestABrokerIsForgotten(t *testing.T) {
 	c.Kill(leader) // what it led needs the one that came back, with min ISR 2
 	produce(t, client, 6, 3)
 	consume(t, c, 9)
+}
+
+// awaitPartitions waits until a broker says that orders has so many partitions; it fails if one says more.
+func awaitPartitions(t *testing.T, admin *kadm.Client, want int) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		topics, err := admin.ListTopics(testContext(t), "orders")
+		got := len(topics["orders"].Partitions)
+		switch {
+		case err == nil && got == want:
+			return
+		case got > want || time.Now().After(deadline):
+			t.Fatalf("orders has %d partitions, want %d: %v, %v", got, want, topics, err)
+		}
+	}
 }

@@ -56,7 +56,7 @@ const (
 var needs = map[string][]string{
 	"Killer": {ports, processTable, signals}, "Pauser": {ports, processTable, signals}, "Terminator": {ports, processTable, signals},
 	"Wiper": {ports, processTable, signals}, "DiskController": {ports, processTable, sockets}, "ClockSetter": {ports, sockets},
-	"Linker": {ports, processTable, sockets, descriptors}, "Transferrer": {ports}, "Reassigner": {ports}, "ClientCrasher": {ports, processTable},
+	"Linker": {ports, processTable, sockets, descriptors}, "Transferrer": {ports}, "Reassigner": {ports}, "ClientCrasher": {ports, processTable}, "ClientDoubler": {ports},
 	"Cluster": {ports, processTable, descriptors}, "Disconnecter": {ports, processTable, sockets},
 }
 
