@@ -88,7 +88,7 @@ var hunts = map[bug.Name]Hunt{
 	bug.DelayedEndTxn:                   {Seed: 8, Span: 40 * time.Second, Class: "committed-abort", Transactions: true},
 	bug.NoFence:                         {Seed: 1, Span: 20 * time.Second, Invariant: "late", Transactions: true},
 	bug.MarkerLost:                      {Span: 20 * time.Second, Invariant: "markers", Transactions: true},
-	bug.EOSZombie:                       {Seed: 5, Span: 40 * time.Second, Class: "fenced-commit", Transactions: true},
+	bug.EOSZombie:                       {Seed: 9, Span: 40 * time.Second, Class: "fenced-commit", Transactions: true},
 	bug.UnstableOffsets:                 {Seed: 1, Span: 20 * time.Second, Class: "aborted-offsets", Transactions: true},
 	bug.OffsetsOutsideTransaction:       {Seed: 1, Span: 20 * time.Second, Class: "aborted-offsets", Transactions: true},
 	bug.AbortIgnored:                    {Seed: 6, Span: 20 * time.Second, Class: "lost-commit", Transactions: true},

@@ -112,7 +112,7 @@ const belatedEvery = 40
 // it may arrive when the transaction is over, and the next one has begun (KAFKA-17754).
 func (t *transactional) belated(broker int32, send func()) {
 	s := t.client.sim
-	if s.walker != nil || t.draw.IntN(belatedEvery) > 0 {
+	if s.walker != nil || !s.loading || t.draw.IntN(belatedEvery) > 0 {
 		send()
 		return
 	}

@@ -213,10 +213,25 @@ func (s *simulation) decide() (pending []string) {
 	if !s.within(func() bool { return s.checker.undecided() == "" }) {
 		return []string{"transactions are open:" + s.checker.undecided()}
 	}
-	if !s.within(func() bool { return s.undrained() == "" }) {
+	// Workers may have much to catch up with: they have time as long as they go on.
+	for before := int64(-1); !s.within(func() bool { return s.undrained() == "" }); {
+		if now := s.processed(); now > before {
+			before = now
+			continue
+		}
 		return []string{s.undrained()}
 	}
 	return nil
+}
+
+// processed counts what workers have processed.
+func (s *simulation) processed() (sum int64) {
+	for _, g := range s.consumers {
+		for i := range g.count() {
+			sum += g.committed(i)
+		}
+	}
+	return sum
 }
 
 // Transform is a consumer group that writes to the outputs what it makes of the records of the inputs.
