@@ -41,14 +41,15 @@ determinism: build ## one seed 200 times, on 1 and 2 processors, with and withou
 orders: ## every order of N-1 failures, simulated: RF 1, 2, 3 and 5, kills and power cuts
 	LOGPROOF_TEST_LONG=1 go test -count=1 -v -run EveryOrder ./chaos/sim
 
-walk: ## a producer, a coordinator, a leader or everybody ends after each step of a small story of transactions: minutes
-	LOGPROOF_TEST_LONG=1 go test -count=1 -timeout 1h -v -run EveryStepOfATransaction ./chaos/sim
+walk: ## a producer, a coordinator, a leader or everybody ends after each step of a story of transactions: twenty minutes
+	go test -c -o walk.test ./chaos/sim
+	@cd chaos/sim; walk() { LOGPROOF_TEST_LONG=1 ../../walk.test -test.timeout 2h -test.v -test.run EveryStepOfATransaction/version=$$1; }; walk 1 & walk 2; second=$$?; wait $$! && exit $$second
 
 failover: build ## the leader killed twenty times: tuned, with the client's defaults, with all defaults
 	./logproof run leader-kill && ./logproof run leader-kill-client-defaults && ./logproof run leader-kill-defaults
 
 known-bugs: ## plant each known bug: each must be caught, and the clean broker must stay silent
-	go run . known-bugs
+	go run . known-bugs --readme README.md
 
 soak-verify: build ## go on counting judged records and operations without a false alarm, for FOR (30m)
 	GOGC=400 ./logproof soak --for $(or $(FOR),30m)

@@ -12,7 +12,7 @@ import (
 	"github.com/logproof/logproof/scenarios/spec"
 )
 
-// The README's table of planted bugs is what the scenarios and the simulator's hunts say.
+// The README's kill matrix, which known-bugs writes, is of the bugs, scenarios and hunts that there are.
 func TestReadmeListsPlantedBugs(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
@@ -28,26 +28,48 @@ func TestReadmeListsPlantedBugs(t *testing.T) {
 			real[s.Expect.Bug] = s.Expect.Class
 		}
 	}
-	var rows []string
+	rows := matrixRows(string(readme))
 	for _, name := range bug.Names() {
+		row, ok := rows[string(name)]
+		if !ok {
+			t.Errorf("README.md has no row of %s: run make known-bugs", name)
+			continue
+		}
 		h, _ := sim.HuntOf(name)
-		inside := "-"
-		if h.Invariant != "" {
-			inside = h.Invariant
+		whose := "broker"
+		if bug.Client(name) {
+			whose = "client"
 		}
-		history := h.Class
-		if history == "" {
-			history = "-"
+		for column, want := range map[int]string{1: whose, 2: bug.Describe(name), 5: fmt.Sprint(h.Seed)} {
+			if row[column] != want {
+				t.Errorf("README.md says %q of %s, want %q: run make known-bugs", row[column], name, want)
+			}
 		}
-		onProcesses := "-"
-		if class := real[string(name)]; class != "" {
-			onProcesses = class
+		for column, class := range map[int]string{3: real[string(name)], 4: h.Class} {
+			if class != "" && !strings.HasPrefix(row[column], class+" (") || column == 4 && !strings.Contains(row[column], h.Invariant) {
+				t.Errorf("README.md says %q of %s, want %s and invariant %q: run make known-bugs", row[column], name, class, h.Invariant)
+			}
 		}
-		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s | %s | %s | %d |", name, bug.Describe(name), onProcesses, history, inside, h.Seed))
+		delete(rows, string(name))
 	}
-	for _, row := range rows {
-		if !strings.Contains(string(readme), row+"\n") {
-			t.Fatalf("README.md has no row\n%s\nthe table of planted bugs should be\n%s", row, strings.Join(rows, "\n"))
+	for name := range rows {
+		t.Errorf("README.md has a row of %q, which is no planted bug: run make known-bugs", name)
+	}
+}
+
+// matrixRows are the rows of the kill matrix by bug, cell by cell.
+func matrixRows(readme string) map[string][]string {
+	_, matrix, _ := strings.Cut(readme, "<!-- kill matrix -->\n")
+	matrix, _, _ = strings.Cut(matrix, "<!-- /kill matrix -->")
+	rows := map[string][]string{}
+	for line := range strings.Lines(matrix) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		if name, ok := strings.CutPrefix(cells[0], "`"); ok && len(cells) == 9 {
+			rows[strings.TrimSuffix(name, "`")] = cells
 		}
 	}
+	return rows
 }

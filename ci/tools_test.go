@@ -15,7 +15,7 @@ import (
 // Bounds of the tools that people and machines start.
 const (
 	budgetSecondsMax = 30 * 60
-	makefileLinesMax = 66
+	makefileLinesMax = 70
 )
 
 // testCommand is what the README tells people to run, and so what .ci/run runs.
@@ -76,7 +76,7 @@ func TestToolsCatches(t *testing.T) {
 		"no function":   {strings.Replace(run, ")", "  lint:5\n)", 1), "", ""},
 		"add up to 18":  {strings.Replace(run, "100", "1801", 1), "", ""},
 		"add up to 0":   {strings.Replace(run, "  test:100\n", "", 1), "", ""},
-		"at most 66":    {run, strings.Repeat("\n", 67), ""},
+		"at most 70":    {run, strings.Repeat("\n", 71), ""},
 	} {
 		if found := tools(c.run, c.makefile, c.readme); len(found) != 1 || !strings.Contains(found[0], want) {
 			t.Errorf("%q: found %q, want one violation", want, found)
