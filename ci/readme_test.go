@@ -52,6 +52,15 @@ func TestReadmeListsPlantedBugs(t *testing.T) {
 		}
 		delete(rows, string(name))
 	}
+	clients := 0
+	for _, name := range bug.Names() {
+		if bug.Client(name) {
+			clients++
+		}
+	}
+	if says := fmt.Sprintf("these %d bugs, %d in\nthe broker and %d in clients", len(bug.Names()), len(bug.Names())-clients, clients); !strings.Contains(string(readme), says) {
+		t.Errorf("README.md does not say %q", says)
+	}
 	for name := range rows {
 		t.Errorf("README.md has a row of %q, which is no planted bug: run make known-bugs", name)
 	}
