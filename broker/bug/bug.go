@@ -123,8 +123,6 @@ const (
 	UnstableOffsets Name = "unstable-offsets"
 	// OffsetsOutsideTransaction lets offsets of a transaction count at once, also if it aborts.
 	OffsetsOutsideTransaction Name = "offsets-outside-transaction"
-	// LateProduce believes clients of transaction version 1 that a partition belongs to their transaction.
-	LateProduce Name = "late-produce"
 	// MarkerForgotten lets a follower append markers without ending the transactions that they are about.
 	MarkerForgotten Name = "marker-forgotten"
 )

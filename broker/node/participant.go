@@ -6,7 +6,6 @@ import (
 
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
-	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -39,10 +38,6 @@ func (p *participant) Step(now time.Time, message any, fx *actor.Effects) {
 	case api.NewImage:
 		p.image = m.Image
 	case api.Enlist:
-		if m.VerifyOnly && p.cfg.Bugs.Has(bug.LateProduce) {
-			answerEnlist(m, 0, fx)
-			return
-		}
 		p.enlistments.waiting = append(p.enlistments.waiting, patient{m, now.Add(enlistWithin), enlistRest})
 	case enlistAgain:
 		p.enlistments.waiting = append(p.enlistments.waiting, m.all...)

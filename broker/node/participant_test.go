@@ -9,7 +9,6 @@ import (
 	"github.com/logproof/logproof/broker/actor"
 	"github.com/logproof/logproof/broker/api"
 	"github.com/logproof/logproof/broker/batch"
-	"github.com/logproof/logproof/broker/bug"
 	"github.com/logproof/logproof/broker/metadata"
 	"github.com/logproof/logproof/broker/partition"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -268,21 +267,5 @@ func TestEnlistAgain(t *testing.T) {
 	o.p.Step(time.Unix(5, 0).Add(enlistWithin), actor.CallDone{Token: call.Token, Response: concurrent(call.Request)}, &o.fx)
 	if got := told(o.fx.Sends); got != "0:51 " {
 		t.Errorf("in the end told %s", got)
-	}
-}
-
-// The planted bug believes who only wants to know, and asks for those whose partition is to be added.
-func TestLateProduce(t *testing.T) {
-	o := newOffice(t)
-	o.p.cfg.Bugs = bug.Set{bug.LateProduce: true}
-	sends := o.step(enlist(0, "local", 7, 0, true), enlist(1, "local", 8, 0, false))
-	if len(sends) != 2 {
-		t.Fatalf("%+v", sends)
-	}
-	if answer, ok := sends[0].Message.(api.Enlisted); !ok || answer.Error != 0 || answer.Part != 0 {
-		t.Errorf("whether it belongs: %+v", sends[0])
-	}
-	if _, ok := sends[1].Message.(api.TransactionRequest); !ok {
-		t.Errorf("to be added: %+v", sends[1])
 	}
 }

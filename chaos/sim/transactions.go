@@ -221,6 +221,10 @@ func (s *simulation) decide() (pending []string) {
 		}
 		return []string{s.undrained()}
 	}
+	// What comes late may have begun another transaction meanwhile, which its timeout ends.
+	if !s.within(func() bool { return s.checker.undecided() == "" }) {
+		return []string{"transactions are open:" + s.checker.undecided()}
+	}
 	return nil
 }
 

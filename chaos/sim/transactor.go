@@ -72,6 +72,9 @@ func (w *transactor) work() {
 		return
 	}
 	w.t.named(func() {
+		if !w.sim.loading {
+			return // it took until the load was over to get a producer id: nobody waits for what begins now
+		}
 		x := w.t.begin(func(bool) { w.wait(w.plan.pause, w.work) })
 		w.write(x, 1+w.t.draw.IntN(5), w.t.draw.IntN(10) >= w.plan.aborts)
 	})
