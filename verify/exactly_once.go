@@ -118,7 +118,7 @@ func (x *exactlyOnce) decided(d decision) {
 }
 
 func (x *exactlyOnce) result() RuleResult {
-	r := RuleResult{Rule: ExactlyOnce, Asked: true, Checked: x.checked, Unit: "record that was made from another"}
+	r := RuleResult{Rule: ExactlyOnce, Asked: true, Checked: x.checked, Unit: "record made from another"}
 	var late []string
 	for _, key := range sortedGroups(x.inputs) {
 		in, before := x.inputs[key], r.Total
