@@ -40,7 +40,6 @@ type simTransaction struct {
 	runs     []history.Run
 	places   []history.Partition // that still need a marker
 	decision history.Decision
-	ended    bool // its markers are on their way
 	open     map[history.Partition]int64
 	fate     map[history.Partition]fate
 	hung     bool

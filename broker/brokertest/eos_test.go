@@ -112,7 +112,7 @@ func TestConsumeTransformProduce(t *testing.T) {
 func copying(ctx context.Context, c *brokertest.Cluster, member int, copied chan<- int) error {
 	s, err := kgo.NewGroupTransactSession(
 		kgo.SeedBrokers(c.Addresses()...), kgo.TransactionalID(fmt.Sprint("copier-", member)), kgo.ConsumerGroup("copiers"),
-		kgo.ConsumeTopics("orders"), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.RequireStableFetchOffsets(),
+		kgo.ConsumeTopics("orders"), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 5 * time.Millisecond }), kgo.TransactionTimeout(8*time.Second),
 	)

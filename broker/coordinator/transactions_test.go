@@ -29,7 +29,6 @@ type hall struct {
 	refuse  *kerr.Error
 	loading bool // shards do not answer
 	ids     int64
-	sent    []string
 	peers   []actor.Call
 	here    []api.MarkersRequest
 	replies map[uint64]kmsg.Response

@@ -166,9 +166,7 @@ func (l *Log) groups(sources []*segment) (all []*group) {
 		}
 		s.retain()
 		g.sources, g.size = append(g.sources, s), g.size+s.size
-		for _, a := range s.aborts.entries {
-			g.aborts = append(g.aborts, a)
-		}
+		g.aborts = append(g.aborts, s.aborts.entries...)
 	}
 	return all
 }

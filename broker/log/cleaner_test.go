@@ -54,12 +54,11 @@ func keyed(text string, producer int64, sequence int32, transactional bool) batc
 		b.Transactional()
 	}
 	for _, r := range strings.Fields(text) {
-		key, value, deleted := strings.Cut(r, "-")
-		if deleted {
+		if key, _, deleted := strings.Cut(r, "-"); deleted {
 			b.Add([]byte(key), nil, 1000)
 			continue
 		}
-		key, value, _ = strings.Cut(r, "=")
+		key, value, _ := strings.Cut(r, "=")
 		b.Add([]byte(key), []byte(value), 1000)
 	}
 	return b.Build()

@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"slices"
-
 	"github.com/logproof/logproof/broker/batch"
 	"github.com/logproof/logproof/loadgen/payload"
 	"github.com/logproof/logproof/verify/history"
@@ -35,13 +33,6 @@ func (a *aborts) hides(v batch.View) bool {
 		return false
 	}
 	return v.IsTransactional() && a.open[id]
-}
-
-// sorted reports whether a broker gave the list as clients expect it.
-func sorted(list []kmsg.FetchResponseTopicPartitionAbortedTransaction) bool {
-	return slices.IsSortedFunc(list, func(a, b kmsg.FetchResponseTopicPartitionAbortedTransaction) int {
-		return int(a.FirstOffset - b.FirstOffset)
-	})
 }
 
 // isolation of a reader, as its operations say it.
