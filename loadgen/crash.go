@@ -22,6 +22,11 @@ type incarnations struct {
 	mu      sync.Mutex
 	all     []producer
 	crashed bool
+	// zombie is the client before the last one while it does not know that its transactional id is another's, and
+	// fenced how often it had been told so before; turn alternates between the two.
+	zombie producer
+	fenced int
+	turn   bool
 }
 
 // producer is a client that sends records, outside of transactions or in them.
@@ -54,11 +59,22 @@ func newIncarnations(open func(int) (producer, error)) (*incarnations, error) {
 }
 
 // Send gives the client the next record. It is false, and nothing happened, while the client cannot take one,
-// as it has crashed.
+// as it has crashed. One whose transactional id another client has taken goes on with every second record, until it is
+// told: who sends nothing never learns that it is fenced.
 func (i *incarnations) Send(target int, intended history.Time) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return !i.crashed && i.all[len(i.all)-1].Send(target, intended)
+	if i.crashed {
+		return false
+	}
+	if i.zombie != nil {
+		if i.zombie.(replaceable).Fenced() > i.fenced {
+			i.zombie = nil
+		} else if i.turn = !i.turn; i.turn && i.zombie.Send(target, intended) {
+			return true
+		}
+	}
+	return i.all[len(i.all)-1].Send(target, intended)
 }
 
 // crash ends the client where it stands.
@@ -77,7 +93,8 @@ func (i *incarnations) crash() error {
 func (i *incarnations) replace() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	old, can := i.all[len(i.all)-1].(replaceable)
+	last := i.all[len(i.all)-1]
+	old, can := last.(replaceable)
 	switch {
 	case i.crashed:
 		return errors.New("it has crashed")
@@ -88,6 +105,7 @@ func (i *incarnations) replace() error {
 	if err != nil {
 		return err
 	}
+	i.zombie, i.fenced = last, old.Fenced()
 	old.Replace()
 	i.all = append(i.all, next)
 	return nil

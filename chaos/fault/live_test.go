@@ -70,7 +70,9 @@ func (c *cluster3) write() error {
 			switch {
 			case err == nil:
 				c.ended.Add(1)
-			case errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch):
+			// The last is the answer of a coordinator that has ended the transaction for another client, before that one
+			// has its epoch: for this client it is as final as the others.
+			case errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) || errors.Is(err, kerr.InvalidTxnState):
 				c.fenced.Add(1)
 				return
 			default:
