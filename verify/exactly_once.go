@@ -38,6 +38,8 @@ type processed struct {
 	// committed of which neither its client nor the log tells.
 	sure, likely int64
 	by           telling // who committed sure
+	// barriers of the final scan, of which nothing is made: more than the acknowledged one if it was sent again.
+	barriers intervals
 }
 
 // madeAgain is input records that were processed before, and the output that shows it.
@@ -63,6 +65,8 @@ func newExactlyOnce(l *ledger, s *readings, t *transactions, list []Transform) *
 
 func (x *exactlyOnce) observe(op *history.Operation) {
 	switch {
+	case op.Kind == history.Scan:
+		x.scanned(op.Runs)
 	case op.Kind == history.Transact && op.Committed():
 		x.committed(op.Transaction.Group, op.Transaction.Positions, telling{op.Process, op.Return})
 	case op.Kind == history.Transact && !op.Aborted():
@@ -73,6 +77,20 @@ func (x *exactlyOnce) observe(op *history.Operation) {
 		}
 	case op.Kind == history.Resume && op.Outcome == history.OK, op.Kind == history.Commit && op.Outcome == history.OK:
 		x.committed(op.Group.Group, op.Group.Positions, telling{op.Process, op.Return})
+	}
+}
+
+// scanned notes where barriers are.
+func (x *exactlyOnce) scanned(runs []history.Run) {
+	for _, run := range runs {
+		if run.Producer != history.BarrierProducer {
+			continue
+		}
+		for key, in := range x.inputs {
+			if key.partition == run.Partition {
+				in.barriers.add(run.FirstOffset, run.FirstOffset+int64(run.Count))
+			}
+		}
 	}
 }
 
@@ -147,7 +165,7 @@ func (x *exactlyOnce) complete(r *RuleResult, key groupOf, in *processed) []stri
 	if n := len(there); n > 0 && there[n-1].end > x.ledger.partition(key.partition).barrier {
 		there[n-1].end = x.ledger.partition(key.partition).barrier
 	}
-	for _, hole := range intervals(there.minus(in.done)) {
+	for _, hole := range intervals(there.minus(in.done)).minus(in.barriers) {
 		if hole.end = min(hole.end, in.sure); hole.first < hole.end {
 			r.add(in.anomaly(LostProcessing, key, hole, fmt.Sprintf("no committed output was made from %s, below the position %d of group %s",
 				span("offset", hole.first, hole.size()), in.sure, key.group)))
