@@ -41,7 +41,7 @@ type row struct {
 var world = []string{"os/...", "net/...", "sync/...", "math/rand/...", "crypto/rand", "syscall"}
 
 // pureBroker is the vocabulary of the broker's machines: they see one another only downward.
-var pureBroker = []string{"broker/actor", "broker/batch", "broker/bug", "broker/env", "broker/event", "broker/metadata", "kmsg", "kerr"}
+var pureBroker = []string{"broker/actor", "broker/batch", "broker/bug", "broker/deadline", "broker/env", "broker/event", "broker/metadata", "kmsg", "kerr"}
 
 // table is section "who may import whom" of the design. The first row that matches a package is
 // the one that holds. Imports are never upward: what is not listed is forbidden.
@@ -75,6 +75,7 @@ var table = []row{
 		why: "the simulator hands the same requests to the same router: connections belong to broker/server"},
 	{room: "broker/partition", may: pureBroker, not: world, why: "a machine is pure"},
 	{room: "broker/controller", may: append([]string{"broker/wire"}, pureBroker...), not: world, why: "a machine is pure"},
+	{room: "broker/deadline", not: world, why: "a queue is pure"},
 	{room: "broker/group", may: pureBroker, not: world, why: "a machine is pure"},
 	{room: "broker/txn", may: append([]string{"broker/partition"}, pureBroker...), not: world, why: "a machine is pure"},
 	{room: "broker/api", may: stepped, not: world, why: "what is stepped by the simulator sees no world"},
@@ -112,7 +113,7 @@ var table = []row{
 
 var (
 	// stepped is what the stepped part of the broker may see: machines, logs, the seam.
-	stepped = append([]string{"broker/partition", "broker/controller", "broker/group", "broker/txn", "broker/log", "broker/log/clean",
+	stepped = append([]string{"broker/partition", "broker/controller", "broker/deadline", "broker/group", "broker/txn", "broker/log", "broker/log/clean",
 		"broker/coordinator", "broker/env/file", "broker/quorum", "broker/replication", "broker/auth", "broker/wire"}, pureBroker...)
 	// placement is what code that starts or connects real systems may see.
 	placement = []string{"chaos/...", "broker", "broker/control", "verify/history", "kgo", "kadm", "kmsg", "kerr", "x/sys"}

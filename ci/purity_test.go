@@ -12,7 +12,7 @@ import (
 // pure are the packages that decide and therefore do not wait: they get time as an argument and
 // give their wishes back as effects, so that a simulator can step them and one seed replays a run.
 var pure = []string{
-	"broker/partition", "broker/controller", "broker/group", "broker/txn", "broker/batch", "broker/log/clean", "broker/wire/shape", "broker/env",
+	"broker/partition", "broker/controller", "broker/deadline", "broker/group", "broker/txn", "broker/batch", "broker/log/clean", "broker/wire/shape", "broker/env",
 	"broker/actor", "broker/event", "broker/api", "broker/coordinator", "broker/node", "broker/metadata", "broker/quorum",
 	"loadgen/pace", "loadgen/payload", "scenarios/spec", "scenarios/plan",
 	"scenarios/report/chart", "scenarios/report/picture", "verify/course", "verify/excerpt",

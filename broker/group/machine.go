@@ -1,11 +1,11 @@
 package group
 
 import (
-	"container/heap"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/logproof/logproof/broker/deadline"
 	"github.com/logproof/logproof/broker/event"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -15,7 +15,8 @@ import (
 type Machine struct {
 	cfg    Config
 	groups map[string]*group
-	due    deadlines
+	// due has the deadlines of groups; one that is not its group's armed time is out of date.
+	due    deadline.Queue
 	writes []Write
 	// waiting are the writes whose fate is not known, by id; late lists those whose answer is due at some time, in
 	// the order of their times.
@@ -66,9 +67,7 @@ func (m *Machine) Take() (writes []Write, events []event.Event) {
 
 // Next is when Tick must be called; ok is false if nothing is due.
 func (m *Machine) Next() (at time.Time, ok bool) {
-	if len(m.due) > 0 {
-		at, ok = m.due[0].at, true
-	}
+	at, ok = m.due.Next()
 	if len(m.late) > 0 && (!ok || m.late[0].at.Before(at)) {
 		at, ok = m.late[0].at, true
 	}
@@ -86,9 +85,8 @@ func (m *Machine) Tick(now time.Time) {
 			lapse(now)
 		}
 	}
-	for len(m.due) > 0 && !m.due[0].at.After(now) {
-		d := heap.Pop(&m.due).(deadline)
-		if g := m.groups[d.group]; g != nil && g.armed.Equal(d.at) {
+	for d, ok := m.due.Pop(now); ok; d, ok = m.due.Pop(now) {
+		if g := m.groups[d.Name]; g != nil && g.armed.Equal(d.At) {
 			g.armed = time.Time{}
 			m.tick(now, g)
 			m.arm(g)
@@ -132,7 +130,7 @@ func (m *Machine) Resign(err *kerr.Error) {
 			mem.answerSync(err, g, nil)
 		}
 	}
-	m.groups, m.due, m.late, m.writes = map[string]*group{}, nil, nil, nil
+	m.groups, m.due, m.late, m.writes = map[string]*group{}, deadline.Queue{}, nil, nil
 	clear(m.producers)
 }
 
@@ -164,39 +162,6 @@ func (m *Machine) States() map[State]int {
 
 func (m *Machine) emit(e event.Event) { m.events = append(m.events, e) }
 
-// deadline is when something of a group is due.
-type deadline struct {
-	at    time.Time
-	group string
-}
-
-// deadlines is a heap. An entry that is not its group's armed time is out of date.
-type deadlines []deadline
-
-// Len implements heap.Interface.
-func (d deadlines) Len() int { return len(d) }
-
-// Less implements heap.Interface.
-func (d deadlines) Less(i, j int) bool {
-	if !d[i].at.Equal(d[j].at) {
-		return d[i].at.Before(d[j].at)
-	}
-	return d[i].group < d[j].group
-}
-
-// Swap implements heap.Interface.
-func (d deadlines) Swap(i, j int) { d[i], d[j] = d[j], d[i] }
-
-// Push implements heap.Interface.
-func (d *deadlines) Push(x any) { *d = append(*d, x.(deadline)) }
-
-// Pop implements heap.Interface.
-func (d *deadlines) Pop() any {
-	last := (*d)[len(*d)-1]
-	*d = (*d)[:len(*d)-1]
-	return last
-}
-
 // arm sees to it that the group's next deadline is in the heap, or an earlier one: heartbeats move deadlines on all
 // the time, and the entry stays where it is.
 func (m *Machine) arm(g *group) {
@@ -205,5 +170,5 @@ func (m *Machine) arm(g *group) {
 		return
 	}
 	g.armed = next
-	heap.Push(&m.due, deadline{next, g.id})
+	m.due.Add(next, g.id)
 }

@@ -1,11 +1,11 @@
 package txn
 
 import (
-	"container/heap"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/logproof/logproof/broker/deadline"
 	"github.com/logproof/logproof/broker/event"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -17,7 +17,8 @@ type Machine struct {
 	// epoch of the coordinator: the leader epoch of its partition. Markers carry it.
 	epoch int32
 	ids   map[string]*transaction
-	due   deadlines
+	// due has the deadlines of transactional ids; one that is not its id's armed time is out of date.
+	due deadline.Queue
 	// waiting are the writes whose fate is not known, by id; late lists them in the order of the times at which their
 	// answers are due.
 	waiting map[uint64]*waiting
@@ -89,9 +90,7 @@ func (m *Machine) Take() Wants {
 
 // Next is when Tick must be called; ok is false if nothing is due.
 func (m *Machine) Next() (at time.Time, ok bool) {
-	if len(m.due) > 0 {
-		at, ok = m.due[0].at, true
-	}
+	at, ok = m.due.Next()
 	if len(m.late) > 0 && (!ok || m.late[0].at.Before(at)) {
 		at, ok = m.late[0].at, true
 	}
@@ -107,9 +106,8 @@ func (m *Machine) Tick(now time.Time) {
 			w.answer(kerr.CoordinatorNotAvailable)
 		}
 	}
-	for len(m.due) > 0 && !m.due[0].at.After(now) {
-		d := heap.Pop(&m.due).(deadline)
-		if t := m.ids[d.id]; t != nil && t.armed.Equal(d.at) {
+	for d, ok := m.due.Pop(now); ok; d, ok = m.due.Pop(now) {
+		if t := m.ids[d.Name]; t != nil && t.armed.Equal(d.At) {
 			t.armed = time.Time{}
 			if t.state == Ongoing && !t.changing && !m.timesOut(now, t).After(now) {
 				m.timeOut(now, t)
@@ -123,6 +121,16 @@ func (m *Machine) Tick(now time.Time) {
 			m.arm(now, t)
 		}
 	}
+}
+
+// arm sees to it that the next deadline is in the heap, or an earlier one.
+func (m *Machine) arm(now time.Time, t *transaction) {
+	next := t.deadline(m, now)
+	if next.IsZero() || m.ids[t.id] != t || !t.armed.IsZero() && !next.Before(t.armed) {
+		return
+	}
+	t.armed = next
+	m.due.Add(next, t.id)
 }
 
 // change writes what a transactional id becomes, which it is once that is committed. done, if not nil, goes on from
@@ -245,7 +253,7 @@ func (m *Machine) Resign(err *kerr.Error) {
 	for _, p := range m.parked {
 		p.refuse(err)
 	}
-	m.ids, m.waiting, m.due, m.late, m.parked = map[string]*transaction{}, map[uint64]*waiting{}, nil, nil, nil
+	m.ids, m.waiting, m.due, m.late, m.parked = map[string]*transaction{}, map[uint64]*waiting{}, deadline.Queue{}, nil, nil
 	m.out = Wants{}
 }
 
