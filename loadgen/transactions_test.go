@@ -12,6 +12,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/logproof/logproof/loadgen/client"
 	"github.com/logproof/logproof/loadgen/pace"
@@ -26,9 +28,10 @@ type transactionalRun struct {
 	recorder *history.Recorder
 }
 
-func newTransactionalRun(t *testing.T, change func(*Config)) *transactionalRun {
+func newTransactionalRun(t *testing.T, change func(*Config), opts ...kfake.Opt) *transactionalRun {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(2), kfake.GroupMinSessionTimeout(100*time.Millisecond))
+	opts = append(opts, kfake.NumBrokers(2), kfake.GroupMinSessionTimeout(100*time.Millisecond))
+	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +325,11 @@ func TestTransformIsExactlyOnceAlsoWhenMembersCrash(t *testing.T) {
 
 // A member beside which another begins under its transactional id does no harm: it is fenced, and ends.
 func TestTransformIsExactlyOnceBesideAZombie(t *testing.T) {
-	run := newTransactionalRun(t, transforming)
+	// An abort that a zombie asks kfake for, right after its successor has begun, is taken for one that is asked again
+	// and answered with the successor's epoch: then both write as one. Under version 1 nobody is given an epoch at an end.
+	versions := kversion.Stable()
+	versions.SetMaxKeyVersion(int16(kmsg.EndTxn), 4)
+	run := newTransactionalRun(t, transforming, kfake.MaxVersions(versions))
 	ctx := testContext(t)
 	run.begin(t, ctx)
 	group := func() *group { return run.allGroups()[0] }

@@ -131,6 +131,45 @@ func TestTransactions(t *testing.T) {
 	}
 }
 
+// Who began under the id of another one has an epoch of its own: an abort that the other one asks for then gives that
+// one nothing, and does not touch what the new one has begun.
+func TestAZombieIsNotGivenItsSuccessorsEpoch(t *testing.T) {
+	t.Parallel()
+	c := brokertest.Start(t, brokertest.Brokers(3))
+	ctx := within(t)
+	if _, err := kadm.NewClient(newClient(t, c)).CreateTopic(ctx, 1, 3, nil, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	write := func(client *kgo.Client, value string) error {
+		if err := client.BeginTransaction(); err != nil {
+			return err
+		}
+		return client.ProduceSync(ctx, &kgo.Record{Topic: "orders", Value: []byte(value)}).FirstErr()
+	}
+	zombie, successor := transactor(t, c, "z"), transactor(t, c, "z")
+	if err := write(zombie, "of the zombie"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := successor.ProducerID(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := zombie.EndTransaction(ctx, kgo.TryAbort); !errors.Is(err, kerr.ProducerFenced) && !errors.Is(err, kerr.InvalidProducerEpoch) {
+		t.Errorf("the zombie's abort: %v", err)
+	}
+	if err := write(successor, "of the successor"); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(zombie, "of the zombie again"); err == nil {
+		t.Error("the zombie writes in another transaction")
+	}
+	if err := successor.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	if got := committed(ctx, t, c, 1, 1)[0]; !slices.Equal(got, []string{"of the successor"}) {
+		t.Errorf("the partition has %q", got)
+	}
+}
+
 // The coordinator dies in the middle of each of some transactions: all of them end as their producer wants.
 func TestTransactionsOutliveTheirCoordinator(t *testing.T) {
 	t.Parallel()
