@@ -88,6 +88,9 @@ type Load struct {
 	Linger time.Duration
 	// BatchRecords is how many records of a batch there are at most; 40 if 0.
 	BatchRecords int
+	// SegmentBytes of the logs; 0 lets the seed draw a few KiB. Where a batch fills a segment, nodes would look for
+	// damage longer than a fault is given to be proved.
+	SegmentBytes int64
 }
 
 // Timing says how fast the nodes notice that something is missing.

@@ -62,6 +62,9 @@ func drawTerrain(rng *rand.Rand, cfg Config) terrain {
 	if cfg.Load != (Load{}) {
 		t.load = cfg.Load
 	}
+	if cfg.Load.SegmentBytes > 0 {
+		t.segmentBytes = cfg.Load.SegmentBytes
+	}
 	if cfg.Cluster != (Cluster{}) {
 		t.cluster = cfg.Cluster
 	}

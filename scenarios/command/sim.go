@@ -37,6 +37,8 @@ type simFlags struct {
 	groups bool
 	// transactions lets every seed have transactions.
 	transactions bool
+	// bulk lets every seed have the load of the bulk of a soak.
+	bulk bool
 	// scenario by name or file; "" for none.
 	scenario string
 }
@@ -75,6 +77,7 @@ The trace hash at the end covers every event: two runs with equal hashes were th
 	flags.StringVar(&f.plot, "plot", "", "the only `plot` of the faults: "+strings.Join(sim.Plots(), ", "))
 	flags.BoolVar(&f.groups, "groups", false, "let every seed have consumer groups (default: one swarm in five has)")
 	flags.BoolVar(&f.transactions, "transactions", false, "let every seed have transactions (default: one swarm in five has)")
+	flags.BoolVar(&f.bulk, "bulk", false, "let every seed have the large batches with which logproof soak counts records")
 	flags.BoolVar(&f.events, "events", false, "tell every event of every node, and every fault")
 	cmd.MarkFlagsMutuallyExclusive("seed", "seeds")
 	cmd.MarkFlagsMutuallyExclusive("events", "seeds")
@@ -135,6 +138,9 @@ func runSim(ctx context.Context, f simFlags, stdout, stderr io.Writer) error {
 		}
 		if f.transactions {
 			cfg.Transactions = sim.WithTransactions
+		}
+		if f.bulk {
+			cfg.Load = bulk
 		}
 		if f.events {
 			cfg.Events = func(l sim.Line) { tell(stdout, l) }
@@ -215,9 +221,14 @@ func (c *campaign) run(cfg sim.Config) error {
 // seed simulates and judges one seed, and tells of it what is worth telling.
 func (c *campaign) seed(cfg sim.Config) (seedOutcome, error) {
 	s, err := simulate(cfg)
-	if err != nil {
-		return s, err
+	if err == nil {
+		c.take(cfg, s)
 	}
+	return s, err
+}
+
+// take adds a seed that was simulated to the campaign, and tells of it what is worth telling.
+func (c *campaign) take(cfg sim.Config, s seedOutcome) {
 	c.seeds++
 	c.events += s.result.Events
 	c.virtual += s.result.Virtual
@@ -232,7 +243,6 @@ func (c *campaign) seed(cfg sim.Config) (seedOutcome, error) {
 	if s.verdict != verify.Pass {
 		c.explain(cfg, s.result, s.report)
 	}
-	return s, nil
 }
 
 // findings says when each class was first found in the history, to the operation.
@@ -346,6 +356,9 @@ func (c *campaign) explain(cfg sim.Config, result sim.Result, report verify.Repo
 	}
 	if c.flags.transactions {
 		replay += " --transactions"
+	}
+	if c.flags.bulk {
+		replay += " --bulk"
 	}
 	if c.flags.bugs != "" {
 		replay += " --bug " + c.flags.bugs

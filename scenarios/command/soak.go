@@ -9,6 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/logproof/logproof/chaos/sim"
@@ -275,24 +278,42 @@ func (s *soak) seedsOf(part string) int64 {
 	return s.flags.seeds
 }
 
-// seeds simulates as many seeds as a line of the tally stands for.
+// seeds simulates as many seeds as a line of the tally stands for, as many at once as there are processors.
 func (s *soak) seeds(ctx context.Context, part string, line *tally.Line) error {
-	c := campaign{out: s.stdout, flags: simFlags{seeds: part, span: s.flags.each}, verdict: verify.Pass}
-	for seed := line.Seed; seed < line.Seed+s.flags.seeds && ctx.Err() == nil; seed++ {
-		cfg := sim.Campaign(seed)
-		cfg.Duration = s.flags.each
-		if part == soakBulk {
-			cfg.Load = bulk
+	c := campaign{out: s.stdout, flags: simFlags{seeds: part, span: s.flags.each, bulk: part == soakBulk}, verdict: verify.Pass}
+	cfgs := make([]sim.Config, s.flags.seeds)
+	for i := range cfgs {
+		cfgs[i] = sim.Campaign(line.Seed + int64(i))
+		cfgs[i].Duration = s.flags.each
+		if c.flags.bulk {
+			cfgs[i].Load = bulk
 		}
-		out, err := c.seed(cfg)
-		if err != nil {
-			return environment(err)
-		}
+	}
+	outs, errs := make([]seedOutcome, len(cfgs)), make([]error, len(cfgs))
+	var workers sync.WaitGroup
+	var next atomic.Int64
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(cfgs)) && ctx.Err() == nil; i = next.Add(1) - 1 {
+				outs[i], errs[i] = simulate(cfgs[i])
+				outs[i].file = nil // it is large, and judged
+			}
+		})
+	}
+	workers.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return environment(err)
+	}
+	if ctx.Err() != nil {
+		return nil // some were not simulated
+	}
+	for i, out := range outs {
+		c.take(cfgs[i], out)
 		line.Records += out.report.RecordsScanned
 		line.Operations += out.report.Operations
 		line.Faults += int64(out.result.Faults)
 		if c.verdict != verify.Pass {
-			line.Verdict, line.Headline = c.verdict, fmt.Sprintf("the simulator's seed %d, see above", seed)
+			line.Verdict, line.Headline = c.verdict, fmt.Sprintf("the simulator's seed %d, see above", cfgs[i].Seed)
 			return nil
 		}
 	}
@@ -303,6 +324,7 @@ func (s *soak) seeds(ctx context.Context, part string, line *tally.Line) error {
 // bulk is a load of large batches: what the simulator pays for is events, and there are few for many records.
 var bulk = sim.Load{
 	Partitions: 4, Producers: 2, Readers: 1, Rate: pace.PerSecond(20_000), RecordSize: 64, Linger: 100 * time.Millisecond, BatchRecords: 2_000,
+	SegmentBytes: 1 << 20,
 }
 
 // conclude prints what has been judged.

@@ -2,12 +2,14 @@ package command
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/logproof/logproof/chaos/sim"
 	"github.com/logproof/logproof/scenarios/tally"
 	"github.com/logproof/logproof/verify"
 )
@@ -72,6 +74,21 @@ func TestSoakEndsWithAnAlarm(t *testing.T) {
 		if err := s.take(soakSwarm, line); (err != nil) != (i == soakVain-1) || s.done.operations != 0 {
 			t.Errorf("inconclusive run %d: %v, %+v counted", i+1, err, s.done)
 		}
+	}
+}
+
+// What the bulk of a soak is accused of can be seen again: with the same load, and by the command that it names.
+func TestABulkSeedIsReplayed(t *testing.T) {
+	var stdout bytes.Buffer
+	c := campaign{out: &stdout, flags: simFlags{bulk: true, span: 30 * time.Second}}
+	c.explain(sim.Campaign(120), sim.Result{}, verify.Report{})
+	if !strings.Contains(stdout.String(), "sim --seed 120 --for 30s --trace --bulk") {
+		t.Error(stdout.String())
+	}
+	var acknowledged int64
+	out := want(t, ExitPass, "", "sim", "--seed", "1", "--for", "1s", "--bulk")
+	if _, err := fmt.Sscanf(out, "seed 1: pass: %d records", &acknowledged); err != nil || acknowledged < 10_000 {
+		t.Errorf("%d records in a second: %v\n%s", acknowledged, err, out)
 	}
 }
 
