@@ -278,7 +278,8 @@ func (s *soak) seedsOf(part string) int64 {
 	return s.flags.seeds
 }
 
-// seeds simulates as many seeds as a line of the tally stands for, as many at once as there are processors.
+// seeds simulates as many seeds as a line of the tally stands for. A process has one simulation at a time; what it
+// recorded is judged while the next one runs.
 func (s *soak) seeds(ctx context.Context, part string, line *tally.Line) error {
 	c := campaign{out: s.stdout, flags: simFlags{seeds: part, span: s.flags.each, bulk: part == soakBulk}, verdict: verify.Pass}
 	cfgs := make([]sim.Config, s.flags.seeds)
