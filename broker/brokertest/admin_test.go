@@ -23,7 +23,7 @@ func administered(t *testing.T, partitions int32, replicas int16, opts ...broker
 	c := brokertest.Start(t, append(opts, brokertest.Brokers(3))...)
 	client := newClient(t, c)
 	admin := kadm.NewClient(client)
-	if _, err := admin.CreateTopic(testContext(t), partitions, replicas, nil, "orders"); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+	if _, err := admin.CreateTopic(within(t), partitions, replicas, nil, "orders"); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		t.Fatal(err)
 	}
 	return c, client, admin
@@ -33,7 +33,7 @@ func administered(t *testing.T, partitions int32, replicas int16, opts ...broker
 func askAt[R kmsg.Response](t *testing.T, client *kgo.Client, id int32, req kmsg.Request) R {
 	t.Helper()
 	return answered(t, func() (R, error) {
-		resp, err := client.Broker(int(id)).RetriableRequest(testContext(t), req)
+		resp, err := client.Broker(int(id)).RetriableRequest(within(t), req)
 		if err != nil {
 			var none R
 			return none, err
@@ -84,7 +84,7 @@ func TestSettingsTakeEffectLive(t *testing.T) {
 	}
 	refused := func(when string) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(testContext(t), 5*time.Second)
+		ctx, cancel := context.WithTimeout(within(t), 5*time.Second)
 		defer cancel()
 		one := newClient(t, c, kgo.RecordRetries(0), kgo.DisableIdempotentWrite())
 		for ctx.Err() == nil {
@@ -120,7 +120,7 @@ func TestChangesAreDescribed(t *testing.T) {
 	setAt(t, client, 2, kmsg.IncrementalAlterConfigOpAppend, "cleanup.policy", "compact")
 	setAt(t, client, 2, kmsg.IncrementalAlterConfigOpSet, "retention.ms", "5000")
 	alter := func(change func(context.Context, []kadm.AlterConfig, ...string) (kadm.AlterConfigsResponses, error), value string) kadm.AlterConfigsResponses {
-		resp, err := change(testContext(t), []kadm.AlterConfig{{Name: "retention.ms", Value: &value}}, "orders", "gone")
+		resp, err := change(within(t), []kadm.AlterConfig{{Name: "retention.ms", Value: &value}}, "orders", "gone")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func TestChangesAreDescribed(t *testing.T) {
 		value  string
 		source kmsg.ConfigSource
 	}{{"80000", kmsg.ConfigSourceDynamicDefaultBrokerConfig}, {"90000", kmsg.ConfigSourceDynamicBrokerConfig}} {
-		described, err := admin.DescribeBrokerConfigs(testContext(t), int32(id))
+		described, err := admin.DescribeBrokerConfigs(within(t), int32(id))
 		if err != nil || described[0].Err != nil {
 			t.Fatalf("%v, %+v", err, described)
 		}
@@ -193,7 +193,7 @@ func TestPartitionsAreCreatedUnderLoad(t *testing.T) {
 			}
 			r := kgo.StringRecord(fmt.Sprint(sent))
 			r.Key = fmt.Appendf(nil, "%d", sent)
-			if err := client.ProduceSync(testContext(t), r).FirstErr(); err != nil {
+			if err := client.ProduceSync(within(t), r).FirstErr(); err != nil {
 				done <- err
 				return
 			}
@@ -206,7 +206,7 @@ func TestPartitionsAreCreatedUnderLoad(t *testing.T) {
 		if only {
 			create = admin.ValidateUpdatePartitions
 		}
-		resp, err := create(testContext(t), count, "orders")
+		resp, err := create(within(t), count, "orders")
 		if err != nil || !errors.Is(resp["orders"].Err, want) {
 			t.Fatalf("%d partitions: %v, %+v", count, err, resp)
 		}
@@ -217,7 +217,7 @@ func TestPartitionsAreCreatedUnderLoad(t *testing.T) {
 	check(6, false, nil)
 	awaitPartitions(t, admin, 6)
 	for deadline := time.Now().Add(20 * time.Second); ; { // until records have gone to one of the new ones
-		ends, err := admin.ListEndOffsets(testContext(t), "orders")
+		ends, err := admin.ListEndOffsets(within(t), "orders")
 		moved := false
 		ends.Each(func(o kadm.ListedOffset) { moved = moved || o.Partition > 0 && o.Offset > 0 })
 		if moved {
@@ -231,7 +231,7 @@ func TestPartitionsAreCreatedUnderLoad(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	ends, err := admin.ListEndOffsets(testContext(t), "orders")
+	ends, err := admin.ListEndOffsets(within(t), "orders")
 	total := int64(0)
 	ends.Each(func(o kadm.ListedOffset) { total += o.Offset })
 	if err != nil || total != int64(sent) {
@@ -243,7 +243,7 @@ func TestPartitionsAreCreatedUnderLoad(t *testing.T) {
 func TestClusterIsDescribed(t *testing.T) {
 	c, client, admin := administered(t, 2, 3, brokertest.OnDisk())
 	produce(t, client, 0, 10)
-	ctx := testContext(t)
+	ctx := within(t)
 
 	req := kmsg.NewPtrDescribeClusterRequest()
 	req.IncludeClusterAuthorizedOperations = true
@@ -367,7 +367,7 @@ func TestABrokerIsForgotten(t *testing.T) {
 func awaitPartitions(t *testing.T, admin *kadm.Client, want int) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; {
-		topics, err := admin.ListTopics(testContext(t), "orders")
+		topics, err := admin.ListTopics(within(t), "orders")
 		got := len(topics["orders"].Partitions)
 		switch {
 		case err == nil && got == want:

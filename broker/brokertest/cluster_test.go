@@ -13,12 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-func testContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 func newClient(t testing.TB, c *brokertest.Cluster, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	client, err := kgo.NewClient(append([]kgo.Opt{
@@ -38,7 +32,7 @@ func newClient(t testing.TB, c *brokertest.Cluster, opts ...kgo.Opt) *kgo.Client
 func produce(t testing.TB, client *kgo.Client, from, n int) {
 	t.Helper()
 	for i := from; i < from+n; i++ {
-		if err := client.ProduceSync(testContext(t), kgo.StringRecord(fmt.Sprint(i))).FirstErr(); err != nil {
+		if err := client.ProduceSync(within(t), kgo.StringRecord(fmt.Sprint(i))).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -49,7 +43,7 @@ func consume(t testing.TB, c *brokertest.Cluster, n int) {
 	t.Helper()
 	client := newClient(t, c, kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	for got := 0; got < n; {
-		fetches := client.PollFetches(testContext(t))
+		fetches := client.PollFetches(within(t))
 		if err := fetches.Err(); err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +87,7 @@ func TestClientRidesThroughAKill(t *testing.T) {
 	produce(t, client, 0, 1)
 	acknowledged := make(chan error, 1)
 	c.Kill(0)
-	client.Produce(testContext(t), kgo.StringRecord("1"), func(_ *kgo.Record, err error) { acknowledged <- err })
+	client.Produce(within(t), kgo.StringRecord("1"), func(_ *kgo.Record, err error) { acknowledged <- err })
 	c.Restart(0)
 	if err := <-acknowledged; err != nil {
 		t.Fatal(err)
@@ -109,7 +103,7 @@ func TestPause(t *testing.T) {
 	produce(t, client, 0, 1)
 	c.Pause(0)
 	acknowledged := make(chan error, 1)
-	client.Produce(testContext(t), kgo.StringRecord("1"), func(_ *kgo.Record, err error) { acknowledged <- err })
+	client.Produce(within(t), kgo.StringRecord("1"), func(_ *kgo.Record, err error) { acknowledged <- err })
 	select {
 	case err := <-acknowledged:
 		t.Fatalf("a paused broker acknowledged: %v", err)
@@ -129,7 +123,7 @@ func TestCut(t *testing.T) {
 	client := newClient(t, c)
 	produce(t, client, 0, 5)
 	c.Cut(0)
-	ctx, cancel := context.WithTimeout(testContext(t), 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(within(t), 100*time.Millisecond)
 	defer cancel()
 	if err := newClient(t, c).Ping(ctx); err == nil {
 		t.Fatal("a broker that is cut off was reached")
@@ -151,7 +145,7 @@ func TestConfigure(t *testing.T) {
 	t.Parallel()
 	c := brokertest.Start(t, brokertest.Configure(func(cfg *broker.Config) { cfg.NoAutoCreate = true }))
 	client := newClient(t, c, kgo.UnknownTopicRetries(0))
-	if err := client.ProduceSync(testContext(t), kgo.StringRecord("x")).FirstErr(); err == nil {
+	if err := client.ProduceSync(within(t), kgo.StringRecord("x")).FirstErr(); err == nil {
 		t.Fatal("the topic was created although the configuration forbids it")
 	}
 }

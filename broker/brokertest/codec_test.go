@@ -29,7 +29,7 @@ func stored(t *testing.T, client *kgo.Client, leader int32, topic string) (all [
 	part := kmsg.NewFetchRequestTopicPartition()
 	part.PartitionMaxBytes, part.CurrentLeaderEpoch, part.LastFetchedEpoch = 50<<20, -1, -1
 	req.Topics = []kmsg.FetchRequestTopic{{Topic: topic, TopicID: topicID(t, client, topic), Partitions: []kmsg.FetchRequestTopicPartition{part}}}
-	resp, err := client.Broker(int(leader)).Request(testContext(t), req)
+	resp, err := client.Broker(int(leader)).Request(within(t), req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func stored(t *testing.T, client *kgo.Client, leader int32, topic string) (all [
 
 func topicID(t *testing.T, client *kgo.Client, topic string) [16]byte {
 	t.Helper()
-	topics, err := kadm.NewClient(client).ListTopics(testContext(t), topic)
+	topics, err := kadm.NewClient(client).ListTopics(within(t), topic)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func topicID(t *testing.T, client *kgo.Client, topic string) [16]byte {
 func TestCodecs(t *testing.T) {
 	cluster := brokertest.Start(t)
 	client := newClient(t, cluster)
-	admin, ctx := kadm.NewClient(client), testContext(t)
+	admin, ctx := kadm.NewClient(client), within(t)
 	began := time.Now().Add(-time.Minute).Truncate(time.Millisecond)
 	for _, wanted := range []string{"producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"} {
 		for codec, option := range producerCodecs {
@@ -114,7 +114,7 @@ func TestCodecs(t *testing.T) {
 func TestTopicLimits(t *testing.T) {
 	cluster := brokertest.Start(t)
 	client := newClient(t, cluster, kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerBatchMaxBytes(20<<20))
-	admin, ctx := kadm.NewClient(client), testContext(t)
+	admin, ctx := kadm.NewClient(client), within(t)
 	for topic, configs := range map[string][2]string{
 		"small": {"max.message.bytes", "1000"}, "large": {"max.message.bytes", "10485760"}, "tables": {"cleanup.policy", "compact"},
 		"fresh": {"message.timestamp.before.max.ms", "60000"}, "segments": {"internal.segment.bytes", "500"}, "stamped": {"message.timestamp.type", "LogAppendTime"},
@@ -173,7 +173,7 @@ func TestTopicLimits(t *testing.T) {
 func TestSettingsChangeLive(t *testing.T) {
 	cluster := brokertest.Start(t, brokertest.Brokers(3), brokertest.Configure(func(cfg *broker.Config) { cfg.RetentionCheck = 10 * time.Millisecond }))
 	client := newClient(t, cluster, kgo.ProducerBatchCompression(kgo.NoCompression()))
-	admin, ctx := kadm.NewClient(client), testContext(t)
+	admin, ctx := kadm.NewClient(client), within(t)
 	if _, err := admin.CreateTopic(ctx, 1, 3, nil, "orders"); err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func produceBatch(t *testing.T, client *kgo.Client, topic, key string, at time.T
 	req.Acks, req.TimeoutMillis = -1, 10000
 	part := kmsg.ProduceRequestTopicPartition{Records: b.Build()}
 	req.Topics = []kmsg.ProduceRequestTopic{{Topic: topic, TopicID: topicID(t, client, topic), Partitions: []kmsg.ProduceRequestTopicPartition{part}}}
-	resp, err := client.Broker(0).Request(testContext(t), req)
+	resp, err := client.Broker(0).Request(within(t), req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +262,7 @@ func TestZstdIsForThoseWhoKnowIt(t *testing.T) {
 		{kversion.V2_1_0(), nil, nil},
 	} {
 		client := newClient(t, cluster, kgo.MaxVersions(c.versions), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.DisableIdempotentWrite())
-		ctx := testContext(t)
+		ctx := within(t)
 		topic := fmt.Sprint("zstd-", c.consume == nil)
 		if _, err := kadm.NewClient(newClient(t, cluster)).CreateTopic(ctx, 1, 1, setting("compression.type", "zstd"), topic); err != nil {
 			t.Fatal(err)

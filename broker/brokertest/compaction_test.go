@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -39,7 +40,7 @@ func folded(t *testing.T, cluster *brokertest.Cluster, topic string, end int64, 
 	defer client.Close()
 	state = map[string]string{}
 	for next := int64(0); next < end; {
-		fetches := client.PollFetches(testContext(t))
+		fetches := client.PollFetches(within(t))
 		if err := fetches.Err(); err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +63,7 @@ func folded(t *testing.T, cluster *brokertest.Cluster, topic string, end int64, 
 func TestCompaction(t *testing.T) {
 	cluster := compacting(t)
 	client := newClient(t, cluster, kgo.RequiredAcks(kgo.AllISRAcks()))
-	admin, ctx := kadm.NewClient(client), testContext(t)
+	admin, ctx := kadm.NewClient(client), within(t)
 	if _, err := admin.CreateTopic(ctx, 1, 3, quickly(), "tables"); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +96,7 @@ func TestCompaction(t *testing.T) {
 // waitCompacted reads a topic until few records of it are left; its state is the same all the time.
 func waitCompacted(t *testing.T, cluster *brokertest.Cluster, topic string, last int64, few int, want map[string]string, options ...kgo.Opt) {
 	t.Helper()
-	for ctx := testContext(t); ; {
+	for ctx := within(t); ; {
 		records, state := folded(t, cluster, topic, last+1, options...)
 		if !maps.Equal(state, want) {
 			t.Fatalf("of %d records a reader makes %v, want %v", records, state, want)
@@ -114,7 +115,7 @@ func waitCompacted(t *testing.T, cluster *brokertest.Cluster, topic string, last
 func TestConsumerOffsetsShrink(t *testing.T) {
 	cluster := compacting(t)
 	client := newClient(t, cluster)
-	admin, ctx := kadm.NewClient(client), testContext(t)
+	admin, ctx := kadm.NewClient(client), within(t)
 	if _, err := admin.CreateTopic(ctx, 1, 3, nil, "orders"); err != nil {
 		t.Fatal(err)
 	}
@@ -140,36 +141,29 @@ func TestConsumerOffsetsShrink(t *testing.T) {
 	// One commit takes more than a hundred bytes.
 	waitSizes(t, admin, "__consumer_offsets", commits*100/3)
 	cluster.KillLeader("__consumer_offsets", 0)
-	for ; ; time.Sleep(10 * time.Millisecond) {
+	eventually(t, func() string {
 		fetched, err := kadm.NewClient(newClient(t, cluster)).FetchOffsets(ctx, "readers") // a client keeps to the coordinator it knows
-		if at, ok := fetched.Lookup("orders", 0); err == nil && ok && at.Err == nil {
-			if at.At != commits {
-				t.Errorf("the next coordinator says %d, want %d", at.At, commits)
-			}
-			return
+		at, ok := fetched.Lookup("orders", 0)
+		if err != nil || !ok || at.Err != nil {
+			return fmt.Sprintf("the next coordinator says %+v, %v", at, err)
 		}
-		if ctx.Err() != nil {
-			t.Fatal(err)
+		if at.At != commits {
+			t.Errorf("the next coordinator says %d, want %d", at.At, commits)
 		}
-	}
+		return ""
+	})
 }
 
 // waitSizes waits until all replicas of a topic are small.
 func waitSizes(t *testing.T, admin *kadm.Client, topic string, most int64) {
 	t.Helper()
-	for ctx := testContext(t); ; time.Sleep(10 * time.Millisecond) {
-		sizes := sizesOf(ctx, admin, topic)
-		small := len(sizes) == 3
-		for _, size := range sizes {
-			small = small && size <= most
+	eventually(t, func() string {
+		sizes := sizesOf(within(t), admin, topic)
+		if len(sizes) == 3 && slices.Max(sizes) <= most {
+			return ""
 		}
-		if small {
-			return
-		}
-		if ctx.Err() != nil {
-			t.Fatalf("the replicas of %s have %v bytes, want at most %d", topic, sizes, most)
-		}
-	}
+		return fmt.Sprintf("the replicas of %s have %v bytes, want at most %d", topic, sizes, most)
+	})
 }
 
 func sizesOf(ctx context.Context, admin *kadm.Client, topic string) (sizes []int64) {
@@ -191,7 +185,7 @@ func sizesOf(ctx context.Context, admin *kadm.Client, topic string) (sizes []int
 // and readers of committed records come to the same on every leader.
 func TestTransactionsAreCompacted(t *testing.T) {
 	cluster := compacting(t)
-	admin, ctx := kadm.NewClient(newClient(t, cluster)), testContext(t)
+	admin, ctx := kadm.NewClient(newClient(t, cluster)), within(t)
 	if _, err := admin.CreateTopic(ctx, 1, 3, quickly(), "tables"); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/logproof/logproof/broker"
 	"github.com/logproof/logproof/broker/brokertest"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -189,7 +188,7 @@ func TestBitRot(t *testing.T) {
 			}
 			wantEvents(t, events, "segment-damaged", "segment-quarantined", "segment-refilled")
 			wantAll(t, cluster, values)
-			wantInSync(t, cluster, client, 3)
+			inSync(t, client, "orders", 3)
 		})
 	}
 }
@@ -197,14 +196,13 @@ func TestBitRot(t *testing.T) {
 // wantEvents waits until each event has been told by some node.
 func wantEvents(t *testing.T, dir string, names ...string) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
 	for _, name := range names {
-		for !told(t, dir, name) {
-			if time.Now().After(deadline) {
-				t.Fatalf("no node has told of %s", name)
+		eventually(t, func() string {
+			if told(t, dir, name) {
+				return ""
 			}
-			time.Sleep(10 * time.Millisecond)
-		}
+			return "no node has told of " + name
+		})
 	}
 }
 
@@ -224,26 +222,4 @@ func told(t *testing.T, dir, name string) bool {
 		}
 	}
 	return false
-}
-
-// wantInSync waits until the ISR is full.
-func wantInSync(t *testing.T, _ *brokertest.Cluster, client *kgo.Client, size int) {
-	t.Helper()
-	wantInSyncOf(t, client, "orders", size)
-}
-
-func wantInSyncOf(t *testing.T, client *kgo.Client, topic string, size int) {
-	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		topics, err := kadm.NewClient(client).ListTopics(t.Context(), topic)
-		isr := topics[topic].Partitions[0].ISR
-		if err == nil && len(isr) == size {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the ISR is %v, %v; want %d", isr, err, size)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
 }

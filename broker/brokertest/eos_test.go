@@ -18,7 +18,7 @@ import (
 // committedValues reads a topic as far as it is committed, to the last stable offset of now.
 func committedValues(t *testing.T, c *brokertest.Cluster, topic string) (values []string) {
 	t.Helper()
-	ctx := testContext(t)
+	ctx := within(t)
 	client := newClient(t, c, kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	ends, err := kadm.NewClient(client).ListCommittedOffsets(ctx, topic)
 	if err != nil || ends.Error() != nil {
@@ -62,7 +62,7 @@ func TestConsumeTransformProduce(t *testing.T) {
 			c, client, admin := administered(t, 2, 3, brokertest.Configure(func(cfg *broker.Config) {
 				cfg.Features = map[string]int16{"transaction.version": version}
 			}))
-			ctx := testContext(t)
+			ctx := within(t)
 			if _, err := admin.CreateTopic(ctx, 2, 3, nil, "copies"); err != nil {
 				t.Fatal(err)
 			}

@@ -13,13 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// within bounds what a test waits for.
-func within(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 // filled makes a topic with as many records in each partition, whose values are their places.
 func filled(t *testing.T, c *brokertest.Cluster, topic string, partitions, records int) {
 	t.Helper()

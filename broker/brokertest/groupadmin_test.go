@@ -3,6 +3,7 @@ package brokertest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -55,9 +56,12 @@ func TestStaticMember(t *testing.T) {
 		}
 		return groups["g"]
 	}
-	for describe().State != "Stable" || len(describe().Members) != 2 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	eventually(t, func() string {
+		if g := describe(); g.State != "Stable" || len(g.Members) != 2 {
+			return fmt.Sprintf("the group is %s with %d members", g.State, len(g.Members))
+		}
+		return ""
+	})
 	ids := func(g kadm.DescribedGroup) (all []string) {
 		for _, m := range g.Members {
 			if m.InstanceID == nil || m.ClientHost != "/127.0.0.1" || m.ClientID == "" {
@@ -146,16 +150,13 @@ func TestOffsetsGoWithTheirTopic(t *testing.T) {
 		t.Fatal(err, r.Err)
 	}
 	filled(t, c, "orders", 1, 5)
-	for {
+	eventually(t, func() string {
 		offsets, err := admin.FetchOffsets(ctx, "g")
 		if err == nil && len(offsets) == 0 {
-			return
+			return ""
 		}
-		if ctx.Err() != nil {
-			t.Fatalf("%v, %v", offsets, err)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+		return fmt.Sprintf("%v, %v", offsets, err)
+	})
 }
 
 // What is kept of a group that nobody needs goes when its time is over.
@@ -170,16 +171,13 @@ func TestOffsetsExpire(t *testing.T) {
 	if err := admin.CommitAllOffsets(ctx, "g", kadm.OffsetsFromRecords(kgo.Record{Topic: "orders", Offset: 2, LeaderEpoch: -1})); err != nil {
 		t.Fatal(err)
 	}
-	for {
+	eventually(t, func() string {
 		listed, err := admin.ListGroups(ctx)
 		if err == nil && len(listed) == 0 {
-			return
+			return ""
 		}
-		if ctx.Err() != nil {
-			t.Fatalf("%v, %v", listed, err)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+		return fmt.Sprintf("%v, %v", listed, err)
+	})
 }
 
 // __consumer_offsets is made on the first demand, is shown as the cluster's own, and takes nothing from clients.

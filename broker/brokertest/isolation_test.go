@@ -81,15 +81,14 @@ func ends(ctx context.Context, t *testing.T, admin *kadm.Client, topic string) (
 // its producer once that is decided, and its markers come after.
 func waitEnds(ctx context.Context, t *testing.T, admin *kadm.Client, topic string, least, behind int64) (stable, high int64) {
 	t.Helper()
-	for ; ; time.Sleep(5 * time.Millisecond) {
+	eventually(t, func() string {
 		stable, high = ends(ctx, t, admin, topic)
-		switch {
-		case stable >= least && high-stable == behind:
-			return stable, high
-		case ctx.Err() != nil:
-			t.Fatalf("stable to %d of %d, want at least %d with %d behind it", stable, high, least, behind)
+		if stable >= least && high-stable == behind {
+			return ""
 		}
-	}
+		return fmt.Sprintf("stable to %d of %d, want at least %d with %d behind it", stable, high, least, behind)
+	})
+	return stable, high
 }
 
 // Readers of committed records see whole transactions that were committed, in the order of the log, and nothing of

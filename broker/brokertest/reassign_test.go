@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/logproof/logproof/broker/brokertest"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -18,7 +17,7 @@ func reassignable(t *testing.T, opts ...brokertest.Option) (*brokertest.Cluster,
 	c := brokertest.Start(t, append(opts, brokertest.Brokers(4))...)
 	admin := kadm.NewClient(newClient(t, c))
 	// A broker that does not hear from the controller asks again: what was asked for may be there by then.
-	if _, err := admin.CreateTopic(testContext(t), 1, 3, nil, "orders"); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+	if _, err := admin.CreateTopic(within(t), 1, 3, nil, "orders"); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		t.Fatal(err)
 	}
 	reassign(t, admin, 0, 1, 2)
@@ -29,13 +28,14 @@ func reassignable(t *testing.T, opts ...brokertest.Option) (*brokertest.Cluster,
 // answered asks until a broker answers: the one that is asked may be one that was killed.
 func answered[T any](t *testing.T, ask func() (T, error)) (answer T) {
 	t.Helper()
-	var err error
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		if answer, err = ask(); err == nil {
-			return answer
+	eventually(t, func() string {
+		got, err := ask()
+		if err != nil {
+			return err.Error()
 		}
-	}
-	t.Fatal(err)
+		answer = got
+		return ""
+	})
 	return answer
 }
 
@@ -49,7 +49,7 @@ func reassign(t *testing.T, admin *kadm.Client, replicas ...int32) {
 		req.Assign("orders", 0, replicas)
 	}
 	resp := answered(t, func() (kadm.AlterPartitionAssignmentsResponses, error) {
-		return admin.AlterPartitionAssignments(testContext(t), req)
+		return admin.AlterPartitionAssignments(within(t), req)
 	})
 	if err := resp.Error(); err != nil && !(len(replicas) == 0 && errors.Is(err, kerr.NoReassignmentInProgress)) { // see reassignable
 		t.Fatalf("reassign to %v: %v", replicas, err)
@@ -60,7 +60,7 @@ func reassign(t *testing.T, admin *kadm.Client, replicas ...int32) {
 func underWay(t *testing.T, admin *kadm.Client) (r kadm.ListPartitionReassignmentsResponse, ok bool) {
 	t.Helper()
 	all := answered(t, func() (kadm.ListPartitionReassignmentsResponses, error) {
-		return admin.ListPartitionReassignments(testContext(t), kadm.TopicsSet{"orders": {0: {}}})
+		return admin.ListPartitionReassignments(within(t), kadm.TopicsSet{"orders": {0: {}}})
 	})
 	return all["orders"][0], len(all["orders"]) > 0
 }
@@ -68,25 +68,19 @@ func underWay(t *testing.T, admin *kadm.Client) (r kadm.ListPartitionReassignmen
 // partition 0 as a broker knows it.
 func partition(t *testing.T, admin *kadm.Client) kadm.PartitionDetail {
 	t.Helper()
-	return answered(t, func() (kadm.TopicDetails, error) { return admin.ListTopics(testContext(t), "orders") })["orders"].Partitions[0]
+	return answered(t, func() (kadm.TopicDetails, error) { return admin.ListTopics(within(t), "orders") })["orders"].Partitions[0]
 }
 
 // replicasAre waits until partition 0 has the replicas, all of them in sync, and nothing is under way.
 func replicasAre(t *testing.T, admin *kadm.Client, want ...int32) {
 	t.Helper()
-	var p kadm.PartitionDetail
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		p = partition(t, admin)
+	eventually(t, func() string {
+		p := partition(t, admin)
 		if _, ok := underWay(t, admin); !ok && slices.Equal(p.Replicas, want) && len(p.ISR) == len(want) && slices.Contains(want, p.Leader) {
-			return
+			return ""
 		}
-		select {
-		case <-t.Context().Done():
-			return
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-	t.Fatalf("%+v, want replicas %v, all in sync", p, want)
+		return fmt.Sprintf("%+v, want replicas %v, all in sync", p, want)
+	})
 }
 
 // A partition moves from broker to broker under load, its leader too: nothing that was acknowledged is
@@ -149,7 +143,7 @@ func TestReassignmentCancelled(t *testing.T) {
 	var again kadm.AlterPartitionAssignmentsReq
 	again.CancelAssign("orders", 0)
 	resp := answered(t, func() (kadm.AlterPartitionAssignmentsResponses, error) {
-		return admin.AlterPartitionAssignments(testContext(t), again)
+		return admin.AlterPartitionAssignments(within(t), again)
 	})
 	if !errors.Is(resp.Error(), kerr.NoReassignmentInProgress) {
 		t.Errorf("cancelled twice: %v", resp.Error())
@@ -183,7 +177,7 @@ func TestElectLeaders(t *testing.T) {
 	for round := range int32(6) {
 		want, leading := round%3, c.Leader("orders", 0)
 		reassign(t, admin, want, (want+1)%3, (want+2)%3)
-		results, err := admin.ElectLeaders(testContext(t), kadm.ElectPreferredReplica, nil)
+		results, err := admin.ElectLeaders(within(t), kadm.ElectPreferredReplica, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,7 +189,7 @@ func TestElectLeaders(t *testing.T) {
 		}
 		l.more(t, 3)
 	}
-	again, err := admin.ElectLeaders(testContext(t), kadm.ElectPreferredReplica, kadm.TopicsSet{"orders": {0: {}}})
+	again, err := admin.ElectLeaders(within(t), kadm.ElectPreferredReplica, kadm.TopicsSet{"orders": {0: {}}})
 	if err != nil || len(again) != 1 || again["orders"][0].Err == nil {
 		t.Errorf("elected again: %+v, %v", again, err)
 	}

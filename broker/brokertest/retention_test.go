@@ -32,7 +32,7 @@ func deleteUpTo(ctx context.Context, client *kadm.Client, topic string, offset i
 
 func wantStart(t *testing.T, admin *kadm.Client, topic string, want int64) {
 	t.Helper()
-	starts, err := admin.ListStartOffsets(testContext(t), topic)
+	starts, err := admin.ListStartOffsets(within(t), topic)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func wantStart(t *testing.T, admin *kadm.Client, topic string, want int64) {
 func TestDeleteRecords(t *testing.T) {
 	cluster := brokertest.Start(t, brokertest.Brokers(3))
 	client := newClient(t, cluster, kgo.ProducerBatchCompression(kgo.NoCompression()))
-	admin, ctx := kadm.NewClient(client), testContext(t)
+	admin, ctx := kadm.NewClient(client), within(t)
 	for topic, configs := range map[string]map[string]*string{"events": nil, "tables": setting("cleanup.policy", "compact"), "both": setting("cleanup.policy", "compact,delete")} {
 		if _, err := admin.CreateTopic(ctx, 1, 3, configs, topic); err != nil {
 			t.Fatal(err)
@@ -94,7 +94,7 @@ func TestDeleteRecordsWaitsForReplicas(t *testing.T) {
 		cfg.Settings = map[string]string{"log.index.interval.bytes": "100"}
 	}))
 	client := newClient(t, cluster, kgo.ProducerBatchCompression(kgo.NoCompression()))
-	admin, ctx := kadm.NewClient(client), testContext(t)
+	admin, ctx := kadm.NewClient(client), within(t)
 	if _, err := admin.CreateTopic(ctx, 1, 3, setting("internal.segment.bytes", "1000"), "events"); err != nil {
 		t.Fatal(err)
 	}
@@ -119,14 +119,14 @@ func TestDeleteRecordsWaitsForReplicas(t *testing.T) {
 	if low, err := deleteUpTo(ctx, admin, "events", 25); low != 25 || err != nil {
 		t.Fatalf("once it fetches again: low watermark %d, %v", low, err)
 	}
-	wantInSyncOf(t, client, "events", 3)
+	inSync(t, client, "events", 3)
 }
 
 func produceValues(t *testing.T, client *kgo.Client, topic string, n int) {
 	t.Helper()
 	for range n {
 		r := &kgo.Record{Topic: topic, Value: []byte(strings.Repeat("x", 100)), Timestamp: time.Now().Add(-time.Hour)}
-		if err := client.ProduceSync(testContext(t), r).FirstErr(); err != nil {
+		if err := client.ProduceSync(within(t), r).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -136,7 +136,7 @@ func produceValues(t *testing.T, client *kgo.Client, topic string, n int) {
 func TestRetention(t *testing.T) {
 	cluster := brokertest.Start(t, brokertest.Brokers(3), brokertest.Configure(func(cfg *broker.Config) { cfg.RetentionCheck = 10 * time.Millisecond }))
 	client := newClient(t, cluster, kgo.ProducerBatchCompression(kgo.NoCompression()))
-	admin, ctx := kadm.NewClient(client), testContext(t)
+	admin, ctx := kadm.NewClient(client), within(t)
 	for topic, retention := range map[string]map[string]*string{
 		"small": setting("retention.bytes", "1500"), "old": setting("retention.ms", "60000"),
 	} {
@@ -156,13 +156,14 @@ func TestRetention(t *testing.T) {
 // waitStart waits until a topic starts within a range.
 func waitStart(t *testing.T, admin *kadm.Client, topic string, low, high int64) int64 {
 	t.Helper()
-	for ctx := testContext(t); ; time.Sleep(5 * time.Millisecond) {
-		starts, err := admin.ListStartOffsets(ctx, topic)
-		if ctx.Err() != nil {
-			t.Fatalf("%s does not come to start between %d and %d: %v, %v", topic, low, high, starts, err)
-		}
+	var at int64
+	eventually(t, func() string {
+		starts, err := admin.ListStartOffsets(within(t), topic)
 		if o, ok := starts.Lookup(topic, 0); err == nil && ok && o.Err == nil && o.Offset >= low && o.Offset <= high {
-			return o.Offset
+			at = o.Offset
+			return ""
 		}
-	}
+		return fmt.Sprintf("%s does not come to start between %d and %d: %v, %v", topic, low, high, starts, err)
+	})
+	return at
 }

@@ -22,14 +22,14 @@ func TestBrokers(t *testing.T) {
 			t.Parallel()
 			c := brokertest.Start(t, brokertest.Brokers(brokers))
 			admin := kadm.NewClient(newClient(t, c))
-			metadata, err := admin.BrokerMetadata(testContext(t))
+			metadata, err := admin.BrokerMetadata(within(t))
 			if err != nil || len(metadata.Brokers) != brokers {
 				t.Fatalf("%+v, %v", metadata, err)
 			}
-			if _, err := admin.CreateTopic(testContext(t), 4, -1, nil, "orders"); err != nil {
+			if _, err := admin.CreateTopic(within(t), 4, -1, nil, "orders"); err != nil {
 				t.Fatal(err)
 			}
-			topics, err := admin.ListTopics(testContext(t), "orders")
+			topics, err := admin.ListTopics(within(t), "orders")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -51,12 +51,12 @@ type load struct {
 
 func startLoad(t *testing.T, c *brokertest.Cluster) *load {
 	client := newClient(t, c)
-	ctx, stop := context.WithCancel(testContext(t))
+	ctx, stop := context.WithCancel(within(t))
 	l := &load{stop: stop, done: make(chan struct{})}
 	go func() {
 		defer close(l.done)
 		for i := 0; ctx.Err() == nil; i++ {
-			if err := client.ProduceSync(testContext(t), kgo.StringRecord(fmt.Sprint(i))).FirstErr(); err != nil {
+			if err := client.ProduceSync(within(t), kgo.StringRecord(fmt.Sprint(i))).FirstErr(); err != nil {
 				t.Errorf("record %d: %v", i, err)
 				return
 			}
@@ -150,31 +150,9 @@ func TestLeaderIsGone(t *testing.T) {
 			fault.end(c, old)
 			l.more(t, 5)
 			consume(t, c, l.end())
-			inSync(t, c, "orders", 3)
+			inSync(t, newClient(t, c), "orders", 3)
 		})
 	}
-}
-
-// inSync waits until all replicas of partition 0 are in sync.
-func inSync(t *testing.T, c *brokertest.Cluster, topic string, replicas int) {
-	t.Helper()
-	admin := kadm.NewClient(newClient(t, c))
-	var isr []int32
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		topics, err := admin.ListTopics(testContext(t), topic)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if isr = topics[topic].Partitions[0].ISR; len(isr) == replicas {
-			return
-		}
-		select {
-		case <-t.Context().Done():
-			return
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-	t.Fatalf("the ISR is %v, want %d replicas", isr, replicas)
 }
 
 // The whole cluster loses its power at once, and has everything when it is back.
@@ -194,7 +172,7 @@ func TestTwoBrokers(t *testing.T) {
 	l := startLoad(t, c)
 	l.more(t, 5)
 	for id := range int32(2) {
-		inSync(t, c, "orders", 2)
+		inSync(t, newClient(t, c), "orders", 2)
 		c.Kill(id)
 		l.more(t, 5)
 		c.Restart(id)
@@ -210,7 +188,7 @@ func TestMinISR(t *testing.T) {
 	produce(t, client, 0, 1)
 	c.KillLeader("orders", 0)
 	c.Leader("orders", 0)
-	ctx, cancel := context.WithTimeout(testContext(t), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(within(t), 200*time.Millisecond)
 	defer cancel()
 	if err := client.ProduceSync(ctx, kgo.StringRecord("1")).FirstErr(); err == nil {
 		t.Error("acknowledged with one replica of two, where two are needed")

@@ -1,6 +1,7 @@
 package brokertest_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -27,13 +28,13 @@ func newPromiser(t *testing.T, client *kgo.Client, id string) *promiser {
 	req := kmsg.NewPtrInitProducerIDRequest()
 	req.TransactionalID, req.TransactionTimeoutMillis, req.ProducerID, req.ProducerEpoch = &id, 20_000, -1, -1
 	resp := retried(t, func() (*kmsg.InitProducerIDResponse, int16) {
-		resp, err := req.RequestWith(testContext(t), client)
+		resp, err := req.RequestWith(within(t), client)
 		if err != nil {
 			return resp, kerr.CoordinatorNotAvailable.Code
 		}
 		return resp, resp.ErrorCode
 	})
-	topics, err := kadm.NewClient(client).ListTopics(testContext(t), "orders")
+	topics, err := kadm.NewClient(client).ListTopics(within(t), "orders")
 	if err != nil || resp.ErrorCode != 0 {
 		t.Fatal(err, kerr.ErrorForCode(resp.ErrorCode))
 	}
@@ -43,18 +44,16 @@ func newPromiser(t *testing.T, client *kgo.Client, id string) *promiser {
 // retried asks until the answer is not one that passes, as one does that does not come since a broker has died.
 func retried[R any](t *testing.T, ask func() (R, int16)) R {
 	t.Helper()
-	ctx := testContext(t)
-	for {
-		resp, code := ask()
-		if err := kerr.TypedErrorForCode(code); err == nil || !err.Retriable && err != kerr.ConcurrentTransactions {
-			return resp
+	var resp R
+	eventually(t, func() string {
+		answer, code := ask()
+		resp = answer
+		if err := kerr.TypedErrorForCode(code); err != nil && (err.Retriable || err == kerr.ConcurrentTransactions) {
+			return "still " + err.Message
 		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("still %v", kerr.ErrorForCode(code))
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
+		return ""
+	})
+	return resp
 }
 
 // offset commits how far a group has read orders-0, in the transaction, and gives the error.
@@ -72,7 +71,7 @@ func (x *promiser) offset(at int64, change func(*kmsg.TxnOffsetCommitRequest)) *
 		change(req)
 	}
 	return kerr.TypedErrorForCode(retried(x.t, func() (int16, int16) {
-		resp, err := req.RequestWith(testContext(x.t), x.client)
+		resp, err := req.RequestWith(within(x.t), x.client)
 		if err != nil {
 			return 0, kerr.CoordinatorNotAvailable.Code
 		}
@@ -86,7 +85,7 @@ func (x *promiser) end(commit bool) {
 	req := kmsg.NewPtrEndTxnRequest()
 	req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Commit = x.id, x.pid, x.epoch, commit
 	resp := retried(x.t, func() (*kmsg.EndTxnResponse, int16) {
-		resp, err := req.RequestWith(testContext(x.t), x.client)
+		resp, err := req.RequestWith(within(x.t), x.client)
 		if err != nil {
 			return resp, kerr.CoordinatorNotAvailable.Code
 		}
@@ -109,7 +108,7 @@ func fetched(t *testing.T, client *kgo.Client, stable bool) (at int64, err *kerr
 	group.Group, group.Topics = "readers", []kmsg.OffsetFetchRequestGroupTopic{topic}
 	req.Groups = append(req.Groups, group)
 	p := retried(t, func() (kmsg.OffsetFetchResponseGroupTopicPartition, int16) {
-		resp, err := req.RequestWith(testContext(t), client)
+		resp, err := req.RequestWith(within(t), client)
 		if err != nil {
 			return kmsg.OffsetFetchResponseGroupTopicPartition{}, kerr.CoordinatorNotAvailable.Code
 		}
@@ -127,7 +126,7 @@ func TestUnstableOffsets(t *testing.T) {
 	for _, brokers := range []int{1, 3} {
 		c := brokertest.Start(t, brokertest.Brokers(brokers))
 		client := newClient(t, c)
-		if _, err := kadm.NewClient(client).CreateTopic(testContext(t), 1, -1, nil, "orders"); err != nil {
+		if _, err := kadm.NewClient(client).CreateTopic(within(t), 1, -1, nil, "orders"); err != nil {
 			t.Fatal(err)
 		}
 		expect := func(when string, at int64, stable *kerr.Error) {
@@ -152,7 +151,7 @@ func TestUnstableOffsets(t *testing.T) {
 			t.Fatal(err)
 		}
 		if brokers > 1 {
-			coordinators := kadm.NewClient(client).FindGroupCoordinators(testContext(t), "readers")
+			coordinators := kadm.NewClient(client).FindGroupCoordinators(within(t), "readers")
 			id := coordinators["readers"].NodeID
 			c.Kill(id)
 			expect("open, and another coordinates", 10, kerr.UnstableOffsetCommit)
@@ -167,16 +166,12 @@ func TestUnstableOffsets(t *testing.T) {
 // settled waits until no transaction holds the offset: its marker comes after the answer to its end.
 func settled(t *testing.T, client *kgo.Client) {
 	t.Helper()
-	ctx := testContext(t)
-	for {
-		if _, err := fetched(t, client, true); err == nil {
-			return
+	eventually(t, func() string {
+		if _, err := fetched(t, client, true); err != nil {
+			return "the offset stays unstable: " + err.Message
 		}
-		if ctx.Err() != nil {
-			t.Fatal("the offset stays unstable")
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+		return ""
+	})
 }
 
 // A member whose session is over cannot commit in a transaction what others work on by then, nor can a producer that
@@ -194,7 +189,7 @@ func TestZombies(t *testing.T) {
 	join.Group, join.ProtocolType, join.SessionTimeoutMillis, join.RebalanceTimeoutMillis = "readers", "consumer", 60_000, 60_000
 	join.Protocols = append(join.Protocols, kmsg.JoinGroupRequestProtocol{Name: "range"})
 	joined := retried(t, func() (*kmsg.JoinGroupResponse, int16) {
-		resp, err := join.RequestWith(testContext(t), client)
+		resp, err := join.RequestWith(within(t), client)
 		if err != nil {
 			return resp, kerr.CoordinatorNotAvailable.Code
 		}
@@ -245,11 +240,11 @@ func TestAbortByAdministrator(t *testing.T) {
 	if err := hanging.BeginTransaction(); err != nil {
 		t.Fatal(err)
 	}
-	if err := hanging.ProduceSync(testContext(t), &kgo.Record{Topic: "orders", Value: []byte("never")}).FirstErr(); err != nil {
+	if err := hanging.ProduceSync(within(t), &kgo.Record{Topic: "orders", Value: []byte("never")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
 	stable := func() int64 {
-		offsets, err := admin.ListCommittedOffsets(testContext(t), "orders")
+		offsets, err := admin.ListCommittedOffsets(within(t), "orders")
 		if err != nil || offsets.Error() != nil {
 			t.Fatal(err, offsets.Error())
 		}
@@ -259,23 +254,20 @@ func TestAbortByAdministrator(t *testing.T) {
 	if at := stable(); at != 0 {
 		t.Fatalf("the last stable offset is %d", at)
 	}
-	described, err := admin.DescribeProducers(testContext(t), kadm.TopicsSet{"orders": {0: {}}})
+	described, err := admin.DescribeProducers(within(t), kadm.TopicsSet{"orders": {0: {}}})
 	if err != nil || described["orders"].Partitions[0].Err != nil {
 		t.Fatal(err, described["orders"].Partitions[0].Err)
 	}
 	for id := range int32(3) { // every replica tells what it has; a follower has it soon
 		req := kmsg.NewPtrDescribeProducersRequest()
 		req.Topics = []kmsg.DescribeProducersRequestTopic{{Topic: "orders", Partitions: []int32{0}}}
-		for ctx := testContext(t); ; {
+		eventually(t, func() string {
 			p := askAt[*kmsg.DescribeProducersResponse](t, client, id, req).Topics[0].Partitions[0]
 			if p.ErrorCode == 0 && len(p.ActiveProducers) == 1 && p.ActiveProducers[0].CurrentTxnStartOffset == 0 {
-				break
+				return ""
 			}
-			if ctx.Err() != nil {
-				t.Fatalf("broker %d tells %+v", id, p)
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
+			return fmt.Sprintf("broker %d tells %+v", id, p)
+		})
 	}
 	var markers kmsg.WriteTxnMarkersRequest
 	described.EachProducer(func(p kadm.DescribedProducer) {
