@@ -54,6 +54,8 @@ type consumer struct {
 	since         time.Duration
 	resumed       []bool
 	done          []int64
+	// said is set once the process has had an assignment.
+	said bool
 	// confirmed is when the last request was written that the coordinator answered well.
 	confirmed time.Duration
 	// committing is set while a commit is under way; then is done after it.

@@ -240,6 +240,9 @@ func (c *checker) replayed(h *host, e nodeevent.CoordinatorLoaded) {
 		known := offsetsOf(b.actor, g.name)
 		for i := range c.sim.terrain.load.Partitions {
 			l, now := c.groups.ledger(offsetOf{g.name, int32(i)}), int64(-1)
+			if e.LeaderEpoch < l.term {
+				continue // it hears late of a term that is over: the coordinator of a later one has acknowledged since
+			}
 			if offset, ok := known[int32(i)]; ok {
 				now = offset
 			}

@@ -95,3 +95,15 @@ func TestAStaticMemberThatMissedAGeneration(t *testing.T) {
 func TestADoubledMemberIsReplacedOnce(t *testing.T) {
 	simulate(t, sim.Config{Seed: 923}).clean(t)
 }
+
+// A static member dies when it has given a partition up and has not said so yet: its next process is given the rest, and
+// lets the group share out what nobody has.
+func TestAStaticMemberThatOwedAJoin(t *testing.T) {
+	simulate(t, sim.Config{Seed: 803, Duration: 30 * time.Second}).clean(t)
+}
+
+// A broker that was cut off hears of its term as coordinator when the next one has begun and acknowledged commits: what
+// it knows then is of no account.
+func TestACoordinatorThatHearsLateOfItsTerm(t *testing.T) {
+	simulate(t, sim.Config{Seed: 75, Duration: 30 * time.Second, Groups: sim.WithGroups}).clean(t)
+}

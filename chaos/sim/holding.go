@@ -48,7 +48,12 @@ func (m *consumer) settle(assigned []int) {
 	}
 	m.sim.changed(uint64(m.generation), uint64(len(assigned)))
 	m.sim.story.settled(m, assigned)
-	if gaveUp {
+	// The process before, whose place a static member takes, may have died when it had given partitions up and not said
+	// so yet. Its new process is given what is left, holds nothing that it could give up, and nobody else would ask for
+	// the rest: it says what it has once (KIP-429 and KIP-345 leave that to clients).
+	owes := m.group.cooperative && m.instance != nil && m.life > 1 && !m.said
+	m.said = true
+	if gaveUp || owes {
 		m.stage = outside
 		m.soon(m.join)
 	}

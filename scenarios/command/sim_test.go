@@ -124,3 +124,23 @@ func TestInterruptedCampaign(t *testing.T) {
 		t.Errorf("progress is %q", got)
 	}
 }
+
+// Many seeds that draw everything must have met everything, and are told by name what they have not; seeds of which all
+// have groups have no transactions.
+func TestACampaignThatMissesMarks(t *testing.T) {
+	for _, tc := range []struct {
+		flags simFlags
+		want  string
+	}{
+		{simFlags{seeds: "0..99"}, `no seed reached "torn tail cut"`},
+		{simFlags{seeds: "0..99", groups: true}, "verdict: pass"},
+		{simFlags{seeds: "0..99", transactions: true}, "verdict: pass"},
+		{simFlags{seeds: "0..99", bulk: true}, "verdict: pass"},
+	} {
+		var out bytes.Buffer
+		c := campaign{out: &out, flags: tc.flags, verdict: verify.Pass, seeds: 100}
+		if err := c.conclude(time.Second); (err == nil) != (tc.want == "verdict: pass") || !strings.Contains(out.String(), tc.want) {
+			t.Errorf("%+v: %v, without %q:\n%s", tc.flags, err, tc.want, out.String())
+		}
+	}
+}
