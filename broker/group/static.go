@@ -10,6 +10,10 @@ import (
 // returns is a static member that comes back as a new process (KIP-345): it takes the place of the one before, which
 // is fenced. In a stable group that needs no rebalance, unless it would choose another protocol; the new name is kept
 // before it is told.
+//
+// As in Apache Kafka this leaves a hole where members cooperate (KIP-429): one that gave partitions up and died before it
+// joined again owes the group that join, its next process does not know, and nobody has the partitions until somebody
+// asks for a rebalance. A client closes it by joining once more after it came back.
 func (m *Machine) returns(now time.Time, g *group, mem *member, req *kmsg.JoinGroupRequest, protocols []protocol, client Client, answer Answer) {
 	before := *mem
 	mem.fenced()

@@ -161,6 +161,9 @@ func (s *soak) resume() error {
 		if s.next[l.Scenario] == 0 {
 			continue // not a soak's
 		}
+		if l.Verdict == verify.Fail {
+			continue // whoever goes on has found why: its seeds are tried again
+		}
 		s.next[l.Scenario] = max(s.next[l.Scenario], l.Seed+s.seedsOf(l.Scenario))
 		if l.Verdict == verify.Pass {
 			s.done.add(l)

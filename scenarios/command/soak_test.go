@@ -33,6 +33,14 @@ func TestSoakIsResumed(t *testing.T) {
 	if second := operationsOf(t, dir); second <= first {
 		t.Errorf("the second session went from %d to %d operations", first, second)
 	}
+	// What was accused is tried again.
+	line := tally.Line{Scenario: soakSwarm, Seed: 1001, Verdict: verify.Fail, Operations: 1}
+	if err := tally.Append(dir, line); err != nil {
+		t.Fatal(err)
+	}
+	if out := session(first + 1); !strings.Contains(out, "soak-swarm below 5;") {
+		t.Error(out)
+	}
 	// What has been reached is not run again.
 	if out := session(first + 1); !strings.HasPrefix(out, "0 runs") {
 		t.Error(out)
