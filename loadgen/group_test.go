@@ -8,98 +8,30 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-
 	"github.com/logproof/logproof/loadgen/client"
-	"github.com/logproof/logproof/loadgen/pace"
 	"github.com/logproof/logproof/verify"
 	"github.com/logproof/logproof/verify/history"
 )
 
-// groupRun is a load with one group on a cluster in memory, and its history.
-type groupRun struct {
-	*Generator
-	history  bytes.Buffer
-	recorder *history.Recorder
-}
-
-func newGroupRun(t *testing.T, group Group) *groupRun {
+// newGroupRun is a load with one group.
+func newGroupRun(t *testing.T, group Group) *recordedRun {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(100*time.Millisecond))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
-	run := &groupRun{}
-	base := time.Now()
-	run.recorder, err = history.NewRecorder(&run.history, history.Meta{}, func() history.Time { return history.Time(time.Since(base)) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := validConfig()
-	c.Brokers, c.Recorder, c.Readers = cluster.ListenAddrs(), run.recorder, 0
-	c.Topics = []Topic{{Name: "orders", Partitions: 6, ReplicationFactor: 1}}
-	c.Rate = pace.Rate{Records: 2000, Per: time.Second}
-	c.Client = client.Options{MetadataMinAge: 10 * time.Millisecond, RetryBackoff: 5 * time.Millisecond}
-	group.Name, group.SessionTimeout, group.RebalanceTimeout = "workers", 500*time.Millisecond, 2*time.Second
-	group.Heartbeat = 50 * time.Millisecond
-	c.Groups = []Group{group}
-	if run.Generator, err = New(c); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(run.Close)
-	return run
-}
-
-// finish ends the load and judges the history.
-func (r *groupRun) finish(t *testing.T, ctx context.Context) (Accounting, verify.Report) {
-	t.Helper()
-	for _, step := range []func(context.Context) error{r.StopLoad, r.Barrier, r.Scan, r.StopReaders, r.StopGroups} {
-		if err := step(ctx); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r.Close()
-	if err := r.recorder.Close(); err != nil {
-		t.Fatal(err)
-	}
-	result := r.Result()
-	if err := result.Identity(); err != nil {
-		t.Error(err)
-	}
-	if result.Tap != nil {
-		t.Error(result.Tap)
-	}
-	src, err := history.NewReader(bytes.NewReader(r.history.Bytes()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	report, err := verify.Check(src, verify.Expect{
-		Idempotent: true, Groups: []string{"workers"}, RequireScan: true, Partitions: partitionsOf(r.targets),
-		Rules: []verify.Rule{verify.Loss, verify.ReaderAgreement, verify.GroupPosition, verify.Exclusivity},
+	return newRecordedRun(t, func(c *Config) {
+		c.Readers = 0
+		c.Topics[0].Partitions = 6
+		group.Name, group.SessionTimeout, group.RebalanceTimeout = "workers", 500*time.Millisecond, 2*time.Second
+		group.Heartbeat = 50 * time.Millisecond
+		c.Groups = []Group{group}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return result.Accounting, report
 }
 
-// texts of all anomalies, and of what is inconclusive.
-func texts(r verify.Report) (list []string) {
-	for _, rule := range r.Rules {
-		for _, a := range rule.Anomalies {
-			list = append(list, string(a.Class)+": "+a.Text)
-		}
-		if rule.Skipped != "" && rule.Asked {
-			list = append(list, rule.Skipped)
-		}
-	}
-	for _, a := range r.Assumptions {
-		if a.Verdict != verify.Pass {
-			list = append(list, a.Detail)
-		}
-	}
-	return list
+// finishGroup ends the load and judges the history.
+func finishGroup(t *testing.T, ctx context.Context, r *recordedRun) (Accounting, verify.Report) {
+	t.Helper()
+	result := r.end(t, ctx, r.StopLoad, r.Barrier, r.Scan, r.StopReaders, r.StopGroups)
+	return result.Accounting, r.check(t, verify.Expect{
+		Groups: []string{"workers"}, Rules: []verify.Rule{verify.Loss, verify.ReaderAgreement, verify.GroupPosition, verify.Exclusivity},
+	})
 }
 
 // Members join, crash, come back and leave, with each assignor and discipline: what they promise is kept, and
@@ -137,7 +69,7 @@ func TestGroupsConsumeThroughCrashes(t *testing.T) {
 				t.Fatal(err)
 			}
 			until(t, "they go on together", processed(run.Snapshot().Processed+500))
-			a, report := run.finish(t, ctx)
+			a, report := finishGroup(t, ctx, run)
 			if report.Verdict != verify.Pass {
 				t.Errorf("verdict %s: %q", report.Verdict, texts(report))
 			}
@@ -164,7 +96,7 @@ func TestCommitAheadIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "100 records are processed", func() bool { return run.Snapshot().Processed >= 100 })
-	_, report := run.finish(t, ctx)
+	_, report := finishGroup(t, ctx, run)
 	for _, rule := range report.Rules {
 		if (rule.Verdict == verify.Fail) != (rule.Rule == verify.GroupPosition) && rule.Asked {
 			t.Errorf("%s: %s %q", rule.Rule, rule.Verdict, texts(report))
@@ -186,7 +118,7 @@ func TestMembersRecordWhatTheyPromise(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "100 records are processed", func() bool { return run.Snapshot().Processed >= 100 })
-	run.finish(t, ctx)
+	finishGroup(t, ctx, run)
 	src, err := history.NewReader(bytes.NewReader(run.history.Bytes()))
 	if err != nil {
 		t.Fatal(err)

@@ -21,72 +21,22 @@ import (
 	"github.com/logproof/logproof/verify/history"
 )
 
-// transactionalRun is a load in transactions on a cluster in memory, and its history.
-type transactionalRun struct {
-	*Generator
-	history  bytes.Buffer
-	recorder *history.Recorder
-}
-
-func newTransactionalRun(t *testing.T, change func(*Config), opts ...kfake.Opt) *transactionalRun {
+// newTransactionalRun is a load in transactions.
+func newTransactionalRun(t *testing.T, change func(*Config), opts ...kfake.Opt) *recordedRun {
 	t.Helper()
-	opts = append(opts, kfake.NumBrokers(2), kfake.GroupMinSessionTimeout(100*time.Millisecond))
-	cluster, err := kfake.NewCluster(opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
-	run := &transactionalRun{}
-	base := time.Now()
-	run.recorder, err = history.NewRecorder(&run.history, history.Meta{}, func() history.Time { return history.Time(time.Since(base)) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := validConfig()
-	c.Brokers, c.Recorder = cluster.ListenAddrs(), run.recorder
-	c.Topics = []Topic{{Name: "orders", Partitions: 4, ReplicationFactor: 1}}
-	c.Rate = pace.Rate{Records: 2000, Per: time.Second}
-	c.Client = client.Options{MetadataMinAge: 10 * time.Millisecond, RetryBackoff: 5 * time.Millisecond}
-	c.Producer.Transactions = &client.TransactionSpec{Size: 20, AbortRate: 0.3, Timeout: 10 * time.Second}
-	c.Reader.Isolation = history.ReadCommitted
-	change(&c)
-	if run.Generator, err = New(c); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(run.Close)
-	return run
+	return newRecordedRun(t, func(c *Config) {
+		c.Producer.Transactions = &client.TransactionSpec{Size: 20, AbortRate: 0.3, Timeout: 10 * time.Second}
+		c.Reader.Isolation = history.ReadCommitted
+		change(c)
+	}, opts...)
 }
 
-func (r *transactionalRun) begin(t *testing.T, ctx context.Context) {
-	t.Helper()
-	for _, step := range []func(context.Context) error{r.Setup, r.Start} {
-		if err := step(ctx); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// finish ends the load and returns its operations.
-func (r *transactionalRun) finish(t *testing.T, ctx context.Context) (Result, []*history.Operation) {
+// finishTransactions ends the load, judges it and returns its operations.
+func finishTransactions(t *testing.T, ctx context.Context, r *recordedRun) (Result, []*history.Operation) {
 	t.Helper()
 	tour := func(ctx context.Context) error { return r.Tour(ctx, "1") }
-	for _, step := range []func(context.Context) error{r.StopLoad, r.Undecided, r.Barrier, tour, r.Scan, r.StopReaders, r.StopGroups} {
-		if err := step(ctx); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r.Close()
-	if err := r.recorder.Close(); err != nil {
-		t.Fatal(err)
-	}
-	result := r.Result()
-	if err := result.Identity(); err != nil {
-		t.Error(err)
-	}
-	if result.Tap != nil {
-		t.Error(result.Tap)
-	}
-	r.judge(t)
+	result := r.end(t, ctx, r.StopLoad, r.Undecided, r.Barrier, tour, r.Scan, r.StopReaders, r.StopGroups)
+	judge(t, r)
 	src, err := history.NewReader(bytes.NewReader(r.history.Bytes()))
 	if err != nil {
 		t.Fatal(err)
@@ -107,14 +57,10 @@ func (r *transactionalRun) finish(t *testing.T, ctx context.Context) (Result, []
 }
 
 // judge asks verify: nothing of what these clients saw is wrong.
-func (r *transactionalRun) judge(t *testing.T) {
+func judge(t *testing.T, r *recordedRun) {
 	t.Helper()
-	src, err := history.NewReader(bytes.NewReader(r.history.Bytes()))
-	if err != nil {
-		t.Fatal(err)
-	}
 	expect := verify.Expect{
-		Idempotent: true, Transactions: true, RequireScan: true, Partitions: partitionsOf(r.targets), TransactionTimeout: 10 * time.Second,
+		Transactions: true, TransactionTimeout: 10 * time.Second,
 		Rules: []verify.Rule{
 			verify.AppendOrder, verify.ProducerOrder, verify.ReaderAgreement, verify.Loss, verify.Corruption, verify.GroupPosition, verify.Exclusivity,
 			verify.EarlyRead, verify.TransactionFate, verify.ExactlyOnce, verify.Gaps,
@@ -123,7 +69,7 @@ func (r *transactionalRun) judge(t *testing.T) {
 	for _, g := range r.cfg.Groups {
 		expect.Groups = append(expect.Groups, g.Name)
 		x := verify.Transform{Group: g.Name}
-		for _, p := range expect.Partitions {
+		for _, p := range partitionsOf(r.targets) {
 			switch p.Topic {
 			case g.From:
 				x.Inputs = append(x.Inputs, p)
@@ -133,9 +79,8 @@ func (r *transactionalRun) judge(t *testing.T) {
 		}
 		expect.ExactlyOnce = append(expect.ExactlyOnce, x)
 	}
-	report, err := verify.Check(src, expect)
-	if err != nil || report.Verdict != verify.Pass {
-		t.Errorf("verdict %s and %v: %q", report.Verdict, err, texts(report))
+	if report := r.check(t, expect); report.Verdict != verify.Pass {
+		t.Errorf("verdict %s: %q", report.Verdict, texts(report))
 	}
 }
 
@@ -167,7 +112,7 @@ func TestTransactionsAreRecordedAsTheyWere(t *testing.T) {
 		sum := run.transactions()
 		return sum.Committed >= 20 && sum.Aborted >= 5
 	})
-	result, all := run.finish(t, ctx)
+	result, all := finishTransactions(t, ctx, run)
 	if result.Transactions.Unknown+result.Transactions.Failed > 0 || result.Transactions.Commit.Count() != result.Transactions.Committed {
 		t.Errorf("nothing went wrong, and transactions are %+v", result.Transactions)
 	}
@@ -304,7 +249,7 @@ func TestTransformIsExactlyOnceAlsoWhenMembersCrash(t *testing.T) {
 		}
 		until(t, "members at work again", worked(run.allGroups()[0].ended.acknowledged()+10))
 	}
-	result, all := run.finish(t, ctx)
+	result, all := finishTransactions(t, ctx, run)
 	exactlyOnce(t, all)
 	if g := result.Accounting.Groups[0]; g.Crashes != 2 || g.Processed == 0 {
 		t.Errorf("the group's account is %+v", g)
@@ -346,7 +291,7 @@ func TestTransformIsExactlyOnceBesideAZombie(t *testing.T) {
 		return err == nil && fenced > 0
 	})
 	until(t, "members at work after one was doubled", more())
-	result, all := run.finish(t, ctx)
+	result, all := finishTransactions(t, ctx, run)
 	exactlyOnce(t, all)
 	if result.Transactions.Fenced == 0 {
 		t.Errorf("transactions are %+v: nobody was fenced", result.Transactions)
