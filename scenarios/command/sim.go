@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -14,13 +13,8 @@ import (
 	"github.com/logproof/logproof/chaos/timeline"
 	"github.com/logproof/logproof/scenarios/run"
 	"github.com/logproof/logproof/verify"
-	"github.com/logproof/logproof/verify/history"
-	"github.com/logproof/logproof/verify/linearize"
 	"github.com/spf13/cobra"
 )
-
-// markSeedsMin is the number of seeds from which on a campaign must have met every reach mark.
-const markSeedsMin = 40
 
 // simFlags are those of logproof sim.
 type simFlags struct {
@@ -89,20 +83,6 @@ The trace hash at the end covers every event: two runs with equal hashes were th
 	cmd.MarkFlagsMutuallyExclusive("events", "trace")
 	cmd.MarkFlagsMutuallyExclusive("trace", "seeds")
 	return cmd
-}
-
-// campaign is what some seeds gave together.
-type campaign struct {
-	out     io.Writer
-	flags   simFlags
-	verdict verify.Verdict
-	seeds   int
-	events  uint64
-	hash    uint64
-	marks   sim.Marks
-	virtual time.Duration
-	// contradictions between porcupine and the rules.
-	contradictions []string
 }
 
 func runSim(ctx context.Context, f simFlags, stdout, stderr io.Writer) error {
@@ -204,198 +184,4 @@ func tell(out io.Writer, l sim.Line) {
 	if l.Why != "" {
 		fmt.Fprintf(out, "%26s. %s\n", "", l.Why)
 	}
-}
-
-// seedOutcome is what one seed gave.
-type seedOutcome struct {
-	result  sim.Result
-	report  verify.Report
-	opinion linearize.Result
-	verdict verify.Verdict
-	// file is the recorded history, which was judged with expect.
-	file   []byte
-	expect verify.Expect
-}
-
-// run simulates and judges one seed.
-func (c *campaign) run(cfg sim.Config) error {
-	_, err := c.seed(cfg)
-	return err
-}
-
-// seed simulates and judges one seed, and tells of it what is worth telling.
-func (c *campaign) seed(cfg sim.Config) (seedOutcome, error) {
-	s, err := simulate(cfg)
-	if err == nil {
-		c.take(cfg, s)
-	}
-	return s, err
-}
-
-// take adds a seed that was simulated to the campaign, and tells of it what is worth telling.
-func (c *campaign) take(cfg sim.Config, s seedOutcome) {
-	c.seeds++
-	c.events += s.result.Events
-	c.virtual += s.result.Virtual
-	c.hash = c.hash*1099511628211 ^ s.result.Hash
-	c.marks.Add(s.result.Marks)
-	c.contradictions = append(c.contradictions, s.opinion.Contradictions...)
-	c.verdict = verify.Worst(c.verdict, s.verdict)
-	if c.flags.seeds == "" || s.verdict != verify.Pass {
-		fmt.Fprintf(c.out, "seed %d: %s: %d records acknowledged, %d faults, %d events in %v\n",
-			cfg.Seed, s.verdict, s.report.Counters.RecordsAcked, s.result.Faults, s.result.Events, s.result.Virtual.Round(time.Millisecond))
-	}
-	if s.verdict != verify.Pass {
-		c.explain(cfg, s.result, s.report)
-	}
-}
-
-// findings says when each class was first found in the history, to the operation.
-func (s seedOutcome) findings() ([]verify.Finding, error) {
-	src, err := history.NewReader(bytes.NewReader(s.file))
-	if err != nil {
-		return nil, err
-	}
-	return run.Watched(src, s.expect, 1)
-}
-
-// windowsMax is in how many windows of a seed porcupine looks.
-const windowsMax = 8
-
-// simulate runs one seed with its history in memory, and judges that.
-func simulate(cfg sim.Config) (s seedOutcome, err error) {
-	var file bytes.Buffer
-	never := func() history.Time { return 1 } // the simulation stamps what it records
-	rec, err := history.NewRecorder(&file, history.Meta{Scenario: "sim", Seed: cfg.Seed}, never)
-	if err != nil {
-		return s, err
-	}
-	s.result, err = sim.Run(cfg, rec)
-	if closed := rec.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return s, err
-	}
-	open := func() (linearize.Source, error) { return history.NewReader(bytes.NewReader(file.Bytes())) }
-	expect := verify.Expect{
-		Partitions: s.result.Partitions(), Groups: s.result.Groups, Idempotent: true, MinAcked: 1, MinRead: 1,
-		Faults: s.result.Faults, RequireScan: true, RequireAttempts: true,
-		Transactions: s.result.TransactionTimeout > 0, TransactionTimeout: s.result.TransactionTimeout, ExactlyOnce: transforms(s.result),
-	}
-	src, err := open()
-	if err != nil {
-		return s, err
-	}
-	if s.report, err = verify.Check(src, expect); err != nil {
-		return s, err
-	}
-	if s.report.Verdict == verify.Fail { // porcupine looks at the evidence
-		if src, err = open(); err == nil {
-			err = verify.Explain(src, &s.report)
-		}
-		if err != nil {
-			return s, err
-		}
-	}
-	s.file, s.expect = file.Bytes(), expect
-	if s.opinion, err = linearize.Check(open, s.report, linearize.Config{Expect: expect, Seed: cfg.Seed, Windows: windowsMax}); err != nil {
-		return s, err
-	}
-	line := s.opinion.RuleResult()
-	s.report.Rules = append(s.report.Rules, line)
-	s.report.Verdict = verify.Worst(s.report.Verdict, line.Verdict)
-	s.verdict = s.report.Verdict
-	if len(s.result.Violations) > 0 || len(s.result.Pending) > 0 {
-		s.verdict = verify.Fail
-	}
-	return s, nil
-}
-
-// transforms of a run as verify names them.
-func transforms(result sim.Result) (all []verify.Transform) {
-	for _, t := range result.Transforms {
-		all = append(all, verify.Transform{Group: t.Group, Inputs: t.Inputs, Outputs: t.Outputs})
-	}
-	return all
-}
-
-// explain says what is wrong with a seed, and how to see it again.
-func (c *campaign) explain(cfg sim.Config, result sim.Result, report verify.Report) {
-	for _, rule := range report.Rules {
-		for i, a := range rule.Anomalies {
-			if i == 2 {
-				fmt.Fprintf(c.out, "  %s: %d anomalies in all\n", rule.Rule, rule.Total)
-				break
-			}
-			fmt.Fprintf(c.out, "  %s %s: %s\n", rule.Rule, a.Class, a.Text)
-		}
-		if rule.Asked && rule.Verdict == verify.Inconclusive {
-			fmt.Fprintf(c.out, "  %s is inconclusive: %s\n", rule.Rule, rule.Skipped)
-		}
-	}
-	for _, a := range report.Assumptions {
-		if a.Verdict != verify.Pass {
-			fmt.Fprintf(c.out, "  assumption %s: %s\n", a.Name, a.Detail)
-		}
-	}
-	for i, v := range result.Violations {
-		if i == 3 {
-			fmt.Fprintf(c.out, "  and %d more violations of invariants\n", len(result.Violations)-i)
-			break
-		}
-		fmt.Fprintf(c.out, "  invariant at %v\n", v)
-	}
-	for _, p := range result.Pending {
-		fmt.Fprintf(c.out, "  pending: %s\n", p)
-	}
-	replay := fmt.Sprintf("%s sim --seed %d --for %v --trace", program(), cfg.Seed, c.flags.span)
-	if c.flags.scenario != "" {
-		replay += " " + c.flags.scenario
-	}
-	if c.flags.plot != "" {
-		replay += " --plot " + c.flags.plot
-	}
-	if c.flags.groups {
-		replay += " --groups"
-	}
-	if c.flags.transactions {
-		replay += " --transactions"
-	}
-	if c.flags.bulk {
-		replay += " --bulk"
-	}
-	if c.flags.bugs != "" {
-		replay += " --bug " + c.flags.bugs
-	}
-	fmt.Fprintf(c.out, "  replay: %s\n", replay)
-}
-
-// progress says how far a campaign is, and how long the rest will take.
-func (c *campaign) progress(seed, last int64, took time.Duration) string {
-	text := fmt.Sprintf("seed %d, %s after %d, %v simulated", seed, c.verdict, c.seeds, c.virtual.Round(time.Second))
-	if c.seeds > 0 {
-		left := time.Duration(float64(took) / float64(c.seeds) * float64(last-seed+1))
-		text += fmt.Sprintf(", %v left", left.Round(time.Second))
-	}
-	return text
-}
-
-// conclude prints the verdict of all seeds and turns it into an exit code.
-func (c *campaign) conclude(took time.Duration) error {
-	if c.flags.seeds != "" {
-		for i, n := range c.marks {
-			fmt.Fprintf(c.out, "%10d  %s\n", n, sim.Mark(i))
-		}
-	}
-	if missed := c.marks.Missed(); c.seeds >= markSeedsMin && c.flags.swarm() && len(missed) > 0 {
-		c.verdict = verify.Worst(c.verdict, verify.Fail)
-		for _, m := range missed {
-			fmt.Fprintf(c.out, "no seed reached %q: what depends on it was not tried\n", m.String())
-		}
-	}
-	fmt.Fprintf(c.out, "verdict: %s\ntrace hash: %016x\n", c.verdict, c.hash)
-	fmt.Fprintf(c.out, "%d seeds, %v simulated, %d events, %.0f events/s\n",
-		c.seeds, c.virtual.Round(time.Second), c.events, float64(c.events)/max(took.Seconds(), 1e-9))
-	return conclude(c.verdict, c.contradictions, "seeds printed above")
 }
