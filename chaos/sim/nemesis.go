@@ -33,6 +33,8 @@ type nemesis struct {
 	acked    []int64
 	// busy is set, by node, while a process fault is in force there.
 	busy []bool
+	// last is, by node, the process fault that came last.
+	last []int32
 	// cutting are the links of the next fault, nil if they are to be drawn.
 	cutting []*link
 	// newborn is the broker whose next registration is its end, nobody for none.
@@ -42,7 +44,7 @@ type nemesis struct {
 }
 
 func newNemesis(s *simulation, rng *rand.Rand) nemesis {
-	n := nemesis{sim: s, busy: make([]bool, len(s.hosts)), end: endpoint{true, -1}, newborn: nobody}
+	n := nemesis{sim: s, busy: make([]bool, len(s.hosts)), last: make([]int32, len(s.hosts)), end: endpoint{true, -1}, newborn: nobody}
 	drawn := drawSwarm(rng, s.cfg.Seed) // also for a timeline: what else the seed draws does not depend on it
 	switch {
 	case s.cfg.Timeline != nil:
@@ -84,7 +86,7 @@ func (n *nemesis) fire(k timeline.Kind, h *host, hold time.Duration, done func()
 	}
 	n.cutting = nil
 	if e.process {
-		n.busy[h.slot] = true
+		n.busy[h.slot], n.last[h.slot] = true, f.index
 	}
 	e.inject(f)
 	n.stage(f, history.Inject, n.sim.now, history.OK, "injected")

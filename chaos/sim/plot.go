@@ -201,13 +201,14 @@ func (n *nemesis) infanticide() {
 }
 
 // strangle kills the newborn process and starts another; both belong to the fault that ended the one
-// before. If that is over and the disk fails now, a new process would be given one that does not.
+// before. If that is over and the disk fails now, a new process would be given one that does not; if another one ends the
+// process by now, it would not see that.
 func (n *nemesis) strangle() {
 	h := n.sim.hosts[n.newborn]
 	n.newborn = nobody
-	life := h.life
+	life, fault := h.life, n.last[h.slot]
 	n.sim.after(time.Duration(n.sim.rng.Int64N(int64(20*time.Millisecond))), kindFault, func() {
-		if h.life == life && n.busy[h.slot] && h.up && h.disk.Rules() == (disk.Rules{}) {
+		if h.life == life && n.busy[h.slot] && n.last[h.slot] == fault && h.up && h.disk.Rules() == (disk.Rules{}) {
 			h.cutPower()
 			h.boot(between(n.sim.rng, 10*time.Millisecond, 300*time.Millisecond))
 		}

@@ -238,6 +238,12 @@ func TestANewbornWithAFullDisk(t *testing.T) {
 	simulate(t, sim.Config{Seed: 2121}).clean(t)
 }
 
+// A plot ends a process that has just come back, but not one that another fault is about to stop: that would wait for an
+// end that nobody tells it of.
+func TestANewbornThatIsStopped(t *testing.T) {
+	simulate(t, sim.Config{Seed: 4086, Duration: 30 * time.Second}).clean(t)
+}
+
 // The first batch of a producer that is refused for want of replicas, while the second is on its way and the replicas
 // come, must not leave the second as the first: found when topics were made while brokers were away.
 func TestTheFirstBatchStaysTheFirst(t *testing.T) {
