@@ -148,8 +148,8 @@ func epochOf(starts []epochStart, offset int64) int32 {
 	return known[len(known)-1].epoch
 }
 
-// scrubBytes are read at once by a Scrub.
-const scrubBytes = 256 << 10
+// ScrubBytes are read at once by a Scrub, at most.
+const ScrubBytes = 256 << 10
 
 // Scrub is a look at a part of a sealed segment, whether it is still as it was written.
 type Scrub struct {
@@ -169,7 +169,7 @@ func (l *Log) Scrub(offset int64) (s Scrub, ok bool) {
 		if segment.end <= offset || segment.damage != nil || slices.Contains(l.sync.sealed, segment) {
 			continue
 		}
-		slice, err := l.Read(max(offset, segment.base, l.start), segment.end, scrubBytes)
+		slice, err := l.Read(max(offset, segment.base, l.start), segment.end, ScrubBytes)
 		return Scrub{slice: slice, next: segment.end}, err == nil && slice.segment != nil
 	}
 	return s, false

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -209,15 +210,23 @@ func (n *nemesis) mayRot(h *host) bool {
 // scrubEvery is how often nodes look at their sealed segments, where some rot.
 const scrubEvery = 100 * time.Millisecond
 
-// scrub is that, 0 in other runs.
+// scrub is that, 0 in other runs. A load that says how long its segments are may write more than a node looks through
+// at that pace before a proof is due.
 func (s *simulation) scrub() time.Duration {
-	for _, k := range s.nemesis.swarm.kinds {
-		if k == BitRot {
-			return scrubEvery
-		}
+	if !slices.Contains(s.nemesis.swarm.kinds, BitRot) {
+		return 0
 	}
-	return 0
+	l := s.cfg.Load
+	if l.SegmentBytes == 0 {
+		return scrubEvery
+	}
+	written := int64(l.Rate.RecordsPerSecond()*s.cfg.Duration.Seconds()) * int64(l.Producers) * int64(l.RecordSize+recordRoom)
+	looks := 1 + written/min(l.SegmentBytes, log.ScrubBytes)
+	return min(scrubEvery, proveWithin/2/time.Duration(looks))
 }
+
+// recordRoom is what a record takes in a log beside its value, at most.
+const recordRoom = 32
 
 // damaged looks at damage that a node has found: nothing is damaged but by the nemesis.
 func (c *checker) damaged(h *host, e nodeevent.SegmentDamaged) {
