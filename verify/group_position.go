@@ -30,7 +30,7 @@ type groupPosition struct {
 	positions    map[groupOf]*position
 	eras         map[string]*generations
 	scanned      map[history.Partition]*intervals // offsets with records
-	ends         map[history.Partition]int64      // after the highest offset that anybody knew
+	ends         map[history.Partition]int64      // after the highest offset that anybody knew, of a record or not
 	commits      int64
 	resumes      int64
 	blurred      int64                 // resumes of which nobody can say what was legal
@@ -156,6 +156,10 @@ func (g *groupPosition) records(op *history.Operation) {
 	}
 	for _, c := range op.Corrupt {
 		g.seen(op, c.Partition, c.Offset, 1)
+	}
+	for i := range op.Watermarks { // up to there something stands that may be silent, and came after the scan
+		m := &op.Watermarks[i]
+		g.ends[m.Partition] = max(g.ends[m.Partition], m.HighWatermark)
 	}
 	for i := range op.Markers { // they are silent, but belong to what was scanned: the set stays one interval
 		if op.Kind == history.Scan {

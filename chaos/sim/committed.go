@@ -261,13 +261,13 @@ func (c *checker) has(h *host, index int, end int64) bool {
 	return w.end >= end && (w.log == nil || w.matched >= end)
 }
 
-// follow compares a replica with the chain as far as that goes.
-func (c *checker) follow(w *watched, index int, end int64) {
-	c.walk(w, end, func(v batch.View) bool { return c.same(index, v) })
+// follow compares a replica with the chain as far as that goes; it is false if the log cannot be read.
+func (c *checker) follow(w *watched, index int, end int64) bool {
+	return c.walk(w, end, func(v batch.View) bool { return c.same(index, v) })
 }
 
 // ending is told of a process that is about to end: what of its logs is not as the others have it does
-// not count as being there.
+// not count as being there. A log that has failed in the process cannot be read there, and is on the disk all the same.
 func (c *checker) ending(h *host) {
 	for i := range c.parts {
 		w, chain := &c.replicas[h.slot][i], c.parts[i].chain
@@ -275,7 +275,7 @@ func (c *checker) ending(h *host) {
 			continue
 		}
 		known := chain[len(chain)-1].end
-		if c.follow(w, i, min(known, w.end)); w.matched < min(known, w.end) {
+		if c.follow(w, i, min(known, w.end)) && w.matched < min(known, w.end) {
 			w.end = w.matched
 		}
 	}

@@ -247,26 +247,27 @@ func (c *checker) same(index int, v batch.View) bool {
 }
 
 // walk reads the batches of a replica from what was matched up to an offset; each moves matched.
-func (c *checker) walk(w *watched, to int64, each func(batch.View) bool) {
+func (c *checker) walk(w *watched, to int64, each func(batch.View) bool) (readable bool) {
 	for w.matched < to {
 		slice, err := w.log.Read(max(w.matched, w.logStart), to, readAhead)
 		if err != nil {
-			return
+			return false
 		}
 		data, err := slice.AppendTo(c.buffer[:0])
 		slice.Release()
 		c.buffer = data
 		if err != nil || len(data) == 0 {
-			return
+			return false
 		}
 		for len(data) > 0 {
 			v, rest, err := batch.Next(data)
 			if err != nil || !each(v) {
-				return
+				return true
 			}
 			data, w.matched = rest, v.LastOffset()+1
 		}
 	}
+	return true
 }
 
 // sumOf a batch as every replica has it: its content, and the epoch of its leader.

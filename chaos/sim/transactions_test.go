@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/logproof/logproof/chaos/sim"
 )
@@ -29,4 +30,10 @@ func missedOfTransactions(marks sim.Marks) (missed []sim.Mark) {
 		}
 	}
 	return missed
+}
+
+// A truncation that could not be synced ends the process: its log cannot be read there any more, and what was on its disk
+// below the cut is there all the same.
+func TestALogThatFailedInATruncation(t *testing.T) {
+	simulate(t, sim.Config{Seed: 5358, Duration: 30 * time.Second, Transactions: sim.WithTransactions}).clean(t)
 }
