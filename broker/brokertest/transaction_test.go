@@ -140,33 +140,38 @@ func TestAZombieIsNotGivenItsSuccessorsEpoch(t *testing.T) {
 	if _, err := kadm.NewClient(newClient(t, c)).CreateTopic(ctx, 1, 3, nil, "orders"); err != nil {
 		t.Fatal(err)
 	}
-	write := func(client *kgo.Client, value string) error {
-		if err := client.BeginTransaction(); err != nil {
-			return err
+	var want []string
+	for _, open := range []bool{false, true} { // whether the zombie has begun a transaction
+		id := fmt.Sprintf("open-%v", open)
+		zombie, successor := transactor(t, c, id), transactor(t, c, id)
+		if err := spread(ctx, zombie, id+" before", 1, kgo.TryCommit); err != nil {
+			t.Fatal(err)
 		}
-		return client.ProduceSync(ctx, &kgo.Record{Topic: "orders", Value: []byte(value)}).FirstErr()
+		if open {
+			if err := errors.Join(zombie.BeginTransaction(), zombie.ProduceSync(ctx, &kgo.Record{Topic: "orders", Value: []byte("of the zombie")}).FirstErr()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		req := kmsg.NewPtrEndTxnRequest()
+		req.TransactionalID = id
+		var err error
+		if req.ProducerID, req.ProducerEpoch, err = zombie.ProducerID(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := successor.ProducerID(ctx); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := req.RequestWith(ctx, newClient(t, c))
+		if err != nil || resp.ErrorCode != kerr.ProducerFenced.Code {
+			t.Errorf("%s: the zombie's abort is answered %+v, %v", id, resp, err)
+		}
+		if err := spread(ctx, successor, id+" after", 1, kgo.TryCommit); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, id+" before", id+" after")
 	}
-	zombie, successor := transactor(t, c, "z"), transactor(t, c, "z")
-	if err := write(zombie, "of the zombie"); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := successor.ProducerID(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if err := zombie.EndTransaction(ctx, kgo.TryAbort); !errors.Is(err, kerr.ProducerFenced) && !errors.Is(err, kerr.InvalidProducerEpoch) {
-		t.Errorf("the zombie's abort: %v", err)
-	}
-	if err := write(successor, "of the successor"); err != nil {
-		t.Fatal(err)
-	}
-	if err := write(zombie, "of the zombie again"); err == nil {
-		t.Error("the zombie writes in another transaction")
-	}
-	if err := successor.EndTransaction(ctx, kgo.TryCommit); err != nil {
-		t.Fatal(err)
-	}
-	if got := committed(ctx, t, c, 1, 1)[0]; !slices.Equal(got, []string{"of the successor"}) {
-		t.Errorf("the partition has %q", got)
+	if got := committed(ctx, t, c, 1, len(want))[0]; !slices.Equal(got, want) {
+		t.Errorf("the partition has %q, want %q", got, want)
 	}
 }
 
