@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/logproof/logproof/verify/history"
 	"sync"
+
+	"github.com/logproof/logproof/verify/history"
 )
 
 // incarnations is one producer of the schedule and the clients that it has been, of which the last may have
