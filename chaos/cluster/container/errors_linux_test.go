@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -59,6 +61,32 @@ func TestAStartThatFailsCleansUp(t *testing.T) {
 	}
 	if strings.Contains(asked, "/images/create") {
 		t.Errorf("an image was pulled:\n%s", asked)
+	}
+}
+
+// A container whose process nobody has is on another machine, or has ended, which its engine may hear late.
+func TestAContainerWithoutAProcess(t *testing.T) {
+	const inspect, wait = "GET /containers/0123456789ab/json", "POST /containers/0123456789ab/wait"
+	runs := `{"Id":"0123456789ab","State":{"Running":true,"Pid":2147483647}}`
+	for name, test := range map[string]struct {
+		answers map[string]string
+		says    string
+	}{
+		"it has ended":            {map[string]string{inspect: runs, wait: `{"StatusCode":2}`}, ""},
+		"it runs somewhere":       {map[string]string{inspect: runs, wait: "not json"}, "is elsewhere"},
+		"the engine knows of end": {map[string]string{inspect: `{"Id":"0123456789ab","State":{"Running":false}}`}, ""},
+	} {
+		f := serve(t, test.answers)
+		c, err := client.New(client.WithHost(f.host))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		e := &engine{client: &testcontainers.DockerClient{Client: c}, host: f.host}
+		err = (&starter{engine: e}).identify(t.Context(), &running{engine: e, id: "0123456789ab"})
+		if test.says == "" && err != nil || test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says)) {
+			t.Errorf("%s: %v, want %q", name, err, test.says)
+		}
 	}
 }
 

@@ -24,6 +24,8 @@ const (
 	askWithin = 30 * time.Second
 	// askAgain is how long an engine that did not answer is left alone.
 	askAgain = 200 * time.Millisecond
+	// endedWithin is how long an engine may take to hear that a container has ended.
+	endedWithin = 5 * time.Second
 	// logWithin is how long the end of the log may take after that of the container.
 	logWithin = 2 * time.Second
 )

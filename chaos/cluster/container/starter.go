@@ -136,11 +136,17 @@ func (s *starter) identify(ctx context.Context, r *running) error {
 	if err == nil {
 		return nil
 	}
-	if again, ierr := s.engine.client.ContainerInspect(ctx, r.id, client.ContainerInspectOptions{}); ierr == nil && again.Container.State != nil && again.Container.State.Running {
-		return fmt.Errorf("container %.12s runs as pid %d, and this machine has none: the engine at %s is elsewhere, and proofs read /proc: use one of this machine",
-			r.id, now.Container.State.Pid, s.engine.host)
+	// It may have ended, which an engine hears later than /proc.
+	waiting, cancel := context.WithTimeout(ctx, endedWithin)
+	defer cancel()
+	wait := s.engine.client.ContainerWait(waiting, r.id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+	select {
+	case <-wait.Result:
+		return nil
+	case err := <-wait.Error:
+		return fmt.Errorf("container %.12s runs as pid %d, and this machine has none: the engine at %s is elsewhere, and proofs read /proc: use one of this machine (%w)",
+			r.id, now.Container.State.Pid, s.engine.host, err)
 	}
-	return nil
 }
 
 // request describes the container of a node.
