@@ -162,7 +162,7 @@ func Encode(buf []byte, size int, h Header) []byte {
 	if h.Key != 0 {
 		binary.BigEndian.PutUint32(rest, h.Key-1)
 	}
-	fill(value[begin:], seed(h))
+	fill(value[begin:], seed(&h))
 	binary.BigEndian.PutUint32(value[atChecksum:], crc32.Checksum(value[atVersion:], castagnoli))
 	return value
 }
@@ -210,7 +210,7 @@ func Decode(value []byte) (Header, error) {
 			return Header{}, ErrVersion // the one number that no key has
 		}
 	}
-	if !filled(value[begin:], seed(h)) {
+	if !filled(value[begin:], seed(&h)) {
 		return Header{}, ErrFiller
 	}
 	return h, nil
@@ -218,7 +218,7 @@ func Decode(value []byte) (Header, error) {
 
 // seed of the filler: every identifying field moves it, source and key among them where they are; the
 // intended time and the barrier flag do not.
-func seed(h Header) uint64 {
+func seed(h *Header) uint64 {
 	s := mix(h.Run)
 	s = mix(s ^ uint64(h.Producer)<<32 ^ uint64(uint32(h.Partition)))
 	if h.Source.Exists {

@@ -42,6 +42,18 @@ func (r *Record) run() Run {
 // sequences ends, and at the end of each ChainBlock, so that every reader that saw a whole block has
 // a chain at the same offset.
 func (b *RunBuilder) Add(p Partition, offset int64, producer uint32, sequence int64, hash uint64) {
+	// Most records go on with the run before: that is seen without making a Record.
+	if n := len(b.runs); n > 0 && offset%ChainBlock != 0 {
+		r, count := &b.runs[n-1], int64(b.runs[n-1].Count)
+		if r.FirstOffset+count == offset && r.FirstSequence+count == sequence && r.Producer == producer && r.FirstOffset != Unset &&
+			r.Key == 0 && r.Origin == nil && r.Source == nil && r.Count < math.MaxInt32 && r.Partition == p {
+			c := b.chain(p)
+			c.add(offset, hash)
+			r.Count++
+			r.Chain = c.sum()
+			return
+		}
+	}
 	b.AddRecord(Record{Partition: p, Offset: offset, Producer: producer, Sequence: sequence}, hash)
 }
 
