@@ -169,7 +169,8 @@ func (s *splitter) election() (fault, detected, led history.Time, err error) {
 	for _, e := range s.events {
 		elected := e.Name == leaderElected && e.in(history.Partition{Topic: took.Topic, Index: took.Partition})
 		if e.at >= fault && (elected || e.Name == brokerFenced && e.Broker == before) {
-			return fault, e.at, took.at, nil
+			// Nodes note what they have applied, each in its own time: who leads knows that the controller has acted.
+			return fault, min(e.at, took.at), took.at, nil
 		}
 	}
 	return 0, 0, 0, fmt.Errorf("no controller noted that it elected node %d", took.Node)

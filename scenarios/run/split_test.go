@@ -98,6 +98,17 @@ func TestAFailoverIsSplit(t *testing.T) {
 	}
 }
 
+// The new leader applies the election before the controller that decided it does: both note what they have applied.
+func TestALeaderThatTakesOverBeforeItsControllerNotesIt(t *testing.T) {
+	nodes := failover()
+	nodes[1][0].at = 1590
+	o := verify.Outage{Partition: "orders/0", From: 990 * ms, To: 1700 * ms}
+	const want = "detect 590 ms elect 0 s client recovery 110 ms catch-up 1.80 s"
+	if got := splitOf(ran(t, nodes), o, killed); got != want {
+		t.Errorf("split: %s\nwant   %s", got, want)
+	}
+}
+
 // A leader that lost a follower waits until the ISR is without it; nobody is elected.
 func TestALeaderThatWaitsForADeadFollower(t *testing.T) {
 	nodes := failover()
