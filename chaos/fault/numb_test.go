@@ -135,6 +135,24 @@ func TestAHealThatDoesNothingIsNotProved(t *testing.T) {
 	}
 }
 
+// A topic on a broker that is out of the cluster for a moment is made when that is back.
+func TestATopicOnABrokerThatIsAway(t *testing.T) {
+	c := live(t)
+	c.MayEnd(1, true)
+	if err := c.Terminate(soon(t), 1); err != nil {
+		t.Fatal(err)
+	}
+	made, ctx := make(chan error, 1), soon(t)
+	go func() {
+		_, err := c.MakeTopic(ctx, 1)
+		made <- err
+	}()
+	mend(t, c)
+	if err := <-made; err != nil {
+		t.Error(err)
+	}
+}
+
 // mend starts what does not run and waits until all is well.
 func mend(t *testing.T, c *cluster3) {
 	t.Helper()

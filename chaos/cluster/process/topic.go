@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -20,6 +21,9 @@ const (
 	topicMillis         = 5000
 )
 
+// topicAgain is the rest between two attempts to make a topic.
+const topicAgain = 50 * time.Millisecond
+
 // MakeTopic makes a topic of one partition, with a broker as its only replica, and returns when the broker
 // leads it; cluster.AnyNode leaves the broker open.
 func (c *Cluster) MakeTopic(ctx context.Context, node int32) (name string, err error) {
@@ -34,7 +38,7 @@ func (c *Cluster) MakeTopic(ctx context.Context, node int32) (name string, err e
 	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, -1, -1
 	topic.ReplicaAssignment = append(topic.ReplicaAssignment, place)
 	request.Topics = append(request.Topics, topic)
-	err = c.anyBroker(func(id int32) error {
+	ask := func(id int32) error {
 		response := kmsg.NewPtrCreateTopicsResponse()
 		if err := canary.Ask(ctx, c.Direct(id), request, response); err != nil {
 			return err
@@ -45,7 +49,21 @@ func (c *Cluster) MakeTopic(ctx context.Context, node int32) (name string, err e
 			}
 		}
 		return nil
-	})
+	}
+	// A broker that is out of the cluster for a moment is given no partition: it is asked for again until it is back.
+	late := time.After(topicMillis * time.Millisecond)
+	for again := true; again; {
+		if err = c.anyBroker(ask); !errors.Is(err, kerr.InvalidReplicaAssignment) {
+			break
+		}
+		select {
+		case <-time.After(topicAgain):
+		case <-late:
+			again = false
+		case <-ctx.Done():
+			again = false
+		}
+	}
 	if err != nil {
 		return "", fmt.Errorf("make the topic %s: %w", name, err)
 	}
