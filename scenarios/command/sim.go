@@ -136,7 +136,7 @@ func runSim(ctx context.Context, f simFlags, stdout, stderr io.Writer) error {
 		if err := cfg.Validate(); err != nil {
 			return usage("%w", err)
 		}
-		if err := c.run(cfg); err != nil {
+		if _, err := c.seed(cfg); err != nil {
 			return environment(err)
 		}
 		if seed == last { // not <=: the last seed may be the largest number

@@ -26,12 +26,6 @@ type campaign struct {
 	contradictions []string
 }
 
-// run simulates and judges one seed.
-func (c *campaign) run(cfg sim.Config) error {
-	_, err := c.seed(cfg)
-	return err
-}
-
 // seed simulates and judges one seed, and tells of it what is worth telling.
 func (c *campaign) seed(cfg sim.Config) (seedOutcome, error) {
 	s, err := simulate(cfg)
