@@ -51,17 +51,12 @@ func (c *Cluster) MakeTopic(ctx context.Context, node int32) (name string, err e
 		return nil
 	}
 	// A broker that is out of the cluster for a moment is given no partition: it is asked for again until it is back.
-	late := time.After(topicMillis * time.Millisecond)
-	for again := true; again; {
-		if err = c.anyBroker(ask); !errors.Is(err, kerr.InvalidReplicaAssignment) {
-			break
-		}
+	back, cancel := context.WithTimeout(ctx, topicMillis*time.Millisecond)
+	defer cancel()
+	for err = c.anyBroker(ask); errors.Is(err, kerr.InvalidReplicaAssignment) && back.Err() == nil; err = c.anyBroker(ask) {
 		select {
 		case <-time.After(topicAgain):
-		case <-late:
-			again = false
-		case <-ctx.Done():
-			again = false
+		case <-back.Done():
 		}
 	}
 	if err != nil {
