@@ -157,8 +157,9 @@ func TestConsumerOffsetsShrink(t *testing.T) {
 // waitSizes waits until all replicas of a topic are small.
 func waitSizes(t *testing.T, admin *kadm.Client, topic string, most int64) {
 	t.Helper()
+	ctx := within(t)
 	eventually(t, func() string {
-		sizes := sizesOf(within(t), admin, topic)
+		sizes := sizesOf(ctx, admin, topic)
 		if len(sizes) == 3 && slices.Max(sizes) <= most {
 			return ""
 		}

@@ -158,8 +158,9 @@ func TestRetention(t *testing.T) {
 func waitStart(t *testing.T, admin *kadm.Client, topic string, low, high int64) int64 {
 	t.Helper()
 	var at int64
+	ctx := within(t)
 	eventually(t, func() string {
-		starts, err := admin.ListStartOffsets(within(t), topic)
+		starts, err := admin.ListStartOffsets(ctx, topic)
 		if o, ok := starts.Lookup(topic, 0); err == nil && ok && o.Err == nil && o.Offset >= low && o.Offset <= high {
 			at = o.Offset
 			return ""

@@ -37,8 +37,9 @@ func eventually(t testing.TB, missing func() string) {
 // inSync waits until partition 0 has so many replicas in sync.
 func inSync(t *testing.T, client *kgo.Client, topic string, replicas int) {
 	t.Helper()
+	ctx := within(t)
 	eventually(t, func() string {
-		topics, err := kadm.NewClient(client).ListTopics(within(t), topic)
+		topics, err := kadm.NewClient(client).ListTopics(ctx, topic)
 		if err == nil && len(topics[topic].Partitions[0].ISR) == replicas {
 			return ""
 		}
